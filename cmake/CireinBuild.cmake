@@ -1,0 +1,61 @@
+# How the folders of src/ become libraries, and how everything in the project is compiled.
+
+add_library(cirein_options INTERFACE)
+target_compile_options(cirein_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wold-style-cast -Wcast-align -Wnull-dereference -Wformat=2
+  -Wimplicit-fallthrough -fno-semantic-interposition)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(cirein_options INTERFACE -Wthread-safety)
+endif()
+if(CIREIN_WERROR)
+  target_compile_options(cirein_options INTERFACE -Werror)
+endif()
+if(CIREIN_SANITIZE)
+  add_compile_options(-fsanitize=${CIREIN_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${CIREIN_SANITIZE})
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+# cirein_folder(NAME DEPENDS ...): src/NAME/*.cc (all but main.cc) becomes the library cirein_NAME.
+function(cirein_folder name)
+  cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  add_library(cirein_${name} STATIC ${sources})
+  target_include_directories(cirein_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+  target_link_libraries(cirein_${name} PUBLIC ${arg_DEPENDS} PRIVATE cirein_options)
+endfunction()
+
+# cirein_library(FOLDER...): the shared library that users link, made of whole folder libraries. Its
+# public headers need only the standard library, so nothing else is passed on to the user.
+function(cirein_library)
+  file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/empty.cc CONTENT "")
+  add_library(cirein SHARED ${CMAKE_CURRENT_BINARY_DIR}/empty.cc)
+  add_library(cirein::cirein ALIAS cirein)
+  foreach(name IN LISTS ARGN)
+    target_link_libraries(cirein PRIVATE
+      $<BUILD_INTERFACE:$<LINK_LIBRARY:WHOLE_ARCHIVE,cirein_${name}>>)
+  endforeach()
+  target_include_directories(cirein PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_compile_features(cirein PUBLIC cxx_std_20)
+  set_target_properties(cirein PROPERTIES
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+endfunction()
+
+# cirein_command(FOLDER): src/FOLDER/main.cc becomes the command bin/cirein.
+function(cirein_command folder)
+  add_executable(cirein_command ${PROJECT_SOURCE_DIR}/src/${folder}/main.cc)
+  target_link_libraries(cirein_command PRIVATE cirein_${folder} cirein_options)
+  set_target_properties(cirein_command PROPERTIES
+    OUTPUT_NAME cirein RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endfunction()

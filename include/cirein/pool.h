@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cirein/compute.h"
+#include "cirein/operations.h"
+#include "cirein/resource_url.h"
+#include "cirein/result_collector.h"
+
+namespace cirein {
+
+struct PublishItem {
+  Key key;
+  DataObject object;
+};
+
+/// A handle to a pool: a named collection of nodes that keep objects, with one rule for who keeps
+/// what. Get one from Connect. Copies share the connection; all calls are thread-safe.
+///
+/// Each operation has a blocking form that returns its result, and asynchronous forms that take a
+/// callback or a ResultCollector and return an Operation, which can be cancelled. Blocking forms
+/// wait at most until their deadline, and may be called from callbacks too.
+/// Common errors: InvalidArgument (a key, pattern or option that cannot be), DeadlineExceeded,
+/// ResourceExhausted (a limit is reached), Unavailable (the library was finished, or the pool's
+/// nodes cannot be reached).
+class Pool {
+ public:
+  /// No pool: every call fails with FailedPrecondition.
+  Pool() = default;
+
+  /// Can it be used?
+  bool valid() const noexcept { return state_ != nullptr; }
+  /// The URL that Connect resolved: bucket and options filled in. Another process can connect to it
+  /// if the pool type is one that others can reach.
+  const ResourceUrl& url() const;
+  std::string_view type() const;
+  Bucket bucket() const;
+
+  /// Stores the object under its key and answers everybody who waits for it. Write-once unless
+  /// options or the pool say otherwise: AlreadyExists, and the old object stays. The pool shares the
+  /// body; do not write to it afterwards.
+  Result<ObjectInfo> Publish(const Key& key, DataObject object, const PublishOptions& options = {});
+  Operation Publish(const Key& key, DataObject object, PublishCallback done,
+                    const PublishOptions& options = {});
+  Operation Publish(const Key& key, DataObject object, ResultCollector& collector,
+                    const PublishOptions& options = {});
+
+  /// Calls back once, with the object, when it exists or as soon as it does. `what` is a key, the
+  /// columns of one row with a prefix, or all rows with a prefix; of several candidates any one is
+  /// given. Without a callback the object is only fetched ahead, for a later Need.
+  Operation Want(const Pattern& what, WantCallback done = {}, const WantOptions& options = {});
+  Operation Want(const Pattern& what, ResultCollector& collector, const WantOptions& options = {});
+
+  /// The object, waiting for it to be published if need be.
+  Result<DataObject> Need(const Key& key, const NeedOptions& options = {});
+
+  /// Removes what matches and says how many objects that were. Those who wait go on waiting for the
+  /// next publish. A pattern with a row prefix is carried out row by row, not at one instant.
+  Result<std::uint64_t> Drop(const Pattern& what, Deadline deadline = {});
+  Operation Drop(const Pattern& what, DropCallback done, Deadline deadline = {});
+  Operation Drop(const Pattern& what, ResultCollector& collector, Deadline deadline = {});
+
+  /// Size, version and whereabouts now, without waiting for a publish; NotFound when there is none.
+  Result<ObjectInfo> Info(const Key& key, Deadline deadline = {});
+  Operation Info(const Key& key, InfoCallback done, Deadline deadline = {});
+
+  /// The same of a whole row (`key`'s column is ignored); NotFound when it holds nothing.
+  Result<cirein::RowInfo> RowInfo(const Key& key, Deadline deadline = {});
+
+  /// One page of the keys and sizes that match.
+  Result<ListPage> List(const Pattern& what, const ListOptions& options = {});
+
+  /// Runs a registered function at the owner of a row over the objects there that match (it waits
+  /// for none) and gives its result. NotFound when no object matches or the name is unknown; the
+  /// function's own error otherwise. A function that outlasts the deadline goes on alone, and its
+  /// caller gets DeadlineExceeded.
+  Result<DataObject> Compute(const Pattern& row_pattern, std::string_view function,
+                             std::string_view args = {}, Deadline deadline = {});
+  Operation Compute(const Pattern& row_pattern, std::string_view function, std::string_view args,
+                    ComputeCallback done, Deadline deadline = {});
+  Operation Compute(const Pattern& row_pattern, std::string_view function, std::string_view args,
+                    ResultCollector& collector, Deadline deadline = {});
+
+  /// Batches: one result for each item, in order. The deadline is for the batch as a whole.
+  std::vector<Result<ObjectInfo>> PublishAll(std::span<const PublishItem> items,
+                                             const PublishOptions& options = {});
+  std::vector<Result<DataObject>> NeedAll(std::span<const Key> keys,
+                                          const NeedOptions& options = {});
+  std::vector<Result<ObjectInfo>> InfoAll(std::span<const Key> keys, Deadline deadline = {});
+
+  /// Handles are equal when they share the connection.
+  friend bool operator==(const Pool& a, const Pool& b) noexcept { return a.state_ == b.state_; }
+
+  class State;
+
+ private:
+  friend Result<Pool> Connect(const ResourceUrl& url);
+  explicit Pool(std::shared_ptr<State> state) noexcept : state_(std::move(state)) {}
+  std::shared_ptr<State> state_;
+};
+
+/// Connects to the pool a URL names. A second Connect to the same URL shares the first's connection.
+/// Errors: FailedPrecondition before Start; InvalidArgument for a URL or option that cannot be;
+/// NotFound for a pool type nobody registered.
+Result<Pool> Connect(const ResourceUrl& url);
+Result<Pool> Connect(std::string_view url);
+
+}  // namespace cirein
