@@ -36,17 +36,19 @@ function(cirein_folder name)
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
   target_link_libraries(cirein_${name} PUBLIC ${arg_DEPENDS} PRIVATE cirein_options)
+  set_target_properties(cirein_${name} PROPERTIES CIREIN_DEPENDENCIES "${arg_DEPENDS}")
 endfunction()
 
-# cirein_library(FOLDER...): the shared library that users link, made of whole folder libraries. Its
+# cirein_library(FOLDER...): the shared library that users link, made of the folders' objects. Its
 # public headers need only the standard library, so nothing else is passed on to the user.
 function(cirein_library)
-  file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/empty.cc CONTENT "")
-  add_library(cirein SHARED ${CMAKE_CURRENT_BINARY_DIR}/empty.cc)
+  add_library(cirein SHARED)
   add_library(cirein::cirein ALIAS cirein)
   foreach(name IN LISTS ARGN)
-    target_link_libraries(cirein PRIVATE
-      $<BUILD_INTERFACE:$<LINK_LIBRARY:WHOLE_ARCHIVE,cirein_${name}>>)
+    target_sources(cirein PRIVATE $<TARGET_OBJECTS:cirein_${name}>)
+    get_target_property(dependencies cirein_${name} CIREIN_DEPENDENCIES)
+    list(FILTER dependencies EXCLUDE REGEX "^cirein_")
+    target_link_libraries(cirein PRIVATE ${dependencies})
   endforeach()
   target_include_directories(cirein PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
