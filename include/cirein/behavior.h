@@ -22,6 +22,7 @@ class Behavior {
     kReadToRemote = 0x10,      ///< An object read from the backing store stays at the owner.
     kEnableOverwrites = 0x80,  ///< A second publish replaces the first.
   };
+  static constexpr std::uint8_t kAllFlags = 0x9F;
   static constexpr std::uint8_t kDefaultLocal = 0x09;
   static constexpr std::uint8_t kDefaultRemote = 0x0A;
   static constexpr std::uint8_t kDefaultIom = 0x04;
@@ -30,11 +31,13 @@ class Behavior {
   static constexpr std::uint8_t kDefaultCachingIom = 0x1F;
 
   constexpr Behavior() noexcept = default;
-  constexpr explicit Behavior(std::uint8_t flags) noexcept : flags_(flags) {}
+  /// Bits that are no flag are left out.
+  constexpr explicit Behavior(std::uint8_t flags) noexcept : flags_(flags & kAllFlags) {}
 
   /// Names joined by '_', any case: WriteToLocal, WriteToRemote, WriteToIOM, ReadToLocal,
   /// ReadToRemote, EnableOverwrites, WriteAround, WriteMemory, WriteAll, ReadToNone, DefaultLocal,
   /// DefaultRemote, DefaultIOM, DefaultLocalIOM, DefaultRemoteIOM, DefaultCachingIOM.
+  /// Errors (InvalidArgument): an empty text, or a name not among these.
   static Result<Behavior> Parse(std::string_view text);
 
   constexpr std::uint8_t flags() const noexcept { return flags_; }

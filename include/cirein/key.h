@@ -15,13 +15,17 @@ namespace cirein {
 /// label; not a means of protection. Id 0 means "unspecified: take the pool's".
 class Bucket {
  public:
+  /// A longer label is refused by Parse.
+  static constexpr std::size_t kMaxLabelBytes = 255;
+
   constexpr Bucket() noexcept = default;
   constexpr explicit Bucket(std::uint32_t id) noexcept : id_(id) {}
 
   /// The bucket of a label: low 32 bits of XXH3-64 of its bytes, or 1 where those are 0.
   static Bucket FromLabel(std::string_view label);
-  /// "0x" and one to eight hex digits give the id itself, any other text is a label. Errors: empty
-  /// text, bad or too many hex digits, id 0, a character a ResourceURL cannot carry.
+  /// "0x" and one to eight hex digits give the id itself, any other text is a label. Errors
+  /// (InvalidArgument): empty text, bad or too many hex digits, id 0, a label that is too long or
+  /// has a character a ResourceUrl cannot carry (control characters and any of <>[]/&).
   static Result<Bucket> Parse(std::string_view text);
 
   constexpr std::uint32_t id() const noexcept { return id_; }

@@ -33,10 +33,16 @@ class Pattern {
   /// Everything in every row that starts with `row_prefix` ("" for all).
   static Pattern RowPrefix(std::string row_prefix);
 
-  /// From text: a trailing '*' makes a prefix, a lone column "*" is kAll, no column is kNone.
-  /// "\\*" and "\\\\" are a literal star and backslash. A star elsewhere ("foo*bar") is an error.
+  /// From text: a trailing '*' makes a prefix. A lone column "*" is kAll, a lone "**" is kPrefix of
+  /// nothing (every column, but not the object without column), no column is kNone. A backslash
+  /// takes the meaning from a star, a backslash or a bar behind it, and "\xNN" is the byte with
+  /// these hex digits. Errors (InvalidArgument): a star elsewhere ("foo*bar"), an unknown escape,
+  /// and what Validate refuses.
   static Result<Pattern> Parse(std::string_view row);
   static Result<Pattern> Parse(std::string_view row, std::string_view column);
+  /// From one text, "row" or "row|column": the first bar without a backslash parts them. What
+  /// ToString gives comes back as an equal pattern, but for the bucket.
+  static Result<Pattern> ParseText(std::string_view text);
 
   const std::string& row() const noexcept { return row_; }
   bool row_is_prefix() const noexcept { return row_is_prefix_; }
@@ -64,8 +70,11 @@ class Pattern {
   /// Within the limits of a key; a row that is not a prefix must not be empty.
   Status Validate() const;
 
-  /// The text that Parse reads back, for people: row, row|column.
+  /// "row" or "row|column" in printable ASCII, whole: the text that ParseText reads back.
   std::string ToString() const;
+  /// The two parts of it, which Parse reads back; no column text for kNone.
+  std::string RowText() const;
+  std::optional<std::string> ColumnText() const;
 
   friend bool operator==(const Pattern&, const Pattern&) = default;
 
