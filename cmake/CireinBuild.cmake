@@ -44,6 +44,7 @@ endfunction()
 function(cirein_library)
   add_library(cirein SHARED)
   add_library(cirein::cirein ALIAS cirein)
+  add_custom_target(cirein_product DEPENDS cirein COMMENT "What users install: the library, the command")
   foreach(name IN LISTS ARGN)
     target_sources(cirein PRIVATE $<TARGET_OBJECTS:cirein_${name}>)
     get_target_property(dependencies cirein_${name} CIREIN_DEPENDENCIES)
@@ -58,7 +59,7 @@ function(cirein_library)
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 endfunction()
 
-# cirein_command(FOLDER): src/FOLDER/main.cc becomes the command bin/cirein.
+# cirein_command(FOLDER): src/FOLDER/main.cc becomes the command CIREIN_BIN_DIR/cirein.
 function(cirein_command folder)
   if(NOT EXISTS ${PROJECT_SOURCE_DIR}/src/${folder}/main.cc)  # scaffolding
     return()
@@ -66,5 +67,6 @@ function(cirein_command folder)
   add_executable(cirein_command ${PROJECT_SOURCE_DIR}/src/${folder}/main.cc)
   target_link_libraries(cirein_command PRIVATE cirein_${folder} cirein_options)
   set_target_properties(cirein_command PROPERTIES
-    OUTPUT_NAME cirein RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+    OUTPUT_NAME cirein RUNTIME_OUTPUT_DIRECTORY ${CIREIN_BIN_DIR})
+  add_dependencies(cirein_product cirein_command)
 endfunction()
