@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "object/store.h"
+
+namespace cirein {
+
+// Those who wait stay parked: a drop takes away what was there, not what is to come.
+Result<std::uint64_t> Store::Drop(const KeyView& row, const Pattern& pattern, Effects& effects) {
+  CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
+  const std::uint64_t dropped = engine_->Drop(row, pattern, effects.garbage);
+  stats_.dropped += dropped;
+  return dropped;
+}
+
+}  // namespace cirein

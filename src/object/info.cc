@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "object/store.h"
+
+namespace cirein {
+
+Result<ObjectInfo> Store::Info(const KeyView& key) {
+  CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
+  StoredObject found;
+  if (engine_->Get(key, found)) return InfoOf(found);
+  const std::size_t waiting = waiters_.CountFor(key);
+  return NotFound(fmt::format("there is no object \"{}\"{}", key.ToKey().ToString(),
+                              waiting == 0 ? "" : fmt::format(" ({} wait for it)", waiting)));
+}
+
+Result<RowInfo> Store::GetRowInfo(const KeyView& row) {
+  CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
+  RowInfo info;
+  if (engine_->GetRowInfo(row, info)) return info;
+  return NotFound(fmt::format("there is nothing in row \"{}\"", row.ToKey().ToString()));
+}
+
+}  // namespace cirein

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cirein/status.h"
+
+namespace cirein {
+
+/// Where a listing stands: before a row, or inside one after one of its objects. As text it names
+/// the row and column, so it stays good whatever comes and goes meanwhile.
+struct ListCursor {
+  std::string row;
+  bool inside = false;                ///< After an object of this row, rather than before the row.
+  std::optional<std::string> column;  ///< Which: nullopt for the one without column.
+
+  /// "1:b:ROW", "1:o:ROW" or "1:c:ROW:COLUMN", percent-encoded.
+  std::string ToString() const;
+  /// InvalidArgument for text that ToString did not make.
+  static Result<ListCursor> Parse(std::string_view text);
+};
+
+}  // namespace cirein

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "object/memory_engine.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace cirein {
+namespace {
+
+// One process is one incarnation of its memory, so all versions have one epoch.
+constexpr std::uint64_t kEpoch = 1;
+
+}  // namespace
+
+MemoryEngine::MemoryEngine(unsigned skip_bits, const Clock& clock, MemoryBudget& budget)
+    : clock_(clock), rows_(skip_bits), credit_(budget) {}
+
+Cell* MemoryEngine::FindCell(Row* row, const KeyView& key) noexcept {
+  if (row == nullptr) return nullptr;
+  if (!key.has_column) return row->cell.object.is_null() ? nullptr : &row->cell;
+  if (row->columns == nullptr) return nullptr;
+  const auto column = row->columns->cells.find(key.column);
+  return column == row->columns->cells.end() ? nullptr : &column->second;
+}
+
+StoredObject MemoryEngine::Stored(const Cell& cell) const {
+  return {.object = cell.object, .version = {kEpoch, cell.version}, .expires = cell.expires};
+}
+
+PutOutcome MemoryEngine::Put(const KeyView& key, PutRequest& request, Garbage& garbage) {
+  Row* row = rows_.Find(key);
+  Cell* cell = FindCell(row, key);
+  const bool alive = cell != nullptr && Alive(*cell);
+  const Version present = alive ? Version{kEpoch, cell->version} : Version{};
+  if (request.mode == PutMode::kWriteOnce && alive) {
+    return {PutOutcome::Code::kExists, present};
+  }
+  if (request.mode == PutMode::kIfVersion && request.if_version != present) {
+    return {PutOutcome::Code::kVersionDiffers, present};
+  }
+  if (!request.store) return {PutOutcome::Code::kStored, {kEpoch, ++last_version_}};
+
+  PutOutcome outcome = Store(key, row, cell, request, garbage);
+  if (outcome.code == PutOutcome::Code::kFull && expiring_ != 0) {
+    Sweep(std::numeric_limits<std::size_t>::max(), garbage);
+    row = rows_.Find(key);  // The sweep may have erased it.
+    outcome = Store(key, row, FindCell(row, key), request, garbage);
+  }
+  return outcome;
+}
+
+PutOutcome MemoryEngine::Store(const KeyView& key, Row* row, Cell* cell, PutRequest& request,
+                               Garbage& garbage) {
+  std::uint64_t bytes = request.object.memory_bytes();
+  if (row == nullptr) bytes += RowTable::RowBytes(key.row.size());
+  if (cell == nullptr && key.has_column) bytes += ColumnBytes(key.column.size());
+  const std::uint64_t freed = cell != nullptr ? cell->object.memory_bytes() : 0;
+  if (bytes > freed && !credit_.Take(bytes - freed)) {
+    return {PutOutcome::Code::kFull, cell != nullptr ? Version{kEpoch, cell->version} : Version{}};
+  }
+  if (bytes < freed) credit_.Give(freed - bytes);
+
+  if (row == nullptr) row = rows_.Insert(key);
+  if (cell == nullptr) {
+    if (key.has_column) {
+      if (row->columns == nullptr) row->columns = std::make_unique<Columns>();
+      cell = &row->columns->cells[std::string(key.column)];
+    } else {
+      cell = &row->cell;
+    }
+  }
+  Fill(*row, *cell, key.has_column, request, garbage);
+  const Version version{kEpoch, cell->version};
+  if (request.keep != 0 && key.has_column) KeepNewest(key, *row, request.keep, garbage);
+  return {PutOutcome::Code::kStored, version};
+}
+
+void MemoryEngine::Fill(Row& row, Cell& cell, bool is_column, PutRequest& request,
+                        Garbage& garbage) {
+  if (is_column) {
+    if (!cell.object.is_null()) row.columns->user_bytes -= cell.object.user_bytes();
+    row.columns->user_bytes += request.object.user_bytes();
+  }
+  if (cell.object.is_null()) {
+    ++objects_;
+  } else {
+    garbage.push_back(std::move(cell.object));
+    if (cell.expires != kEndOfTime) --expiring_;
+  }
+  cell.object = std::move(request.object);
+  cell.version = ++last_version_;
+  cell.expires = request.expires;
+  if (cell.expires != kEndOfTime) ++expiring_;
+}
+
+// Linear in the columns, of which a row that is kept short has few: the pool option is bounded.
+void MemoryEngine::KeepNewest(const KeyView& key, Row& row, std::uint32_t keep, Garbage& garbage) {
+  auto& cells = row.columns->cells;
+  while (cells.size() > keep) {
+    auto oldest = cells.end();
+    for (auto column = cells.begin(); column != cells.end(); ++column) {
+      if (column->first == key.column) continue;  // Just written.
+      if (oldest == cells.end() || column->second.version < oldest->second.version) oldest = column;
+    }
+    EraseColumn(row, oldest, garbage);
+  }
+}
+
+bool MemoryEngine::Get(const KeyView& key, StoredObject& found) {
+  const Cell* cell = FindCell(rows_.Find(key), key);
+  if (cell == nullptr || !Alive(*cell)) return false;
+  found = Stored(*cell);
+  return true;
+}
+
+void MemoryEngine::ClearObject(Row& row, Garbage& garbage) {
+  Cell& cell = row.cell;
+  credit_.Give(cell.object.memory_bytes());
+  if (cell.expires != kEndOfTime) --expiring_;
+  garbage.push_back(std::move(cell.object));
+  cell = Cell();
+  --objects_;
+}
+
+MemoryEngine::ColumnIterator MemoryEngine::EraseColumn(Row& row, ColumnIterator column,
+                                                       Garbage& garbage) {
+  Cell& cell = column->second;
+  row.columns->user_bytes -= cell.object.user_bytes();
+  credit_.Give(cell.object.memory_bytes() + ColumnBytes(column->first.size()));
+  if (cell.expires != kEndOfTime) --expiring_;
+  garbage.push_back(std::move(cell.object));
+  --objects_;
+  return row.columns->cells.erase(column);
+}
+
+void MemoryEngine::EraseIfEmpty(Row* row) {
+  if (row->columns != nullptr && row->columns->cells.empty()) row->columns.reset();
+  if (!row->empty()) return;
+  credit_.Give(RowTable::RowBytes(row->name_bytes));
+  rows_.Erase(row);
+}
+
+std::uint64_t MemoryEngine::Drop(const KeyView& row_key, const Pattern& pattern, Garbage& garbage) {
+  Row* row = rows_.Find(row_key);
+  if (row == nullptr) return 0;
+  std::uint64_t dropped = 0;
+  if (!row->cell.object.is_null() && pattern.MatchesColumn(std::nullopt)) {
+    if (Alive(row->cell)) ++dropped;
+    ClearObject(*row, garbage);
+  }
+  if (row->columns != nullptr && pattern.column_match() != Pattern::ColumnMatch::kNone) {
+    auto& cells = row->columns->cells;
+    auto column = cells.lower_bound(std::string_view(pattern.column()));
+    while (column != cells.end() && pattern.MatchesColumn(column->first)) {
+      if (Alive(column->second)) ++dropped;
+      column = EraseColumn(*row, column, garbage);
+    }
+  }
+  EraseIfEmpty(row);
+  return dropped;
+}
+
+bool MemoryEngine::GetRowInfo(const KeyView& row_key, RowInfo& info) {
+  const Row* row = rows_.Find(row_key);
+  if (row == nullptr) return false;
+  info = RowInfo();
+  if (Alive(row->cell)) {
+    info.has_object = true;
+    info.user_bytes = row->cell.object.user_bytes();
+  }
+  if (row->columns != nullptr) {
+    if (expiring_ == 0) {
+      info.columns = row->columns->cells.size();
+      info.user_bytes += row->columns->user_bytes;
+    } else {
+      for (const auto& [name, cell] : row->columns->cells) {
+        if (!Alive(cell)) continue;
+        ++info.columns;
+        info.user_bytes += cell.object.user_bytes();
+      }
+    }
+  }
+  if (!info.has_object && info.columns == 0) return false;
+  info.availability = Availability::kLocalMemory;
+  return true;
+}
+
+bool MemoryEngine::WalkRow(const KeyView& row_key, const Pattern& pattern,
+                           const std::optional<std::optional<std::string_view>>& after,
+                           const Visitor& visit) {
+  const Row* row = rows_.Find(row_key);
+  if (row == nullptr) return true;
+  KeyView key = row_key;
+  key.has_column = false;
+  if (!after && pattern.MatchesColumn(std::nullopt) && Alive(row->cell) &&
+      !visit(key, Stored(row->cell))) {
+    return false;
+  }
+  if (row->columns == nullptr || pattern.column_match() == Pattern::ColumnMatch::kNone) return true;
+  const auto& cells = row->columns->cells;
+  auto column = cells.lower_bound(std::string_view(pattern.column()));
+  if (after && *after && **after >= pattern.column()) column = cells.upper_bound(**after);
+  key.has_column = true;
+  for (; column != cells.end() && pattern.MatchesColumn(column->first); ++column) {
+    if (!Alive(column->second)) continue;
+    key.column = column->first;
+    if (!visit(key, Stored(column->second))) return false;
+  }
+  return true;
+}
+
+Engine::RowPage MemoryEngine::Rows(const RowName& from, const Pattern& pattern,
+                                   std::size_t max_rows) {
+  RowPage page;
+  Row* row = rows_.Seek({from.hash, from.bucket, from.name});
+  for (std::size_t looked_at = 0; row != nullptr; row = rows_.Next(row)) {
+    if (looked_at++ == max_rows) {
+      page.next = RowName{row->hash, row->bucket, std::string(row->name())};
+      break;
+    }
+    if (row->bucket == pattern.bucket() && pattern.MatchesRow(row->name())) {
+      page.rows.push_back({row->hash, row->bucket, std::string(row->name())});
+    }
+  }
+  return page;
+}
+
+std::uint64_t MemoryEngine::ClearExpired(Row& row, Garbage& garbage) {
+  std::uint64_t cleared = 0;
+  if (!row.cell.object.is_null() && !Alive(row.cell)) {
+    ClearObject(row, garbage);
+    ++cleared;
+  }
+  if (row.columns == nullptr) return cleared;
+  auto& cells = row.columns->cells;
+  for (auto column = cells.begin(); column != cells.end();) {
+    if (Alive(column->second)) {
+      ++column;
+    } else {
+      column = EraseColumn(row, column, garbage);
+      ++cleared;
+    }
+  }
+  return cleared;
+}
+
+bool MemoryEngine::Sweep(std::size_t max_rows, Garbage& garbage) {
+  if (expiring_ == 0) return false;
+  max_rows = std::min(max_rows, rows_.size());
+  Row* row = rows_.Seek({sweep_from_.hash, sweep_from_.bucket, sweep_from_.name});
+  for (std::size_t looked_at = 0; looked_at < max_rows; ++looked_at) {
+    if (row == nullptr) row = rows_.Seek({});
+    if (row == nullptr) break;
+    Row* next = rows_.Next(row);
+    if (ClearExpired(*row, garbage) != 0) EraseIfEmpty(row);
+    row = next;
+  }
+  sweep_from_ =
+      row != nullptr ? RowName{row->hash, row->bucket, std::string(row->name())} : RowName();
+  return expiring_ != 0;
+}
+
+Engine::Stats MemoryEngine::GetStats() const {
+  return {.rows = rows_.size(), .objects = objects_, .used_bytes = credit_.used()};
+}
+
+std::uint64_t MemoryEngine::ColumnBytes(std::size_t name_bytes) noexcept {
+  // A slot of a B-tree node, three quarters full on average; a long name is on the side.
+  constexpr std::uint64_t kSlotBytes = sizeof(std::pair<const std::string, Cell>) * 4 / 3;
+  constexpr std::size_t kInlineNameBytes = 15;
+  return kSlotBytes + (name_bytes > kInlineNameBytes ? name_bytes + 17 : 0);
+}
+
+}  // namespace cirein

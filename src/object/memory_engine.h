@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "object/engine.h"
+#include "object/memory_budget.h"
+#include "object/row_table.h"
+#include "runtime/clock.h"
+
+namespace cirein {
+
+/// Objects in DRAM: rows in a hash table, the columns of a row in order (Kelpie's LocalKV). Stores
+/// handles: publishing and getting copy no bytes. An expired object is absent at once, and freed
+/// when a write or a sweep meets it. The clock is read only for objects that can expire.
+class MemoryEngine : public Engine {
+ public:
+  /// `skip_bits`: how many top bits of the row hash choose the partition. `clock` and `budget`
+  /// outlive the engine.
+  MemoryEngine(unsigned skip_bits, const Clock& clock, MemoryBudget& budget);
+
+  PutOutcome Put(const KeyView& key, PutRequest& request, Garbage& garbage) override;
+  bool Get(const KeyView& key, StoredObject& found) override;
+  std::uint64_t Drop(const KeyView& row, const Pattern& pattern, Garbage& garbage) override;
+  bool GetRowInfo(const KeyView& row, RowInfo& info) override;
+  bool WalkRow(const KeyView& row, const Pattern& pattern,
+               const std::optional<std::optional<std::string_view>>& after,
+               const Visitor& visit) override;
+  RowPage Rows(const RowName& from, const Pattern& pattern, std::size_t max_rows) override;
+  bool Sweep(std::size_t max_rows, Garbage& garbage) override;
+  Stats GetStats() const override;
+
+ private:
+  static Cell* FindCell(Row* row, const KeyView& key) noexcept;
+  bool Alive(const Cell& cell) const {
+    return !cell.object.is_null() && (cell.expires == kEndOfTime || cell.expires > clock_.Now());
+  }
+  StoredObject Stored(const Cell& cell) const;
+  PutOutcome Store(const KeyView& key, Row* row, Cell* cell, PutRequest& request, Garbage& garbage);
+  void Fill(Row& row, Cell& cell, bool is_column, PutRequest& request, Garbage& garbage);
+  void KeepNewest(const KeyView& key, Row& row, std::uint32_t keep, Garbage& garbage);
+  /// Each lets an object go and gives its memory back; the caller erases the row if it is empty.
+  void ClearObject(Row& row, Garbage& garbage);
+  using ColumnIterator = decltype(Columns::cells)::iterator;
+  ColumnIterator EraseColumn(Row& row, ColumnIterator column, Garbage& garbage);
+  void EraseIfEmpty(Row* row);
+  std::uint64_t ClearExpired(Row& row, Garbage& garbage);
+
+  static std::uint64_t ColumnBytes(std::size_t name_bytes) noexcept;
+
+  const Clock& clock_;
+  RowTable rows_;
+  MemoryCredit credit_;
+  std::uint64_t objects_ = 0;
+  std::uint64_t expiring_ = 0;  ///< Objects kept that have an expiry.
+  std::uint64_t last_version_ = 0;
+  RowName sweep_from_;
+};
+
+}  // namespace cirein

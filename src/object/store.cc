@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "object/store.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cirein {
+
+Store::Store(std::unique_ptr<Engine> engine, const Clock& clock)
+    : engine_(std::move(engine)), clock_(clock) {}
+
+Status Store::RefuseIfClosed() const {
+  if (engine_ != nullptr) return OkStatus();
+  return Unavailable("the store is closed", "the library was finished: call cirein::Start again");
+}
+
+ObjectInfo Store::InfoOf(const StoredObject& stored) const {
+  ObjectInfo info{.meta_bytes = stored.object.meta_bytes(),
+                  .data_bytes = stored.object.data_bytes(),
+                  .version = stored.version,
+                  .availability = Availability::kLocalMemory,
+                  .ttl = std::nullopt};
+  if (stored.expires != kEndOfTime) {
+    info.ttl = std::max(stored.expires - clock_.Now(), TimePoint::zero());
+  }
+  return info;
+}
+
+bool Store::Sweep(std::size_t max_rows, Effects& effects) {
+  return engine_ != nullptr && engine_->Sweep(max_rows, effects.garbage);
+}
+
+std::unique_ptr<Engine> Store::Close(Effects& effects) {
+  waiters_.CollectAll(effects.waiters);
+  return std::move(engine_);
+}
+
+Store::Stats& Store::Stats::operator+=(const Stats& other) {
+  publishes += other.publishes;
+  refused += other.refused;
+  hits += other.hits;
+  misses += other.misses;
+  answered += other.answered;
+  dropped += other.dropped;
+  waiting += other.waiting;
+  engine.rows += other.engine.rows;
+  engine.objects += other.engine.objects;
+  engine.used_bytes += other.engine.used_bytes;
+  return *this;
+}
+
+Store::Stats Store::GetStats() const {
+  Stats stats = stats_;
+  stats.waiting = waiters_.size();
+  if (engine_ != nullptr) stats.engine = engine_->GetStats();
+  return stats;
+}
+
+}  // namespace cirein

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "cirein/operations.h"
+
+#include "object/engine.h"
+#include "object/waiters.h"
+#include "runtime/clock.h"
+
+namespace cirein {
+
+/// What an operation leaves to be done once its partition has been left.
+struct Effects {
+  Garbage garbage;                               ///< Freed.
+  std::vector<std::shared_ptr<Waiter>> waiters;  ///< Claimed and answered...
+  DataObject published;                          ///< ...with this; null when nobody waited.
+};
+
+/// The object operations over one partition, whatever its engine: what write-once means, who waits,
+/// who is answered, what is refused. One file for each verb.
+///
+/// Invariants:
+///  1. A waiter is parked only while nothing that it waits for is there: Want looks and parks in
+///  one
+///     step, and a publish takes out everyone who waits for its key in the step that stores it.
+///  2. After Close nobody is parked and nothing is stored.
+///
+/// Not thread-safe: the host lets in one caller at a time, and carries out the effects after the
+/// caller has left. Calls do not block.
+class Store {
+ public:
+  /// `clock` outlives the store.
+  Store(std::unique_ptr<Engine> engine, const Clock& clock);
+
+  /// publish.cc. Errors: AlreadyExists, FailedPrecondition (version), ResourceExhausted (full).
+  Result<ObjectInfo> Publish(const KeyView& key, PutRequest request, Effects& effects);
+
+  /// get.cc. NotFound is said by false, because a miss is no error to those who then wait.
+  Result<bool> Get(const KeyView& key, StoredObject& found);
+
+  /// want.cc. True with the object that is there (of several any one), else parks and says false.
+  /// `row` is the row of the pattern, which is not a prefix.
+  Result<bool> Want(const KeyView& row, const Pattern& pattern, Seat& seat,
+                    std::shared_ptr<Waiter> waiter, NamedObject& found);
+  /// The same for a row prefix, of which this partition holds some rows: parks only. The host parks
+  /// in all partitions and looks afterwards.
+  Status ParkPrefix(const Pattern& pattern, Seat& seat, std::shared_ptr<Waiter> waiter);
+  std::shared_ptr<Waiter> Unpark(Seat& seat) { return waiters_.Unpark(seat); }
+
+  /// drop.cc. `row` is the row to drop from.
+  Result<std::uint64_t> Drop(const KeyView& row, const Pattern& pattern, Effects& effects);
+
+  /// info.cc.
+  Result<ObjectInfo> Info(const KeyView& key);
+  Result<RowInfo> GetRowInfo(const KeyView& row);
+
+  /// list.cc: the walks of Engine, for listing, looking and computing.
+  Status WalkRow(const KeyView& row, const Pattern& pattern,
+                 const std::optional<std::optional<std::string_view>>& after,
+                 const Engine::Visitor& visit);
+  Result<Engine::RowPage> Rows(const Engine::RowName& from, const Pattern& pattern,
+                               std::size_t max_rows);
+
+  /// Frees some expired objects; true while some will expire.
+  bool Sweep(std::size_t max_rows, Effects& effects);
+
+  /// Ends it: everyone who waits comes out, every call from now on is Unavailable. The engine's
+  /// objects are handed out to be let go by the caller.
+  std::unique_ptr<Engine> Close(Effects& effects);
+
+  /// What has happened here since the start, and what is here now.
+  struct Stats {
+    std::uint64_t publishes = 0;
+    std::uint64_t refused = 0;  ///< Publishes answered AlreadyExists, FailedPrecondition, full.
+    std::uint64_t hits = 0;     ///< Gets and wants that found their object at once.
+    std::uint64_t misses = 0;
+    std::uint64_t answered = 0;  ///< Waiters that a publish took out.
+    std::uint64_t dropped = 0;   ///< Objects.
+    std::uint64_t waiting = 0;
+    Engine::Stats engine;
+
+    Stats& operator+=(const Stats& other);
+  };
+  Stats GetStats() const;
+
+  /// What callers see of a stored object.
+  ObjectInfo InfoOf(const StoredObject& stored) const;
+
+ private:
+  Status RefuseIfClosed() const;
+
+  std::unique_ptr<Engine> engine_;  ///< Null once closed.
+  const Clock& clock_;
+  WaiterTable waiters_;
+  Stats stats_;
+};
+
+}  // namespace cirein

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "object/striped_store.h"
+
+#include <bit>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "object/compute_registry.h"
+#include "object/list_cursor.h"
+#include "object/memory_engine.h"
+
+namespace cirein {
+namespace {
+
+// How many rows a walk looks at before it lets others into the stripe.
+constexpr std::size_t kRowsPerVisit = 1024;
+// How many rows one List call looks at: a page may come back short rather than late.
+constexpr std::size_t kRowsPerPage = 200'000;
+// Names in one page; with the longest names a page of 10,000 would be a gigabyte.
+constexpr std::size_t kMaxPageNameBytes = std::size_t{4} << 20;
+constexpr std::size_t kMaxComputeObjects = 1'000'000;
+
+constexpr std::chrono::seconds kSweepPeriod{1};
+constexpr std::size_t kRowsPerSweep = 16'384;
+
+}  // namespace
+
+/// A waiter of this store, and the handle that cancels it.
+class StripedStore::ParkedWant : public Waiter,
+                                 public Operation::Impl,
+                                 public std::enable_shared_from_this<ParkedWant> {
+ public:
+  ParkedWant(std::weak_ptr<StripedStore> home, std::size_t first_stripe, WantCallback done)
+      : Waiter(std::move(done)), home_(std::move(home)), first_stripe_(first_stripe) {}
+
+  /// Before it is parked: a seat in each of `count` stripes instead of one.
+  void MakeSeats(std::size_t count) {
+    seat_count_ = count;
+    many_seats_ = std::make_unique<Seat[]>(count);
+  }
+  Seat& seat(std::size_t i) { return many_seats_ ? many_seats_[i] : seat_; }
+
+  bool Cancel() override {
+    if (!Claim()) return false;
+    Withdraw();
+    Answer(Cancelled("the wait was given up"));
+    return true;
+  }
+  bool done() const override { return claimed(); }
+
+  void Withdraw() override {
+    const std::shared_ptr<StripedStore> home = home_.lock();
+    if (home == nullptr) return;
+    const auto self = shared_from_this();  // A seat may hold the last other reference.
+    for (std::size_t i = 0; i < seat_count_; ++i) {
+      Stripe& stripe = *home->stripes_[first_stripe_ + i];
+      const std::lock_guard lock(stripe.mutex);
+      // Never the last reference: self is alive.
+      stripe.store.Unpark(seat(i)).reset();
+    }
+  }
+
+ private:
+  const std::weak_ptr<StripedStore> home_;
+  const std::size_t first_stripe_;
+  std::size_t seat_count_ = 1;
+  Seat seat_;  ///< Each seat is guarded by its stripe's lock.
+  std::unique_ptr<Seat[]> many_seats_;
+};
+
+std::shared_ptr<StripedStore> StripedStore::Create(const Environment& environment,
+                                                   const Options& options) {
+  return std::shared_ptr<StripedStore>(new StripedStore(environment, options));
+}
+
+StripedStore::StripedStore(const Environment& environment, const Options& options)
+    : environment_(environment),
+      stripe_bits_(static_cast<unsigned>(std::bit_width(options.stripes) - 1)),
+      budget_(options.memory_limit_bytes, options.stripes) {
+  stripes_.reserve(options.stripes);
+  for (std::uint32_t i = 0; i < options.stripes; ++i) {
+    stripes_.push_back(std::make_unique<Stripe>(
+        std::make_unique<MemoryEngine>(stripe_bits_, environment_.clock, budget_),
+        environment_.clock));
+  }
+}
+
+StripedStore::~StripedStore() { Close(); }
+
+// Runs an operation inside the stripe of a key and its effects outside. What the operation's
+// waiters are answered with is made from its result by whoever calls.
+template <typename Operate>
+auto StripedStore::WithStripe(const KeyView& key, Operate&& operate) {
+  Stripe& stripe = StripeFor(key);
+  const std::lock_guard lock(stripe.mutex);
+  return operate(stripe.store);
+}
+
+void StripedStore::Answer(std::span<const std::shared_ptr<Waiter>> waiters,
+                          const Result<NamedObject>& result) {
+  for (const std::shared_ptr<Waiter>& waiter : waiters) {
+    if (!waiter->Claim()) continue;
+    waiter->Withdraw();
+    waiter->Answer(result);
+  }
+}
+
+Result<ObjectInfo> StripedStore::Publish(const Key& key, PutRequest request) {
+  const KeyView view(key);
+  const bool expires = request.expires != kEndOfTime;
+  Effects effects;  // Freed on return, outside of the stripe.
+  Result<ObjectInfo> info = WithStripe(
+      view, [&](Store& store) { return store.Publish(view, std::move(request), effects); });
+  if (!effects.waiters.empty()) {
+    ObjectInfo seen = *info;
+    seen.availability = Availability::kLocalMemory;
+    Answer(effects.waiters, NamedObject{key, std::move(effects.published), seen});
+  }
+  if (expires && info.ok()) ArmSweep();
+  return info;
+}
+
+Result<DataObject> StripedStore::Get(const Key& key) {
+  const KeyView view(key);
+  StoredObject found;
+  const Result<bool> hit = WithStripe(view, [&](Store& store) { return store.Get(view, found); });
+  if (!hit.ok()) return hit.status();
+  return std::move(found.object);
+}
+
+Operation StripedStore::Want(const Pattern& pattern, WantCallback done) {
+  const std::size_t stripe =
+      pattern.row_is_prefix() ? 0 : StripeOf(KeyView(pattern.bucket(), pattern.row()).row_hash);
+  auto want = std::make_shared<ParkedWant>(weak_from_this(), stripe, std::move(done));
+  if (pattern.row_is_prefix()) {
+    WantPrefix(pattern, want);
+  } else {
+    WantInRow(pattern, want);
+  }
+  if (want->claimed()) return Operation();
+  return Operation(std::move(want));
+}
+
+void StripedStore::WantInRow(const Pattern& pattern, const std::shared_ptr<ParkedWant>& want) {
+  const KeyView row(pattern.bucket(), pattern.row());
+  NamedObject found;
+  const Result<bool> hit = WithStripe(
+      row, [&](Store& store) { return store.Want(row, pattern, want->seat(0), want, found); });
+  if (hit.ok() && !*hit) return;  // Parked.
+  if (!want->Claim()) return;
+  want->Answer(hit.ok() ? Result<NamedObject>(std::move(found)) : hit.status());
+}
+
+// Parks everywhere first and looks afterwards, so that whatever is published meanwhile is seen by
+// the one or the other; the claim sees to it that only one of them answers.
+void StripedStore::WantPrefix(const Pattern& pattern, const std::shared_ptr<ParkedWant>& want) {
+  want->MakeSeats(stripes_.size());
+  Status status;
+  for (std::size_t i = 0; i < stripes_.size() && status.ok(); ++i) {
+    const std::lock_guard lock(stripes_[i]->mutex);
+    status = stripes_[i]->store.ParkPrefix(pattern, want->seat(i), want);
+  }
+  NamedObject found;
+  bool hit = false;
+  if (status.ok()) {
+    const auto look = [&](const Engine::RowName& name) {
+      const KeyView row(name.bucket, name.name);
+      status = WithStripe(row, [&](Store& store) {
+        return store.WalkRow(row, pattern, std::nullopt,
+                             [&](const KeyView& key, const StoredObject& stored) {
+                               found = {key.ToKey(), stored.object, store.InfoOf(stored)};
+                               hit = true;
+                               return false;
+                             });
+      });
+      return status.ok() && !hit && !want->claimed();
+    };
+    const auto walked = EachRow(pattern, {}, SIZE_MAX, look);
+    if (!walked.ok()) status = walked.status();
+  }
+  if (want->claimed()) return want->Withdraw();  // From seats taken after it was answered.
+  if ((!hit && status.ok()) || !want->Claim()) return;
+  want->Withdraw();
+  want->Answer(hit ? Result<NamedObject>(std::move(found)) : status);
+}
+
+Result<std::optional<Engine::RowName>> StripedStore::EachRow(
+    const Pattern& pattern, Engine::RowName from, std::size_t max_rows,
+    const std::function<bool(const Engine::RowName& row)>& visit) {
+  std::size_t looked_at = 0;
+  for (std::size_t i = StripeOf(from.hash); i < stripes_.size(); ++i, from = {}) {
+    for (std::optional<Engine::RowName> next = std::move(from); next;) {
+      Result<Engine::RowPage> page = [&] {
+        const std::lock_guard lock(stripes_[i]->mutex);
+        return stripes_[i]->store.Rows(*next, pattern, kRowsPerVisit);
+      }();
+      if (!page.ok()) return page.status();
+      for (const Engine::RowName& row : page->rows) {
+        if (!visit(row)) return std::optional<Engine::RowName>(row);
+      }
+      next = std::move(page->next);
+      looked_at += kRowsPerVisit;
+      if (next && looked_at >= max_rows) return next;
+    }
+  }
+  return std::optional<Engine::RowName>();
+}
+
+Result<std::uint64_t> StripedStore::Drop(const Pattern& pattern, TimePoint end) {
+  std::uint64_t dropped = 0;
+  const auto drop_row = [&](const KeyView& row) -> Status {
+    Effects effects;
+    CIREIN_ASSIGN_OR_RETURN(const std::uint64_t count, WithStripe(row, [&](Store& store) {
+                              return store.Drop(row, pattern, effects);
+                            }));
+    dropped += count;
+    return OkStatus();
+  };
+  Status status;
+  if (pattern.row_is_prefix()) {
+    const auto walked = EachRow(pattern, {}, SIZE_MAX, [&](const Engine::RowName& row) {
+      status = drop_row(KeyView(row.bucket, row.name));
+      if (status.ok() && end != kEndOfTime && environment_.clock.Now() >= end) {
+        status = DeadlineExceeded(
+            fmt::format("dropping \"{}\" took too long: {} objects are gone, others are not",
+                        pattern.ToString(), dropped),
+            "drop again to go on, or give a later deadline");
+      }
+      return status.ok();
+    });
+    if (!walked.ok()) status = walked.status();
+  } else {
+    status = drop_row(KeyView(pattern.bucket(), pattern.row()));
+  }
+  if (!status.ok()) return status;
+  return dropped;
+}
+
+Result<ObjectInfo> StripedStore::Info(const Key& key) {
+  const KeyView view(key);
+  return WithStripe(view, [&](Store& store) { return store.Info(view); });
+}
+
+Result<RowInfo> StripedStore::GetRowInfo(const Key& row) {
+  const KeyView view(row.bucket(), row.row());
+  return WithStripe(view, [&](Store& store) { return store.GetRowInfo(view); });
+}
+
+Result<ListPage> StripedStore::List(const Pattern& pattern, const ListOptions& options) {
+  ListCursor cursor;
+  if (!options.cursor.empty()) {
+    CIREIN_ASSIGN_OR_RETURN(cursor, ListCursor::Parse(options.cursor));
+  }
+  ListPage page;
+  std::size_t name_bytes = 0;
+  Status status;
+  // Adds a row's objects; false when the page is full, with the cursor after its last object.
+  const auto add_row = [&](const KeyView& row) {
+    std::optional<std::optional<std::string_view>> after;
+    if (cursor.inside && cursor.row == row.row) after = cursor.column;
+    bool full = false;
+    status = WithStripe(row, [&](Store& store) {
+      return store.WalkRow(
+          row, pattern, after, [&](const KeyView& key, const StoredObject& stored) {
+            full = page.objects.size() >= options.page_size || name_bytes >= kMaxPageNameBytes;
+            if (full) return false;
+            page.objects.push_back({key.ToKey(), stored.object.meta_bytes(),
+                                    stored.object.data_bytes(), stored.version});
+            name_bytes += key.row.size() + key.column.size();
+            return true;
+          });
+    });
+    return status.ok() && !full;
+  };
+  const auto after_last = [&] {
+    const Key& last = page.objects.back().key;
+    ListCursor next{.row = last.row(), .inside = true, .column = std::nullopt};
+    if (last.has_column()) next.column = last.column();
+    return next.ToString();
+  };
+
+  if (!pattern.row_is_prefix()) {
+    if (!options.cursor.empty() && cursor.row != pattern.row()) {
+      return InvalidArgument("the cursor belongs to another listing",
+                             "give the `next` of a page of this listing");
+    }
+    if (!add_row(KeyView(pattern.bucket(), pattern.row())) && status.ok()) page.next = after_last();
+  } else {
+    Engine::RowName from;
+    if (!options.cursor.empty()) {
+      const KeyView row(pattern.bucket(), cursor.row);
+      from = {row.row_hash, row.bucket, cursor.row};
+    }
+    bool full = false;
+    const auto stopped =
+        EachRow(pattern, std::move(from), kRowsPerPage, [&](const Engine::RowName& row) {
+          full = !add_row(KeyView(row.bucket, row.name));
+          return !full;
+        });
+    if (!stopped.ok()) return stopped.status();
+    if (full && status.ok()) {
+      page.next = after_last();
+    } else if (*stopped) {
+      page.next = ListCursor{.row = (*stopped)->name, .inside = false, .column = {}}.ToString();
+    }
+  }
+  if (!status.ok()) return status;
+  return page;
+}
+
+void StripedStore::Compute(const Pattern& pattern, std::string_view function, std::string_view args,
+                           ComputeCallback done) {
+  Result<std::shared_ptr<const ComputeFunction>> found = FindComputeFunction(function);
+  if (!found.ok()) return done(found.status());
+
+  const KeyView row(pattern.bucket(), pattern.row());
+  std::vector<NamedObject> objects;
+  bool too_many = false;
+  const Status walked = WithStripe(row, [&](Store& store) {
+    return store.WalkRow(row, pattern, std::nullopt,
+                         [&](const KeyView& key, const StoredObject& stored) {
+                           too_many = objects.size() >= kMaxComputeObjects;
+                           if (too_many) return false;
+                           objects.push_back({key.ToKey(), stored.object, store.InfoOf(stored)});
+                           return true;
+                         });
+  });
+  if (!walked.ok()) return done(walked);
+  if (objects.empty()) {
+    return done(NotFound(fmt::format("no object matches \"{}\"", pattern.ToString()),
+                         "compute does not wait: publish first, or need the objects"));
+  }
+  if (too_many) {
+    return done(ResourceExhausted(
+        fmt::format("more than {} objects match \"{}\"", kMaxComputeObjects, pattern.ToString()),
+        "compute over a column prefix at a time"));
+  }
+
+  const Status submitted =
+      environment_.compute.Submit([pattern, name = std::string(function), function = *found,
+                                   args = std::string(args), done, objects = std::move(objects)] {
+        done(RunComputeFunction(name, *function, {pattern, args, objects}));
+      });
+  if (!submitted.ok()) done(submitted);
+}
+
+void StripedStore::Close() {
+  for (const std::unique_ptr<Stripe>& stripe : stripes_) {
+    Effects effects;
+    std::unique_ptr<Engine> engine;
+    {
+      const std::lock_guard lock(stripe->mutex);
+      engine = stripe->store.Close(effects);
+    }
+    Answer(effects.waiters, Unavailable("the library finished while this waited",
+                                        "call cirein::Start again and repeat the call"));
+  }
+}
+
+Store::Stats StripedStore::GetStats() const {
+  Store::Stats total;
+  for (const std::unique_ptr<Stripe>& stripe : stripes_) {
+    const std::lock_guard lock(stripe->mutex);
+    total += stripe->store.GetStats();
+  }
+  return total;
+}
+
+// At most one sweep is ever planned: the flag is taken down before looking, so that an expiry that
+// is stored while a sweep looks plans the next one.
+void StripedStore::ArmSweep() {
+  if (sweep_armed_.load(std::memory_order_relaxed) || sweep_armed_.exchange(true)) return;
+  environment_.timers.RunAt(environment_.clock.Now() + kSweepPeriod, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->Sweep();
+  });
+}
+
+void StripedStore::Sweep() {
+  sweep_armed_.store(false);
+  bool more = false;
+  for (const std::unique_ptr<Stripe>& stripe : stripes_) {
+    Effects effects;
+    const std::lock_guard lock(stripe->mutex);
+    more = stripe->store.Sweep(kRowsPerSweep, effects) || more;
+  }
+  if (more) ArmSweep();
+}
+
+}  // namespace cirein

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cirein/operations.h"
+
+#include "object/memory_budget.h"
+#include "object/store.h"
+#include "runtime/environment.h"
+
+namespace cirein {
+
+/// The store of one process, shared by all its pools and threads (Kelpie's LocalKV): partitions by
+/// the row's hash, each a Store behind a lock. An operation runs on the caller's thread, because
+/// handing it to another core costs a hundred times what it takes; two meet only on one stripe.
+///
+/// Thread-safe. Answers to waiters are given on the thread that publishes, after the lock is left:
+/// the `done` functions given here are the pool's, not the user's.
+class StripedStore : public std::enable_shared_from_this<StripedStore> {
+ public:
+  struct Options {
+    std::uint32_t stripes = 64;            ///< A power of two, 1 to 1024.
+    std::uint64_t memory_limit_bytes = 0;  ///< Of all stripes together; 0: none.
+  };
+
+  /// `environment` outlives the store.
+  static std::shared_ptr<StripedStore> Create(const Environment& environment,
+                                              const Options& options);
+  ~StripedStore();
+  StripedStore(const StripedStore&) = delete;
+  StripedStore& operator=(const StripedStore&) = delete;
+
+  Result<ObjectInfo> Publish(const Key& key, PutRequest request);
+  /// The object if it is there: a null object if not. Does not wait.
+  Result<DataObject> Get(const Key& key);
+  /// Answers at once when something that matches is there; else parks. The Operation cancels.
+  Operation Want(const Pattern& pattern, WantCallback done);
+  /// Stops at `end` between two rows.
+  Result<std::uint64_t> Drop(const Pattern& pattern, TimePoint end);
+  Result<ObjectInfo> Info(const Key& key);
+  Result<RowInfo> GetRowInfo(const Key& row);
+  Result<ListPage> List(const Pattern& pattern, const ListOptions& options);
+  /// Runs a registered function over a row on the compute threads; `done` runs there too.
+  void Compute(const Pattern& pattern, std::string_view function, std::string_view args,
+               ComputeCallback done);
+
+  /// Everyone who waits gets Unavailable, all objects go, later calls are Unavailable.
+  void Close();
+
+  Store::Stats GetStats() const;
+
+ private:
+  // On cache lines of its own, so that two cores on two stripes do not share one.
+  struct alignas(128) Stripe {
+    Stripe(std::unique_ptr<Engine> engine, const Clock& clock) : store(std::move(engine), clock) {}
+    mutable std::mutex mutex;
+    Store store;  ///< Guarded by mutex.
+  };
+  class ParkedWant;
+
+  StripedStore(const Environment& environment, const Options& options);
+
+  std::size_t StripeOf(std::uint64_t row_hash) const noexcept {
+    return stripe_bits_ == 0 ? 0 : static_cast<std::size_t>(row_hash >> (64 - stripe_bits_));
+  }
+  Stripe& StripeFor(const KeyView& key) { return *stripes_[StripeOf(key.row_hash)]; }
+  template <typename Operate>
+  auto WithStripe(const KeyView& key, Operate&& operate);
+
+  static void Answer(std::span<const std::shared_ptr<Waiter>> waiters,
+                     const Result<NamedObject>& result);
+  void WantInRow(const Pattern& pattern, const std::shared_ptr<ParkedWant>& want);
+  void WantPrefix(const Pattern& pattern, const std::shared_ptr<ParkedWant>& want);
+  /// Calls `visit` with each row that matches, stripe by stripe and in table order, from a place
+  /// on; no lock is held while it does. After looking at `max_rows` rows it stops and says where.
+  Result<std::optional<Engine::RowName>> EachRow(
+      const Pattern& pattern, Engine::RowName from, std::size_t max_rows,
+      const std::function<bool(const Engine::RowName& row)>& visit);
+
+  void ArmSweep();
+  void Sweep();
+
+  const Environment environment_;
+  const unsigned stripe_bits_;
+  MemoryBudget budget_;
+  std::vector<std::unique_ptr<Stripe>> stripes_;
+  std::atomic<bool> sweep_armed_{false};
+};
+
+}  // namespace cirein
