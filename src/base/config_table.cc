@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/config_table.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cirein/key.h"
+
+#include "base/suggest.h"
+#include "base/text.h"
+#include "base/units.h"
+
+namespace cirein {
+namespace {
+
+using Check = Setting::Check;
+using Type = ConfigKey::Type;
+
+constexpr std::int64_t kNsPerMs = 1'000'000;
+constexpr std::int64_t kNsPerHour = 3'600'000'000'000;
+constexpr std::int64_t kBytesPerPib = std::int64_t{1} << 50;
+constexpr std::int64_t kBytesPerTib = std::int64_t{1} << 40;
+constexpr std::int64_t kMaxThreads = 1024;
+constexpr std::int64_t kMaxOperations = 1'000'000'000;
+constexpr std::int64_t kMaxQueue = 1'000'000;
+
+constexpr auto kSettings = std::to_array<Setting>({
+    {{"compute.queue_max", Type::kInteger, "1024", "1 to 1000000",
+      "How many compute calls may wait for a thread before more are refused."},
+     Check::kRange,
+     1,
+     kMaxQueue},
+    {{"compute.threads", Type::kInteger, "1", "1 to 1024",
+      "Threads that run compute functions when none is stuck."},
+     Check::kRange,
+     1,
+     kMaxThreads},
+    {{"compute.threads_max", Type::kInteger, "8", "1 to 1024",
+      "Threads that run compute functions at most, those which replace stuck ones included."},
+     Check::kRange,
+     1,
+     kMaxThreads},
+    {{"default.bucket", Type::kString, "default", "a label, or 0x and one to eight hex digits",
+      "The bucket of pools and keys that name none."},
+     Check::kBucket},
+    {{"default.deadline", Type::kDuration, "60s", "1ms to 8760h",
+      "How long a call may wait that gives no deadline."},
+     Check::kRange,
+     kNsPerMs,
+     8760 * kNsPerHour},
+    {{"log.format", Type::kString, "text", "text, json",
+      "How log lines look: for people, or one JSON object a line."},
+     Check::kChoice},
+    {{"log.level", Type::kString, "warn", "trace, debug, info, warn, error, off",
+      "The least severe log lines that are written."},
+     Check::kChoice},
+    {{"memory.limit", Type::kBytes, "0", "0 to 1024PiB",
+      "How many bytes the objects of this process may take together; 0 for no limit."},
+     Check::kRange,
+     0,
+     1024 * kBytesPerPib},
+    {{"memory.object_limit", Type::kBytes, "64GiB", "1B to 64TiB",
+      "How many bytes of data one object may have."},
+     Check::kRange,
+     1,
+     64 * kBytesPerTib},
+    {{"memory.stripes", Type::kInteger, "64", "1 to 1024, a power of two",
+      "Into how many partitions, each with a lock, the local store is cut."},
+     Check::kPowerOfTwo,
+     1,
+     1024},
+    {{"runtime.callback_threads", Type::kInteger, "1", "1 to 1024",
+      "Threads that run user callbacks when none is stuck."},
+     Check::kRange,
+     1,
+     kMaxThreads},
+    {{"runtime.callback_threads_max", Type::kInteger, "16", "1 to 1024",
+      "Threads that run user callbacks at most, those which replace stuck ones included."},
+     Check::kRange,
+     1,
+     kMaxThreads},
+    {{"runtime.operations_max", Type::kInteger, "1000000", "1 to 1000000000",
+      "How many operations may be unanswered at once: waits, and callbacks to be run."},
+     Check::kRange,
+     1,
+     kMaxOperations},
+    {{"runtime.stuck_after", Type::kDuration, "100ms", "1ms to 1h",
+      "How long a callback may run before another thread takes over what waits behind it."},
+     Check::kRange,
+     kNsPerMs,
+     kNsPerHour},
+});
+
+constexpr bool NamesAreSorted() {
+  for (std::size_t i = 1; i < kSettings.size(); ++i) {
+    if (kSettings[i - 1].key.name >= kSettings[i].key.name) return false;
+  }
+  return true;
+}
+static_assert(NamesAreSorted());
+
+constexpr auto kKeys = [] {
+  std::array<ConfigKey, kSettings.size()> keys{};
+  for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = kSettings[i].key;
+  return keys;
+}();
+
+Status RefuseValue(const Setting& setting, std::string_view text) {
+  return InvalidArgument(
+      fmt::format("setting {} cannot be {}", setting.key.name, QuoteForPeople(text)),
+      fmt::format("it takes {}", setting.key.constraint));
+}
+
+// The checked value of a setting that is a number, in bytes or nanoseconds where it has a unit.
+Result<std::int64_t> CheckedNumber(const Setting& setting, std::string_view text,
+                                   std::uint64_t number) {
+  const bool fits = number >= static_cast<std::uint64_t>(setting.least) &&
+                    number <= static_cast<std::uint64_t>(setting.most) &&
+                    (setting.check != Check::kPowerOfTwo || std::has_single_bit(number));
+  if (!fits) return RefuseValue(setting, text);
+  return static_cast<std::int64_t>(number);
+}
+
+std::vector<std::string_view> Choices(const Setting& setting) {
+  constexpr std::string_view kBetween = ", ";
+  std::vector<std::string_view> choices;
+  std::string_view rest = setting.key.constraint;
+  for (std::size_t end = rest.find(kBetween); end != std::string_view::npos;
+       end = rest.find(kBetween)) {
+    choices.push_back(rest.substr(0, end));
+    rest.remove_prefix(end + kBetween.size());
+  }
+  choices.push_back(rest);
+  return choices;
+}
+
+Result<std::string> CanonicalString(const Setting& setting, std::string_view text) {
+  if (setting.check == Check::kChoice) {
+    const std::vector<std::string_view> choices = Choices(setting);
+    if (std::find(choices.begin(), choices.end(), text) != choices.end()) return std::string(text);
+    return InvalidArgument(
+        fmt::format("setting {} cannot be {}", setting.key.name, QuoteForPeople(text)),
+        DidYouMean(text, choices, fmt::format("it takes one of {}", setting.key.constraint)));
+  }
+  // Other bytes could not be written to a TOML file.
+  if (!IsUtf8(text) || std::any_of(text.begin(), text.end(), IsControlByte)) {
+    return InvalidArgument(
+        fmt::format("setting {} cannot be {}", setting.key.name, QuoteForPeople(text)),
+        "write UTF-8 text without control characters");
+  }
+  const Result<Bucket> bucket = Bucket::Parse(text);
+  if (!bucket.ok()) {
+    return bucket.status().WithContext(fmt::format("setting {}", setting.key.name));
+  }
+  return std::string(text);
+}
+
+}  // namespace
+
+std::span<const Setting> Settings() { return kSettings; }
+
+std::span<const ConfigKey> SettingKeys() { return kKeys; }
+
+const Setting* FindSetting(std::string_view name) {
+  const auto* const found = std::lower_bound(
+      kSettings.begin(), kSettings.end(), name,
+      [](const Setting& setting, std::string_view wanted) { return setting.key.name < wanted; });
+  return found != kSettings.end() && found->key.name == name ? found : nullptr;
+}
+
+std::string EnvironmentName(std::string_view setting_name) {
+  std::string name = "CIREIN_";
+  for (const char c : setting_name) {
+    const bool small = c >= 'a' && c <= 'z';
+    name.push_back(c == '.' ? '_' : small ? static_cast<char>(c - 'a' + 'A') : c);
+  }
+  return name;
+}
+
+Result<std::string> CanonicalValue(const Setting& setting, std::string_view text) {
+  const std::string context = fmt::format("setting {}", setting.key.name);
+  switch (setting.key.type) {
+    case Type::kString:
+      return CanonicalString(setting, text);
+    case Type::kBool:
+      if (text != "true" && text != "false") return RefuseValue(setting, text);
+      return std::string(text);
+    case Type::kInteger: {
+      const Result<std::uint64_t> number = ParseUint64(text);
+      if (!number.ok()) return RefuseValue(setting, text);
+      CIREIN_ASSIGN_OR_RETURN(const std::int64_t value, CheckedNumber(setting, text, *number));
+      return fmt::format("{}", value);
+    }
+    case Type::kBytes: {
+      const Result<std::uint64_t> bytes = ParseBytes(text);
+      if (!bytes.ok()) return bytes.status().WithContext(context);
+      CIREIN_ASSIGN_OR_RETURN(const std::int64_t value, CheckedNumber(setting, text, *bytes));
+      return FormatBytes(static_cast<std::uint64_t>(value));
+    }
+    case Type::kDuration: {
+      const Result<std::chrono::nanoseconds> duration = ParseDuration(text);
+      if (!duration.ok()) return duration.status().WithContext(context);
+      const auto ns = static_cast<std::uint64_t>(duration->count());
+      CIREIN_ASSIGN_OR_RETURN(const std::int64_t value, CheckedNumber(setting, text, ns));
+      return FormatDuration(std::chrono::nanoseconds(value));
+    }
+  }
+  return RefuseValue(setting, text);
+}
+
+}  // namespace cirein
