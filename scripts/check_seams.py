@@ -54,6 +54,9 @@ _PATTERNS = {
 }
 _OUTPUT_PATTERN = r"std\s*::\s*(?:cout|cerr|clog)\b|\bfmt\s*::\s*v?print\s*\("
 
+# The standard library has these of its own, which reach nothing.
+_HARMLESS_IN_STD = {"bind"}
+
 _WORD_BEFORE = re.compile(r"(\w+)\s*$")
 _STATEMENT_WORDS = {"return", "co_return", "co_await", "co_yield", "else", "do", "throw", "case"}
 
@@ -62,7 +65,7 @@ def _names(words):
     return re.compile(r"\b(" + "|".join(words.split()) + r")\s*\(")
 
 
-def _how_called(text, offset):
+def _how_called(text, offset, name):
     """'global' for ::name, 'plain' for name and std::name; None for members and declarations."""
     before = text[max(0, offset - 80) : offset].rstrip()
     if before.endswith((".", "->")):
@@ -71,7 +74,7 @@ def _how_called(text, offset):
         scope = _WORD_BEFORE.search(before[:-2])
         if scope is None or scope.group(1) in _STATEMENT_WORDS:
             return "global"
-        return "plain" if scope.group(1) == "std" else None
+        return "plain" if scope.group(1) == "std" and name not in _HARMLESS_IN_STD else None
     word = _WORD_BEFORE.search(before)
     if word and word.group(1) not in _STATEMENT_WORDS:
         return None  # `Status open(...)` declares something else of that name.
@@ -85,7 +88,7 @@ def _how_called(text, offset):
 def _calls(text, table, kinds):
     for what, words in table.items():
         for match in _names(words).finditer(text):
-            if _how_called(text, match.start()) in kinds:
+            if _how_called(text, match.start(), match.group(1)) in kinds:
                 yield match.start(), what, match.group(1) + "()"
 
 
