@@ -78,6 +78,11 @@ check: ## layers, seams, headers, words, form and docs
 	@$(call configure,release)
 	@$(call build,release) --target check_headers
 
+.PHONY: docs
+docs: ## bring the generated parts of docs/ up to date
+	@$(call configure,release)
+	@$(call build,release) --target update_docs
+
 .PHONY: format check-format
 format: develop-setup ## let clang-format lay out the sources
 	@scripts/format

@@ -39,6 +39,14 @@ export PKG_CONFIG_PATH
   $(pkg-config --cflags --libs cirein)
 "$work/consumer"
 
+echo "== the example of README.md"
+sed -n '/^```cpp$/,/^```$/{/^```/d;p}' "$here/../../README.md" >"$work/readme.cc"
+[[ -s $work/readme.cc ]] || fail "README.md has no example"
+# shellcheck disable=SC2046,SC2086
+"$compiler" -std=c++20 $flags "$work/readme.cc" -o "$work/readme" \
+  $(pkg-config --cflags --libs cirein)
+[[ $("$work/readme") == *rain* ]] || fail "the example of README.md does not print the object"
+
 if [[ -e $prefix/bin/cirein ]]; then
   echo "== the command"
   "$prefix/bin/cirein" version
