@@ -198,7 +198,7 @@ class ResourceUrl::Parser {
     const std::size_t end = std::min(rest_.find('&'), rest_.size());
     std::string_view path = rest_.substr(0, end);
     rest_.remove_prefix(end);
-    if (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+    if (path.size() > 1 && path.ends_with('/') && !path.ends_with("//")) path.remove_suffix(1);
     if (const std::string_view why = WhyBadPath(path); !why.empty()) return Refuse(text_, why);
     url_.path_ = path;
     return OkStatus();
