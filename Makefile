@@ -69,7 +69,7 @@ clang: develop-setup ## build with clang; a warning is an error
 .PHONY: fuzz
 fuzz: develop-setup ## run each fuzz target for FUZZ_SECONDS (60)
 	@$(call configure,fuzz)
-	@$(call build,fuzz)
+	@$(call build,fuzz) --target cirein_fuzzers
 	@scripts/fuzz
 
 .PHONY: check

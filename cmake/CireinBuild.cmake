@@ -16,6 +16,13 @@ if(CIREIN_SANITIZE)
     -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${CIREIN_SANITIZE})
 endif()
+if(CIREIN_BUILD_FUZZ)
+  # The fuzzer is led by what the code under test does, so all of it is instrumented.
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "libFuzzer comes with clang; next: cmake --preset fuzz")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
