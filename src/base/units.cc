@@ -97,6 +97,7 @@ std::optional<std::string_view> Split(std::string_view text, Quantity* quantity)
       quantity->fraction_scale *= 10;
     }
   }
+  if (text.ends_with(' ')) return "ends in a blank";
   while (text.starts_with(' ')) text.remove_prefix(1);
   quantity->unit = text;
   return std::nullopt;
