@@ -118,7 +118,8 @@ struct NamedObject {
 
 /// Callbacks run on the library's callback threads, never under a lock and never on a shard's
 /// thread; one that throws is logged and counted; one that blocks delays others only until the
-/// library starts another thread (up to a bound). Each is called exactly once.
+/// library starts another thread (up to a bound). Each is called exactly once. A call that cannot be
+/// begun at all (no pool, bad arguments, too many operations) may answer on the calling thread.
 using PublishCallback = std::function<void(Result<ObjectInfo>)>;
 using WantCallback = std::function<void(Result<NamedObject>)>;
 using DropCallback = std::function<void(Result<std::uint64_t>)>;  ///< How many objects are gone.

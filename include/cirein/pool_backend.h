@@ -21,9 +21,12 @@ struct ComputeRequest {
 
 /// What stands behind a pool handle: one class for each pool type, built in or the user's own.
 ///
-/// The handle has checked keys, patterns and options before it calls, has filled in the bucket, and
-/// has replaced default deadlines. `done` must be called exactly once, on any thread, with no lock
-/// held; the handle sees to it that user code runs on a callback thread. Calls come from any thread.
+/// The handle has checked keys, patterns, objects and options before it calls. Keys and patterns come
+/// without bucket, which means the pool's own, and keys in answers have none either; so a backend can
+/// hand them on to another pool as they are. `done` must be called exactly once, on any thread, with
+/// no lock held; the handle sees to it that user code runs on a callback thread, that deadlines are
+/// kept (it cancels the Operation and forgets the answer), and that everything is answered when the
+/// library finishes. Calls come from any thread, and must not block.
 class PoolBackend {
  public:
   virtual ~PoolBackend() = default;
@@ -33,35 +36,37 @@ class PoolBackend {
 
   virtual Operation Publish(const Key& key, DataObject object, const PublishOptions& options,
                             PublishCallback done) = 0;
-  /// `done` gets the object as soon as one matches `pattern`, which is a key, a column prefix in one
-  /// row, or a row prefix.
+  /// `done` gets the object as soon as one matches `pattern`: see Pool::Want.
   virtual Operation Want(const Pattern& pattern, const WantOptions& options, WantCallback done) = 0;
   virtual Operation Drop(const Pattern& pattern, Deadline deadline, DropCallback done) = 0;
   virtual Operation Info(const Key& key, Deadline deadline, InfoCallback done) = 0;
+  /// Of the key, only the row counts.
   virtual Operation GetRowInfo(const Key& row, Deadline deadline, RowInfoCallback done) = 0;
   virtual Operation List(const Pattern& pattern, const ListOptions& options, ListCallback done) = 0;
   virtual Operation Compute(const ComputeRequest& request, Deadline deadline,
                             ComputeCallback done) = 0;
 
-  /// The blocking forms that matter for speed. The defaults call the asynchronous ones and wait; a
-  /// backend that can answer at once overrides them.
-  virtual Result<ObjectInfo> PublishBlocking(const Key& key, DataObject object,
-                                             const PublishOptions& options);
-  virtual Result<DataObject> NeedBlocking(const Key& key, const NeedOptions& options);
+  /// Short cuts for a backend that can answer at once on the caller's thread, asked first by the
+  /// blocking calls. nullopt: it cannot, and has done nothing; the asynchronous form is called next.
+  /// `object` is taken only by an answer.
+  virtual std::optional<Result<ObjectInfo>> TryPublish(const Key& key, DataObject& object,
+                                                       const PublishOptions& options);
+  virtual std::optional<Result<DataObject>> TryNeed(const Key& key);
 };
 
 /// What a pool type's factory is given.
 struct PoolContext {
   /// The URL with its bucket filled in.
   ResourceUrl url;
-  /// From the URL's `behavior` option, else the type's own default.
+  /// From the URL's `behavior` option; nullopt: the type's own default.
   std::optional<Behavior> behavior;
 };
 
 using PoolFactory = std::function<Result<std::shared_ptr<PoolBackend>>(const PoolContext&)>;
 
-/// A pool type: its URL scheme, a sentence for people, the URL options it takes besides the common
-/// ones (bucket, behavior, iom), and what makes a backend.
+/// A pool type: its URL scheme (letters, digits, '-' and '_', beginning with a letter), a sentence for
+/// people, the URL options it takes besides the common ones (bucket and behavior), and what makes a
+/// backend.
 struct PoolType {
   std::string name;
   std::string description;
@@ -69,7 +74,8 @@ struct PoolType {
   PoolFactory factory;
 };
 
-/// Makes a pool type known in this process; AlreadyExists when the name is taken. Thread-safe.
+/// Makes a pool type known in this process; AlreadyExists when the name is taken. Thread-safe; may be
+/// called before Start and at any time.
 Status RegisterPoolType(PoolType type);
 
 /// Sorted names of the pool types that are known.

@@ -19,15 +19,16 @@ struct KeyView {
   bool has_column = false;
   std::uint64_t row_hash = 0;
 
-  explicit KeyView(const Key& key)
-      : KeyView(key.bucket(), key.row(), key.column(), key.has_column()) {}
+  /// A key in a bucket; what the key says of buckets is not looked at.
+  KeyView(Bucket bucket_in, const Key& key)
+      : KeyView(bucket_in, key.row(), key.column(), key.has_column()) {}
   /// The object without column of a row.
   KeyView(Bucket bucket_in, std::string_view row_in)
       : KeyView(bucket_in, row_in, std::string_view(), false) {}
 
+  /// Without its bucket, as users see keys.
   Key ToKey() const {
-    Key key = has_column ? Key(std::string(row), std::string(column)) : Key(std::string(row));
-    return key.set_bucket(bucket);
+    return has_column ? Key(std::string(row), std::string(column)) : Key(std::string(row));
   }
 
  private:

@@ -107,25 +107,23 @@ void StripedStore::Answer(std::span<const std::shared_ptr<Waiter>> waiters,
   }
 }
 
-Result<ObjectInfo> StripedStore::Publish(const Key& key, PutRequest request) {
-  const KeyView view(key);
+Result<ObjectInfo> StripedStore::Publish(const KeyView& key, PutRequest request) {
   const bool expires = request.expires != kEndOfTime;
   Effects effects;  // Freed on return, outside of the stripe.
   Result<ObjectInfo> info = WithStripe(
-      view, [&](Store& store) { return store.Publish(view, std::move(request), effects); });
+      key, [&](Store& store) { return store.Publish(key, std::move(request), effects); });
   if (!effects.waiters.empty()) {
     ObjectInfo seen = *info;
     seen.availability = Availability::kLocalMemory;
-    Answer(effects.waiters, NamedObject{key, std::move(effects.published), seen});
+    Answer(effects.waiters, NamedObject{key.ToKey(), std::move(effects.published), seen});
   }
   if (expires && info.ok()) ArmSweep();
   return info;
 }
 
-Result<DataObject> StripedStore::Get(const Key& key) {
-  const KeyView view(key);
+Result<DataObject> StripedStore::Get(const KeyView& key) {
   StoredObject found;
-  const Result<bool> hit = WithStripe(view, [&](Store& store) { return store.Get(view, found); });
+  const Result<bool> hit = WithStripe(key, [&](Store& store) { return store.Get(key, found); });
   if (!hit.ok()) return hit.status();
   return std::move(found.object);
 }
@@ -238,14 +236,12 @@ Result<std::uint64_t> StripedStore::Drop(const Pattern& pattern, TimePoint end) 
   return dropped;
 }
 
-Result<ObjectInfo> StripedStore::Info(const Key& key) {
-  const KeyView view(key);
-  return WithStripe(view, [&](Store& store) { return store.Info(view); });
+Result<ObjectInfo> StripedStore::Info(const KeyView& key) {
+  return WithStripe(key, [&](Store& store) { return store.Info(key); });
 }
 
-Result<RowInfo> StripedStore::GetRowInfo(const Key& row) {
-  const KeyView view(row.bucket(), row.row());
-  return WithStripe(view, [&](Store& store) { return store.GetRowInfo(view); });
+Result<RowInfo> StripedStore::GetRowInfo(const KeyView& row) {
+  return WithStripe(row, [&](Store& store) { return store.GetRowInfo(row); });
 }
 
 Result<ListPage> StripedStore::List(const Pattern& pattern, const ListOptions& options) {

@@ -24,6 +24,7 @@ namespace cirein {
 /// the row's hash, each a Store behind a lock. An operation runs on the caller's thread, because
 /// handing it to another core costs a hundred times what it takes; two meet only on one stripe.
 ///
+/// Patterns carry their bucket; keys in answers have none.
 /// Thread-safe. Answers to waiters are given on the thread that publishes, after the lock is left:
 /// the `done` functions given here are the pool's, not the user's.
 class StripedStore : public std::enable_shared_from_this<StripedStore> {
@@ -40,15 +41,15 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   StripedStore(const StripedStore&) = delete;
   StripedStore& operator=(const StripedStore&) = delete;
 
-  Result<ObjectInfo> Publish(const Key& key, PutRequest request);
+  Result<ObjectInfo> Publish(const KeyView& key, PutRequest request);
   /// The object if it is there: a null object if not. Does not wait.
-  Result<DataObject> Get(const Key& key);
+  Result<DataObject> Get(const KeyView& key);
   /// Answers at once when something that matches is there; else parks. The Operation cancels.
   Operation Want(const Pattern& pattern, WantCallback done);
   /// Stops at `end` between two rows.
   Result<std::uint64_t> Drop(const Pattern& pattern, TimePoint end);
-  Result<ObjectInfo> Info(const Key& key);
-  Result<RowInfo> GetRowInfo(const Key& row);
+  Result<ObjectInfo> Info(const KeyView& key);
+  Result<RowInfo> GetRowInfo(const KeyView& row);
   Result<ListPage> List(const Pattern& pattern, const ListOptions& options);
   /// Runs a registered function over a row on the compute threads; `done` runs there too.
   void Compute(const Pattern& pattern, std::string_view function, std::string_view args,

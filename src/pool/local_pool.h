@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cirein/pool_backend.h"
+
+namespace cirein {
+
+/// `local:` keeps objects in this process; all `local:` pools of one bucket share them. Options:
+/// keep=N (a row keeps its N newest columns), max_age=DURATION (objects go that long after their
+/// publish, sooner if their ttl says so).
+PoolType LocalPoolType();
+
+}  // namespace cirein

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cirein/pool.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "pool/collector_state.h"
+#include "pool/pool_state.h"
+#include "runtime/notification.h"
+
+namespace cirein {
+namespace {
+
+Status NoPool() {
+  return FailedPrecondition("this pool handle is connected to nothing",
+                            "assign it what cirein::Connect gives");
+}
+
+Status Ended() {
+  return Unavailable("the library was finished", "call cirein::Start again and connect anew");
+}
+
+Status CheckBucket(Bucket given, const Pool::State& pool) {
+  if (!given.specified() || given == pool.url().bucket()) return OkStatus();
+  return InvalidArgument(fmt::format("the key is of bucket {}, the pool of {}", given.ToString(),
+                                     pool.url().bucket().ToString()),
+                         "leave the key's bucket out, or connect to a pool with that bucket");
+}
+
+Status CheckReady(const Pool::State& pool) {
+  return pool.process().stopped() ? Ended() : OkStatus();
+}
+
+Status CheckKey(const Key& key, const Pool::State& pool) {
+  CIREIN_RETURN_IF_ERROR(CheckReady(pool));
+  CIREIN_RETURN_IF_ERROR(key.Validate());
+  return CheckBucket(key.bucket(), pool);
+}
+
+Status CheckPattern(const Pattern& pattern, const Pool::State& pool) {
+  CIREIN_RETURN_IF_ERROR(CheckReady(pool));
+  CIREIN_RETURN_IF_ERROR(pattern.Validate());
+  return CheckBucket(pattern.bucket(), pool);
+}
+
+Status CheckPublish(const Key& key, const DataObject& object, const PublishOptions& options,
+                    const Pool::State& pool) {
+  CIREIN_RETURN_IF_ERROR(CheckKey(key, pool));
+  if (object.is_null()) {
+    return InvalidArgument(
+        fmt::format("\"{}\" cannot be published: the object is null", key.ToString()),
+        "make one with DataObject::Allocate, Copy, Wrap or View");
+  }
+  if (object.data_bytes() > pool.process().object_limit_bytes()) {
+    return InvalidArgument(
+        fmt::format("\"{}\" has {} bytes of data, more than the {} allowed", key.ToString(),
+                    object.data_bytes(), pool.process().object_limit_bytes()),
+        "split it into columns of a row, or raise memory.object_limit");
+  }
+  if (options.ttl && *options.ttl <= options.ttl->zero()) {
+    return InvalidArgument(
+        fmt::format("\"{}\" cannot be published with a ttl of nothing", key.ToString()),
+        "give a positive ttl, or none");
+  }
+  return OkStatus();
+}
+
+Status CheckCompute(const Pattern& pattern, const Pool::State& pool) {
+  CIREIN_RETURN_IF_ERROR(CheckPattern(pattern, pool));
+  if (!pattern.row_is_prefix()) return OkStatus();
+  return InvalidArgument(fmt::format("compute works on one row, not on \"{}\"", pattern.ToString()),
+                         "give the row exactly; its columns may have a prefix");
+}
+
+Status CheckList(const Pattern& pattern, const ListOptions& options, const Pool::State& pool) {
+  CIREIN_RETURN_IF_ERROR(CheckPattern(pattern, pool));
+  if (options.page_size >= 1 && options.page_size <= ListOptions::kMaxPageSize) return OkStatus();
+  return InvalidArgument(fmt::format("a page cannot have {} objects", options.page_size),
+                         fmt::format("give 1 to {}", ListOptions::kMaxPageSize));
+}
+
+// What backends are given and give back has no bucket: see PoolBackend. Hardly any user names one,
+// so the copy is rare.
+Key WithoutBucket(Key key) {
+  key.set_bucket(Bucket());
+  return key;
+}
+Pattern WithoutBucket(Pattern pattern) {
+  pattern.set_bucket(Bucket());
+  return pattern;
+}
+
+Deadline Resolve(Deadline deadline, const Pool::State& pool) {
+  return deadline.Or(pool.process().default_deadline());
+}
+
+// One operation, however its answer is wanted: what it is called in errors, why it cannot be, how
+// long it may take, and how the backend is asked.
+template <typename T>
+struct Call {
+  using Done = std::function<void(Result<T>)>;
+
+  const Pool::State& pool;
+  std::string what;
+  Status refusal;
+  Deadline deadline;  // Resolved.
+  std::function<Operation(Done)> start;
+
+  TimePoint End() const { return pool.process().environment().clock.EndOf(deadline); }
+
+  // Hands the answer to `done`.
+  Operation Begin(Delivery delivery, Done done) {
+    if (!refusal.ok()) {
+      if (done) done(refusal);
+      return Operation();
+    }
+    const TimePoint end = End();
+    const auto pending = MakePending(delivery, std::move(done));
+    if (!pending->Begin()) return Operation();
+    return pending->Started(start(pending->Sink()), end);
+  }
+
+  // Waits for the answer; this thread keeps the deadline itself.
+  Result<T> Wait() {
+    if (!refusal.ok()) return refusal;
+    struct Answer {
+      Notification arrived;
+      std::optional<Result<T>> result;
+    };
+    // Shared with the callback, which may outlive this frame if user code throws in start().
+    const auto answer = std::make_shared<Answer>();
+    const TimePoint end = End();
+    const auto pending = MakePending(Delivery::kInPlace, [answer](Result<T> result) {
+      answer->result.emplace(std::move(result));
+      answer->arrived.Notify();
+    });
+    if (pending->Begin()) {
+      pending->Started(start(pending->Sink()), kEndOfTime);
+      if (!answer->arrived.WaitUntil(end)) pending->Expire();
+    }
+    // Whoever claimed the answer has given it or is about to.
+    answer->arrived.WaitUntil(kEndOfTime);
+    return std::move(*answer->result);
+  }
+
+  // Writes the answer into an entry of the collector with `fill`.
+  template <typename Fill>
+  Operation Collect(ResultCollector::State& collector, ResultCollector::Kind kind,
+                    const Pattern& pattern, Fill fill) {
+    const auto ticket = collector.Add(kind, pattern);
+    return Begin(Delivery::kInPlace,
+                 [keep = collector.shared_from_this(), ticket, fill](Result<T> result) {
+                   keep->Fill(ticket, [&](ResultCollector::Entry& entry) {
+                     entry.status = result.status();
+                     if (result.ok()) fill(entry, std::move(*result));
+                   });
+                 });
+  }
+
+ private:
+  std::shared_ptr<Pending<T>> MakePending(Delivery delivery, Done done) {
+    return std::make_shared<Pending<T>>(pool.shared_process(), pool.process().pending(),
+                                        pool.process().environment(), std::move(what),
+                                        std::move(done), delivery);
+  }
+};
+
+std::string Name(std::string_view verb, const std::string& subject) {
+  return fmt::format("{} \"{}\"", verb, subject);
+}
+
+// One function for each verb: everything its forms have in common.
+
+Call<ObjectInfo> PublishCall(const Pool::State& pool, const Key& key, DataObject object,
+                             PublishOptions options) {
+  options.deadline = Resolve(options.deadline, pool);
+  Status refusal = CheckPublish(key, object, options, pool);
+  return {
+      pool, Name("publish", key.ToString()), std::move(refusal), options.deadline,
+      [&pool, key = WithoutBucket(key), object = std::move(object), options](PublishCallback done) {
+        return pool.backend().Publish(key, object, options, std::move(done));
+      }};
+}
+
+Call<NamedObject> WantCall(const Pool::State& pool, std::string_view verb, const Pattern& pattern,
+                           WantOptions options) {
+  options.deadline = Resolve(options.deadline, pool);
+  return {pool, Name(verb, pattern.ToString()), CheckPattern(pattern, pool), options.deadline,
+          [&pool, pattern = WithoutBucket(pattern), options](WantCallback done) {
+            return pool.backend().Want(pattern, options, std::move(done));
+          }};
+}
+
+Call<std::uint64_t> DropCall(const Pool::State& pool, const Pattern& pattern, Deadline deadline) {
+  deadline = Resolve(deadline, pool);
+  return {pool, Name("drop", pattern.ToString()), CheckPattern(pattern, pool), deadline,
+          [&pool, pattern = WithoutBucket(pattern), deadline](DropCallback done) {
+            return pool.backend().Drop(pattern, deadline, std::move(done));
+          }};
+}
+
+Call<ObjectInfo> InfoCall(const Pool::State& pool, const Key& key, Deadline deadline) {
+  deadline = Resolve(deadline, pool);
+  return {pool, Name("info", key.ToString()), CheckKey(key, pool), deadline,
+          [&pool, key = WithoutBucket(key), deadline](InfoCallback done) {
+            return pool.backend().Info(key, deadline, std::move(done));
+          }};
+}
+
+Call<RowInfo> RowInfoCall(const Pool::State& pool, const Key& key, Deadline deadline) {
+  deadline = Resolve(deadline, pool);
+  return {pool, Name("row info", key.ToString()), CheckKey(key, pool), deadline,
+          [&pool, row = WithoutBucket(key), deadline](RowInfoCallback done) {
+            return pool.backend().GetRowInfo(row, deadline, std::move(done));
+          }};
+}
+
+Call<ListPage> ListCall(const Pool::State& pool, const Pattern& pattern, ListOptions options) {
+  options.deadline = Resolve(options.deadline, pool);
+  Status refusal = CheckList(pattern, options, pool);
+  return {pool, Name("list", pattern.ToString()), std::move(refusal), options.deadline,
+          [&pool, pattern = WithoutBucket(pattern), options](ListCallback done) {
+            return pool.backend().List(pattern, options, std::move(done));
+          }};
+}
+
+Call<DataObject> ComputeCall(const Pool::State& pool, ComputeRequest request, Deadline deadline) {
+  deadline = Resolve(deadline, pool);
+  Status refusal = CheckCompute(request.pattern, pool);
+  request.pattern = WithoutBucket(std::move(request.pattern));
+  std::string what = fmt::format("compute {} over \"{}\"", EscapeForPeople(request.function),
+                                 request.pattern.ToString());
+  return {pool, std::move(what), std::move(refusal), deadline,
+          [&pool, request = std::move(request), deadline](ComputeCallback done) {
+            return pool.backend().Compute(request, deadline, std::move(done));
+          }};
+}
+
+template <typename T>
+Operation Refuse(const std::function<void(Result<T>)>& done) {
+  if (done) done(NoPool());
+  return Operation();
+}
+
+Operation Refuse(ResultCollector::State& collector, ResultCollector::Kind kind,
+                 const Pattern& pattern) {
+  collector.Fill(collector.Add(kind, pattern),
+                 [](ResultCollector::Entry& entry) { entry.status = NoPool(); });
+  return Operation();
+}
+
+}  // namespace
+
+const ResourceUrl& Pool::url() const {
+  static const ResourceUrl& none = *new ResourceUrl;
+  return state_ ? state_->url() : none;
+}
+
+std::string_view Pool::type() const { return state_ ? state_->backend().type() : ""; }
+
+Bucket Pool::bucket() const { return url().bucket(); }
+
+// The state outlives each call: a backend's answer may come when the last handle is gone, but then
+// the Call that refers to the state is gone too.
+
+Result<ObjectInfo> Pool::Publish(const Key& key, DataObject object, const PublishOptions& options) {
+  if (!state_) return NoPool();
+  CIREIN_RETURN_IF_ERROR(CheckPublish(key, object, options, *state_));
+  if (!key.bucket().specified()) {
+    auto answer = state_->backend().TryPublish(key, object, options);
+    if (answer) return std::move(*answer);
+  }
+  return PublishCall(*state_, key, std::move(object), options).Wait();
+}
+
+Operation Pool::Publish(const Key& key, DataObject object, PublishCallback done,
+                        const PublishOptions& options) {
+  if (!state_) return Refuse(done);
+  return PublishCall(*state_, key, std::move(object), options)
+      .Begin(Delivery::kOnCallbackThread, std::move(done));
+}
+
+Operation Pool::Publish(const Key& key, DataObject object, ResultCollector& collector,
+                        const PublishOptions& options) {
+  if (!state_) return Refuse(*collector.state_, ResultCollector::Kind::kPublish, key);
+  return PublishCall(*state_, key, std::move(object), options)
+      .Collect(*collector.state_, ResultCollector::Kind::kPublish, key,
+               [key](ResultCollector::Entry& entry, ObjectInfo info) {
+                 entry.key = key;
+                 entry.info = info;
+               });
+}
+
+Operation Pool::Want(const Pattern& what, WantCallback done, const WantOptions& options) {
+  if (!state_) return Refuse(done);
+  return WantCall(*state_, "want", what, options)
+      .Begin(Delivery::kOnCallbackThread, std::move(done));
+}
+
+Operation Pool::Want(const Pattern& what, ResultCollector& collector, const WantOptions& options) {
+  if (!state_) return Refuse(*collector.state_, ResultCollector::Kind::kWant, what);
+  return WantCall(*state_, "want", what, options)
+      .Collect(*collector.state_, ResultCollector::Kind::kWant, what,
+               [](ResultCollector::Entry& entry, NamedObject found) {
+                 entry.key = std::move(found.key);
+                 entry.object = std::move(found.object);
+                 entry.info = found.info;
+               });
+}
+
+Result<DataObject> Pool::Need(const Key& key, const NeedOptions& options) {
+  if (!state_) return NoPool();
+  CIREIN_RETURN_IF_ERROR(CheckKey(key, *state_));
+  if (!key.bucket().specified()) {
+    auto answer = state_->backend().TryNeed(key);
+    if (answer) return std::move(*answer);
+  }
+  Result<NamedObject> found = WantCall(*state_, "need", key, {.deadline = options.deadline}).Wait();
+  if (!found.ok()) return found.status();
+  return std::move(found->object);
+}
+
+Result<std::uint64_t> Pool::Drop(const Pattern& what, Deadline deadline) {
+  if (!state_) return NoPool();
+  return DropCall(*state_, what, deadline).Wait();
+}
+
+Operation Pool::Drop(const Pattern& what, DropCallback done, Deadline deadline) {
+  if (!state_) return Refuse(done);
+  return DropCall(*state_, what, deadline).Begin(Delivery::kOnCallbackThread, std::move(done));
+}
+
+Operation Pool::Drop(const Pattern& what, ResultCollector& collector, Deadline deadline) {
+  if (!state_) return Refuse(*collector.state_, ResultCollector::Kind::kDrop, what);
+  return DropCall(*state_, what, deadline)
+      .Collect(
+          *collector.state_, ResultCollector::Kind::kDrop, what,
+          [](ResultCollector::Entry& entry, std::uint64_t dropped) { entry.dropped = dropped; });
+}
+
+Result<ObjectInfo> Pool::Info(const Key& key, Deadline deadline) {
+  if (!state_) return NoPool();
+  return InfoCall(*state_, key, deadline).Wait();
+}
+
+Operation Pool::Info(const Key& key, InfoCallback done, Deadline deadline) {
+  if (!state_) return Refuse(done);
+  return InfoCall(*state_, key, deadline).Begin(Delivery::kOnCallbackThread, std::move(done));
+}
+
+Result<cirein::RowInfo> Pool::RowInfo(const Key& key, Deadline deadline) {
+  if (!state_) return NoPool();
+  return RowInfoCall(*state_, key, deadline).Wait();
+}
+
+Result<ListPage> Pool::List(const Pattern& what, const ListOptions& options) {
+  if (!state_) return NoPool();
+  return ListCall(*state_, what, options).Wait();
+}
+
+Result<DataObject> Pool::Compute(const Pattern& row_pattern, std::string_view function,
+                                 std::string_view args, Deadline deadline) {
+  if (!state_) return NoPool();
+  return ComputeCall(*state_, {row_pattern, std::string(function), std::string(args)}, deadline)
+      .Wait();
+}
+
+Operation Pool::Compute(const Pattern& row_pattern, std::string_view function,
+                        std::string_view args, ComputeCallback done, Deadline deadline) {
+  if (!state_) return Refuse(done);
+  return ComputeCall(*state_, {row_pattern, std::string(function), std::string(args)}, deadline)
+      .Begin(Delivery::kOnCallbackThread, std::move(done));
+}
+
+Operation Pool::Compute(const Pattern& row_pattern, std::string_view function,
+                        std::string_view args, ResultCollector& collector, Deadline deadline) {
+  if (!state_) return Refuse(*collector.state_, ResultCollector::Kind::kCompute, row_pattern);
+  return ComputeCall(*state_, {row_pattern, std::string(function), std::string(args)}, deadline)
+      .Collect(*collector.state_, ResultCollector::Kind::kCompute, row_pattern,
+               [](ResultCollector::Entry& entry, DataObject object) {
+                 entry.object = std::move(object);
+               });
+}
+
+}  // namespace cirein

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cirein/pool.h"
+#include "cirein/pool_backend.h"
+
+#include "pool/process.h"
+
+namespace cirein {
+
+/// One connection: what all handles to one URL share.
+class Pool::State {
+ public:
+  State(ResourceUrl url, std::shared_ptr<PoolBackend> backend, std::shared_ptr<Process> process)
+      : url_(std::move(url)), backend_(std::move(backend)), process_(std::move(process)) {}
+
+  const ResourceUrl& url() const noexcept { return url_; }
+  PoolBackend& backend() const noexcept { return *backend_; }
+  Process& process() const noexcept { return *process_; }
+  const std::shared_ptr<Process>& shared_process() const noexcept { return process_; }
+
+ private:
+  const ResourceUrl url_;
+  const std::shared_ptr<PoolBackend> backend_;
+  const std::shared_ptr<Process> process_;
+};
+
+/// Connect for the inside of the library: the connection without a handle.
+Result<std::shared_ptr<Pool::State>> ConnectState(const ResourceUrl& url);
+
+}  // namespace cirein

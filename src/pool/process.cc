@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pool/process.h"
+
+#include <chrono>
+#include <utility>
+
+#include "base/logging.h"
+#include "runtime/real_clock.h"
+
+namespace cirein {
+namespace {
+
+// How long the end of the library waits for user code: callbacks end by themselves once nobody
+// blocks in a call; a compute function may never.
+constexpr std::chrono::seconds kCallbackGrace{10};
+constexpr std::chrono::seconds kComputeGrace{1};
+
+WorkerPoolOptions CallbackOptions(const Config& config) {
+  return {
+      .name = "callback",
+      .min_threads = static_cast<std::size_t>(config.GetInteger("runtime.callback_threads")),
+      .threads_max = static_cast<std::size_t>(config.GetInteger("runtime.callback_threads_max")),
+      // Each operation has one callback, so the bound on operations is one on this queue.
+      .queue_max = static_cast<std::size_t>(config.GetInteger("runtime.operations_max")),
+      .stuck_after = config.GetDuration("runtime.stuck_after"),
+      .refuse_when_stuck = false};
+}
+
+WorkerPoolOptions ComputeOptions(const Config& config) {
+  return {.name = "compute",
+          .min_threads = static_cast<std::size_t>(config.GetInteger("compute.threads")),
+          .threads_max = static_cast<std::size_t>(config.GetInteger("compute.threads_max")),
+          .queue_max = static_cast<std::size_t>(config.GetInteger("compute.queue_max")),
+          .stuck_after = config.GetDuration("runtime.stuck_after"),
+          .refuse_when_stuck = true};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Process>> Process::Start(const Config& config) {
+  CIREIN_ASSIGN_OR_RETURN(auto reactor, ReactorThread::Start(RealClock::Instance()));
+  return std::shared_ptr<Process>(new Process(config, std::move(reactor)));
+}
+
+Process::Process(const Config& config, std::unique_ptr<ReactorThread> reactor)
+    : config_(config),
+      default_deadline_(config.GetDuration("default.deadline")),
+      object_limit_bytes_(config.GetBytes("memory.object_limit")),
+      reactor_(std::move(reactor)),
+      callbacks_(std::make_unique<WorkerPool>(CallbackOptions(config), RealClock::Instance(),
+                                              reactor_->reactor())),
+      compute_(std::make_unique<WorkerPool>(ComputeOptions(config), RealClock::Instance(),
+                                            reactor_->reactor())),
+      environment_{RealClock::Instance(), reactor_->reactor(), *callbacks_, *compute_},
+      pending_(static_cast<std::uint64_t>(config.GetInteger("runtime.operations_max"))),
+      store_(StripedStore::Create(
+          environment_, {.stripes = static_cast<std::uint32_t>(config.GetInteger("memory.stripes")),
+                         .memory_limit_bytes = config.GetBytes("memory.limit")})) {}
+
+Process::~Process() { Stop(); }
+
+void Process::Stop() {
+  if (stopped_.exchange(true)) return;
+  const Status ended =
+      Unavailable("the library was finished", "call cirein::Start again and connect anew");
+  // First those who wait, so that callbacks and functions which block in a call come back; then
+  // user code; timers last, because all of these use them.
+  store_->Close();
+  pending_.Close(ended);
+  const Status computed = compute_->Close(kComputeGrace);
+  if (!computed.ok()) LogWarn("pool", "{}", computed.ToString());
+  const Status called = callbacks_->Close(kCallbackGrace);
+  if (!called.ok()) LogWarn("pool", "{}", called.ToString());
+  reactor_->Stop();
+}
+
+Result<std::shared_ptr<Pool::State>> Process::Share(
+    const std::string& url, const std::function<Result<std::shared_ptr<Pool::State>>()>& connect) {
+  {
+    const std::lock_guard lock(connections_mutex_);
+    std::erase_if(connections_, [](const auto& entry) { return entry.second.expired(); });
+    if (const auto entry = connections_.find(url); entry != connections_.end()) {
+      if (auto shared = entry->second.lock()) return shared;
+    }
+  }
+  // Not under the lock: a factory may connect to another pool. Of two at once the first one counts.
+  CIREIN_ASSIGN_OR_RETURN(std::shared_ptr<Pool::State> made, connect());
+  const std::lock_guard lock(connections_mutex_);
+  std::weak_ptr<Pool::State>& entry = connections_[url];
+  if (auto shared = entry.lock()) return shared;
+  entry = made;
+  return made;
+}
+
+}  // namespace cirein

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "cirein/config.h"
+#include "cirein/pool.h"
+
+#include "object/striped_store.h"
+#include "pool/pending.h"
+#include "runtime/environment.h"
+#include "runtime/reactor_thread.h"
+#include "runtime/worker_pool.h"
+
+namespace cirein {
+
+/// What Start makes and the last Finish ends: clock, threads and timers, the store that all
+/// `local:` pools share, the operations under way, the connections. One at a time in a process.
+class Process {
+ public:
+  /// Starts the threads that must run. Errors: the system refuses them.
+  static Result<std::shared_ptr<Process>> Start(const Config& config);
+  /// The one that runs now; null before Start and after the last Finish. Thread-safe.
+  static std::shared_ptr<Process> Current();
+
+  ~Process();
+
+  /// Answers everyone who waits with Unavailable, waits for user code, lets objects go. Once.
+  void Stop();
+  bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
+
+  const Config& config() const noexcept { return config_; }
+  const Environment& environment() const noexcept { return environment_; }
+  const std::shared_ptr<StripedStore>& store() const noexcept { return store_; }
+  PendingTable& pending() noexcept { return pending_; }
+  Deadline default_deadline() const noexcept { return default_deadline_; }
+  std::uint64_t object_limit_bytes() const noexcept { return object_limit_bytes_; }
+  WorkerPoolStats callback_stats() const { return callbacks_->Stats(); }
+  WorkerPoolStats compute_stats() const { return compute_->Stats(); }
+
+  /// The connection to a URL, made by `connect` if there is none.
+  Result<std::shared_ptr<Pool::State>> Share(
+      const std::string& url, const std::function<Result<std::shared_ptr<Pool::State>>()>& connect);
+
+ private:
+  Process(const Config& config, std::unique_ptr<ReactorThread> reactor);
+
+  const Config config_;
+  const Deadline default_deadline_;
+  const std::uint64_t object_limit_bytes_;
+  std::unique_ptr<ReactorThread> reactor_;
+  std::unique_ptr<WorkerPool> callbacks_;
+  std::unique_ptr<WorkerPool> compute_;
+  Environment environment_;
+  PendingTable pending_;
+  std::shared_ptr<StripedStore> store_;
+  std::atomic<bool> stopped_{false};
+
+  std::mutex connections_mutex_;
+  std::map<std::string, std::weak_ptr<Pool::State>> connections_;
+};
+
+}  // namespace cirein

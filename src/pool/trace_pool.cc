@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pool/trace_pool.h"
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/logging.h"
+#include "base/text.h"
+#include "pool/pool_state.h"
+#include "pool/trace_record.h"
+#include "runtime/append_file.h"
+
+namespace cirein {
+namespace {
+
+/// The file and the time of the last request in it. Thread-safe: lines come in the order of their
+/// times.
+class TraceFile {
+ public:
+  TraceFile(std::unique_ptr<AppendFile> file, const Clock& clock)
+      : file_(std::move(file)), clock_(clock), last_(clock.Now()) {}
+
+  // A full disk ends the trace, not the program that is traced.
+  void Add(TraceRecord record) {
+    const std::lock_guard lock(mutex_);
+    if (failed_) return;
+    const TimePoint now = clock_.Now();
+    record.delay = now - std::exchange(last_, now);
+    const Status status = file_->Append(record.ToString() + "\n");
+    if (status.ok()) return;
+    failed_ = true;
+    LogError("pool", "the trace ends here: {}", status.ToString());
+  }
+
+ private:
+  std::mutex mutex_;
+  const std::unique_ptr<AppendFile> file_;
+  const Clock& clock_;
+  TimePoint last_;
+  bool failed_ = false;
+};
+
+class TracePool final : public PoolBackend {
+ public:
+  TracePool(std::unique_ptr<AppendFile> file, std::shared_ptr<Pool::State> next)
+      : next_(std::move(next)), trace_(std::move(file), next_->process().environment().clock) {}
+
+  std::string_view type() const override { return "trace"; }
+
+  Operation Publish(const Key& key, DataObject object, const PublishOptions& options,
+                    PublishCallback done) override {
+    trace_.Add(PublishRecord(key, object, options));
+    return next().Publish(key, std::move(object), options, std::move(done));
+  }
+  std::optional<Result<ObjectInfo>> TryPublish(const Key& key, DataObject& object,
+                                               const PublishOptions& options) override {
+    TraceRecord record = PublishRecord(key, object, options);
+    auto answer = next().TryPublish(key, object, options);
+    if (answer) trace_.Add(std::move(record));
+    return answer;
+  }
+  Operation Want(const Pattern& pattern, const WantOptions& options, WantCallback done) override {
+    trace_.Add(Record(TraceRecord::Verb::kWant, pattern));
+    return next().Want(pattern, options, std::move(done));
+  }
+  std::optional<Result<DataObject>> TryNeed(const Key& key) override {
+    auto answer = next().TryNeed(key);
+    if (answer) trace_.Add(Record(TraceRecord::Verb::kNeed, key));
+    return answer;
+  }
+  Operation Drop(const Pattern& pattern, Deadline deadline, DropCallback done) override {
+    trace_.Add(Record(TraceRecord::Verb::kDrop, pattern));
+    return next().Drop(pattern, deadline, std::move(done));
+  }
+  Operation Info(const Key& key, Deadline deadline, InfoCallback done) override {
+    trace_.Add(Record(TraceRecord::Verb::kInfo, key));
+    return next().Info(key, deadline, std::move(done));
+  }
+  Operation GetRowInfo(const Key& row, Deadline deadline, RowInfoCallback done) override {
+    trace_.Add(Record(TraceRecord::Verb::kRowInfo, Key(row.row())));
+    return next().GetRowInfo(row, deadline, std::move(done));
+  }
+  Operation List(const Pattern& pattern, const ListOptions& options, ListCallback done) override {
+    trace_.Add(Record(TraceRecord::Verb::kList, pattern));
+    return next().List(pattern, options, std::move(done));
+  }
+  Operation Compute(const ComputeRequest& request, Deadline deadline,
+                    ComputeCallback done) override {
+    TraceRecord record = Record(TraceRecord::Verb::kCompute, request.pattern);
+    record.function = request.function;
+    record.args = request.args;
+    trace_.Add(std::move(record));
+    return next().Compute(request, deadline, std::move(done));
+  }
+
+ private:
+  PoolBackend& next() { return next_->backend(); }
+
+  static TraceRecord Record(TraceRecord::Verb verb, const Pattern& pattern) {
+    TraceRecord record;
+    record.verb = verb;
+    record.pattern = pattern;
+    return record;
+  }
+  static TraceRecord PublishRecord(const Key& key, const DataObject& object,
+                                   const PublishOptions& options) {
+    TraceRecord record = Record(TraceRecord::Verb::kPublish, key);
+    record.meta_bytes = object.meta_bytes();
+    record.data_bytes = object.data_bytes();
+    record.overwrite = options.overwrite;
+    record.ttl = options.ttl;
+    return record;
+  }
+
+  const std::shared_ptr<Pool::State> next_;
+  TraceFile trace_;
+};
+
+Result<std::shared_ptr<PoolBackend>> MakeTracePool(const PoolContext& context) {
+  std::string next_url = context.url.option("next_pool").value_or("null:");
+  CIREIN_ASSIGN_OR_RETURN(ResourceUrl next, ResourceUrl::Parse(next_url));
+  if (!next.bucket().specified() && !next.option("bucket")) next.set_bucket(context.url.bucket());
+  std::string rank = context.url.option("rank").value_or("0");
+  if (!ParseUint64(rank).ok()) {
+    return InvalidArgument(fmt::format("rank={} is no number", QuoteForPeople(rank)),
+                           "give 0, 1, 2, ...");
+  }
+  const std::string path =
+      context.url.option("file").value_or("trace" + context.url.Dashify()) + "." + rank;
+  CIREIN_ASSIGN_OR_RETURN(std::shared_ptr<Pool::State> state, ConnectState(next));
+  CIREIN_ASSIGN_OR_RETURN(std::unique_ptr<AppendFile> file,
+                          AppendFile::Open(path, AppendFile::Mode::kTruncate));
+  CIREIN_RETURN_IF_ERROR(file->Append(fmt::format("{}\n", kTraceHeader)));
+  return std::shared_ptr<PoolBackend>(
+      std::make_shared<TracePool>(std::move(file), std::move(state)));
+}
+
+}  // namespace
+
+PoolType TracePoolType() {
+  return {.name = "trace",
+          .description = "records every request in a file and hands it on to another pool",
+          .options = {"file", "next_pool", "rank"},
+          .factory = MakeTracePool};
+}
+
+}  // namespace cirein

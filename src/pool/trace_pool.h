@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cirein/pool_backend.h"
+
+namespace cirein {
+
+/// `trace:/path` records each request in a file and hands it on. Options: next_pool=URL (with %26
+/// for
+/// '&'; null: by default), file=PATH (by default "trace", the path with '-' for '/', and ".RANK"),
+/// rank=N (0 by default; tells the files of several processes apart). trace_record.h gives the form
+/// of the file; `cirein play` plays it. A Need that has to wait is recorded as a want.
+PoolType TracePoolType();
+
+}  // namespace cirein

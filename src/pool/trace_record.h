@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cirein/operations.h"
+
+namespace cirein {
+
+/// One request to a pool, as a line of a trace file: what was asked, never the bytes.
+///
+///   1500ns publish row=run42 column=7 meta=0 data=65536 overwrite=yes
+///
+/// First the time since the request before, then the verb, then NAME=VALUE with values
+/// percent-encoded; row and column are what Pattern::Parse reads. The file's first line is
+/// kTraceHeader; lines that begin with '#' are passed over.
+struct TraceRecord {
+  enum class Verb : std::uint8_t {
+    kPublish,
+    kWant,
+    kNeed,
+    kDrop,
+    kInfo,
+    kRowInfo,
+    kList,
+    kCompute
+  };
+
+  std::chrono::nanoseconds delay{0};
+  Verb verb = Verb::kPublish;
+  Pattern pattern;  ///< The key, where the verb takes one.
+  // Of a publish.
+  std::uint64_t meta_bytes = 0;
+  std::uint64_t data_bytes = 0;
+  Overwrite overwrite = Overwrite::kPoolDefault;
+  std::optional<std::chrono::nanoseconds> ttl;
+  // Of a compute.
+  std::string function;
+  std::string args;
+
+  /// The line, without a line break.
+  std::string ToString() const;
+  /// InvalidArgument says what is wrong with the line.
+  static Result<TraceRecord> Parse(std::string_view line);
+};
+
+inline constexpr std::string_view kTraceHeader = "# cirein trace 1";
+
+/// "publish" and so on.
+std::string_view TraceVerbName(TraceRecord::Verb verb);
+
+}  // namespace cirein
