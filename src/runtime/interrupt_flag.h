@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+
+#include "runtime/clock.h"
+#include "runtime/notification.h"
+
+namespace cirein {
+
+/// Set by the first SIGINT or SIGTERM, so that a command can end in order; a second one ends the
+/// process at once. For programs, never for the library: signals belong to whoever owns main.
+class InterruptFlag {
+ public:
+  /// Takes the signals over, the first time it is called; the flag lives until the process ends.
+  static InterruptFlag& Install();
+
+  bool IsSet() const noexcept { return happened_.HasHappened(); }
+  /// The number of the signal that came, or 0.
+  int signal_number() const noexcept { return signal_number_.load(std::memory_order_relaxed); }
+  /// Blocks until it is set or the real monotonic clock shows `end`; true when it is set.
+  bool WaitUntil(TimePoint end) noexcept { return happened_.WaitUntil(end); }
+
+ private:
+  InterruptFlag() = default;
+  static void Handle(int signal_number);
+
+  std::atomic<int> signal_number_{0};
+  Notification happened_;  // Its Notify is an atomic exchange and a system call: fit for a handler.
+};
+
+}  // namespace cirein
