@@ -108,7 +108,7 @@ class [[nodiscard]] Result {
   using value_type = T;
 
   // Implicit on purpose: `return object;` and `return NotFound(...);` are how results are made.
-  Result(T value) : rep_(std::in_place_index<1>, std::move(value)) {}  // NOLINT
+  Result(T value) : rep_(std::in_place_index<1>, std::move(value)) {}        // NOLINT
   Result(Status status) : rep_(std::in_place_index<0>, std::move(status)) {  // NOLINT
     if (std::get<0>(rep_).ok()) std::get<0>(rep_) = Internal("a result was made of an OK status");
   }
@@ -120,12 +120,12 @@ class [[nodiscard]] Result {
   Status status() const { return ok() ? Status() : std::get<0>(rep_); }
   StatusCode code() const noexcept { return ok() ? StatusCode::kOk : std::get<0>(rep_).code(); }
 
-  /// The value; undefined when there is none. Check ok() first.
-  T& operator*() & noexcept { return *std::get_if<1>(&rep_); }
-  const T& operator*() const& noexcept { return *std::get_if<1>(&rep_); }
-  T&& operator*() && noexcept { return std::move(*std::get_if<1>(&rep_)); }
-  T* operator->() noexcept { return std::get_if<1>(&rep_); }
-  const T* operator->() const noexcept { return std::get_if<1>(&rep_); }
+  /// The value. Check ok() first: without one the program ends by a trap.
+  T& operator*() & noexcept { return *Pointer(); }
+  const T& operator*() const& noexcept { return *Pointer(); }
+  T&& operator*() && noexcept { return std::move(*Pointer()); }
+  T* operator->() noexcept { return Pointer(); }
+  const T* operator->() const noexcept { return Pointer(); }
 
   /// The value; throws StatusError when there is none.
   T& value() & {
@@ -138,7 +138,7 @@ class [[nodiscard]] Result {
   }
   T value() && {
     Require();
-    return std::move(*std::get_if<1>(&rep_));
+    return std::move(*Pointer());
   }
 
   T value_or(T fallback) const& { return ok() ? **this : std::move(fallback); }
@@ -147,16 +147,30 @@ class [[nodiscard]] Result {
   void Require() const {
     if (!ok()) throw StatusError(std::get<0>(rep_));
   }
+  // Never null, and the compiler can see it: its warnings about null pointers keep their worth.
+  T* Pointer() noexcept {
+    T* const value = std::get_if<1>(&rep_);
+    if (value == nullptr) [[unlikely]]
+      __builtin_trap();
+    return value;
+  }
+  const T* Pointer() const noexcept {
+    const T* const value = std::get_if<1>(&rep_);
+    if (value == nullptr) [[unlikely]]
+      __builtin_trap();
+    return value;
+  }
+
   std::variant<Status, T> rep_;
 };
 
 }  // namespace cirein
 
 /// Returns from the enclosing function with the error of `expression` (a Status), if it has one.
-#define CIREIN_RETURN_IF_ERROR(expression)                                 \
-  do {                                                                     \
+#define CIREIN_RETURN_IF_ERROR(expression)                                    \
+  do {                                                                        \
     if (::cirein::Status cirein_status_ = (expression); !cirein_status_.ok()) \
-      return cirein_status_;                                               \
+      return cirein_status_;                                                  \
   } while (false)
 
 #define CIREIN_CONCAT_INNER_(a, b) a##b
