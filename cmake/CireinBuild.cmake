@@ -3,10 +3,13 @@
 add_library(cirein_options INTERFACE)
 target_compile_options(cirein_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
-  -Woverloaded-virtual -Wold-style-cast -Wcast-align -Wnull-dereference -Wformat=2
+  -Woverloaded-virtual -Wold-style-cast -Wcast-align -Wformat=2
   -Wimplicit-fallthrough -fno-semantic-interposition)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(cirein_options INTERFACE -Wthread-safety)
+elseif(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # gcc 12 sees overlapping copies in std::string's operator+ that are not there (PR 105651).
+  target_compile_options(cirein_options INTERFACE -Wno-restrict)
 endif()
 if(CIREIN_WERROR)
   target_compile_options(cirein_options INTERFACE -Werror)
