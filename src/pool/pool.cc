@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cirein/pool.h"
 
+#include <atomic>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -238,6 +240,37 @@ Call<DataObject> ComputeCall(const Pool::State& pool, ComputeRequest request, De
           }};
 }
 
+// Results of many calls, each of which keeps its own deadline.
+template <typename T>
+class Batch {
+ public:
+  explicit Batch(std::size_t size) : shared_(std::make_shared<Shared>(size)) {}
+
+  std::function<void(Result<T>)> Sink(std::size_t i) {
+    return [shared = shared_, i](Result<T> result) { shared->Set(i, std::move(result)); };
+  }
+  std::vector<Result<T>> Wait() {
+    if (!shared_->results.empty()) shared_->all.WaitUntil(kEndOfTime);
+    std::vector<Result<T>> results;
+    results.reserve(shared_->results.size());
+    for (std::optional<Result<T>>& result : shared_->results) results.push_back(std::move(*result));
+    return results;
+  }
+
+ private:
+  struct Shared {
+    explicit Shared(std::size_t size) : results(size), missing(size) {}
+    void Set(std::size_t i, Result<T> result) {
+      results[i].emplace(std::move(result));
+      if (missing.fetch_sub(1, std::memory_order_acq_rel) == 1) all.Notify();
+    }
+    std::vector<std::optional<Result<T>>> results;
+    std::atomic<std::size_t> missing;
+    Notification all;
+  };
+  std::shared_ptr<Shared> shared_;
+};
+
 template <typename T>
 Operation Refuse(const std::function<void(Result<T>)>& done) {
   if (done) done(NoPool());
@@ -382,6 +415,39 @@ Operation Pool::Compute(const Pattern& row_pattern, std::string_view function,
                [](ResultCollector::Entry& entry, DataObject object) {
                  entry.object = std::move(object);
                });
+}
+
+std::vector<Result<ObjectInfo>> Pool::PublishAll(std::span<const PublishItem> items,
+                                                 const PublishOptions& options) {
+  if (!state_) return std::vector<Result<ObjectInfo>>(items.size(), NoPool());
+  Batch<ObjectInfo> batch(items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    PublishCall(*state_, items[i].key, items[i].object, options)
+        .Begin(Delivery::kInPlace, batch.Sink(i));
+  }
+  return batch.Wait();
+}
+
+std::vector<Result<DataObject>> Pool::NeedAll(std::span<const Key> keys,
+                                              const NeedOptions& options) {
+  if (!state_) return std::vector<Result<DataObject>>(keys.size(), NoPool());
+  Batch<DataObject> batch(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    WantCall(*state_, "need", keys[i], {.deadline = options.deadline})
+        .Begin(Delivery::kInPlace, [sink = batch.Sink(i)](Result<NamedObject> found) {
+          sink(found.ok() ? Result<DataObject>(std::move(found->object)) : found.status());
+        });
+  }
+  return batch.Wait();
+}
+
+std::vector<Result<ObjectInfo>> Pool::InfoAll(std::span<const Key> keys, Deadline deadline) {
+  if (!state_) return std::vector<Result<ObjectInfo>>(keys.size(), NoPool());
+  Batch<ObjectInfo> batch(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    InfoCall(*state_, keys[i], deadline).Begin(Delivery::kInPlace, batch.Sink(i));
+  }
+  return batch.Wait();
 }
 
 }  // namespace cirein
