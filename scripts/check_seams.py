@@ -54,6 +54,8 @@ _PATTERNS = {
 }
 _OUTPUT_PATTERN = r"std\s*::\s*(?:cout|cerr|clog)\b|\bfmt\s*::\s*v?print\s*\("
 
+# Those of them that can be called with nothing in the brackets: `connect()` is somebody else's.
+_WITHOUT_ARGUMENTS = set("clock sched_yield rand random drand48 arc4random fork vfork".split())
 # The standard library has these of its own, which reach nothing.
 _HARMLESS_IN_STD = {"bind"}
 
@@ -88,8 +90,11 @@ def _how_called(text, offset, name):
 def _calls(text, table, kinds):
     for what, words in table.items():
         for match in _names(words).finditer(text):
-            if _how_called(text, match.start(), match.group(1)) in kinds:
-                yield match.start(), what, match.group(1) + "()"
+            name = match.group(1)
+            if text[match.end() : match.end() + 80].lstrip()[:1] == ")" and name not in _WITHOUT_ARGUMENTS:
+                continue
+            if _how_called(text, match.start(), name) in kinds:
+                yield match.start(), what, name + "()"
 
 
 def _matches(text, table):
