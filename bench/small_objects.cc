@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/small_objects.h"
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <malloc.h>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+#include <fmt/format.h>
+
+#include "cirein/cirein.h"
+
+#include "base/hash.h"
+#include "base/random.h"
+#include "bench/turns.h"
+
+namespace cirein::bench {
+namespace {
+
+constexpr int kRounds = 5;
+
+// 15 bytes, which std::string keeps in place: the key is not what is measured.
+std::string KeyText(std::uint64_t i) {
+  std::string text = "user00000000000";
+  for (std::size_t at = text.size(); i != 0; i /= 10) text[--at] = static_cast<char>('0' + i % 10);
+  return text;
+}
+
+// What a program would write that needs no more than a map: the peer.
+class ShardedMap {
+ public:
+  void Publish(std::string key, DataObject object) {
+    Shard& shard = ShardOf(key);
+    const std::lock_guard lock(shard.mutex);
+    shard.objects.insert_or_assign(std::move(key), std::move(object));
+  }
+  DataObject Need(const std::string& key) {
+    Shard& shard = ShardOf(key);
+    const std::lock_guard lock(shard.mutex);
+    const auto found = shard.objects.find(key);
+    return found == shard.objects.end() ? DataObject() : found->second;
+  }
+
+ private:
+  struct alignas(128) Shard {
+    std::mutex mutex;
+    absl::flat_hash_map<std::string, DataObject> objects;
+  };
+  Shard& ShardOf(const std::string& key) { return shards_[Hash64(key) >> 58]; }
+  std::array<Shard, 64> shards_;
+};
+
+class CireinPool {
+ public:
+  CireinPool() : pool_(Connect("local:&behavior=DefaultLocal_EnableOverwrites").value()) {}
+  ~CireinPool() { (void)pool_.Drop(Pattern::RowPrefix(""), kNoDeadline); }
+  void Publish(std::string key, DataObject object) {
+    if (!pool_.Publish(Key(std::move(key)), std::move(object)).ok()) std::abort();
+  }
+  DataObject Need(const std::string& key) { return *pool_.Need(Key(key)); }
+
+ private:
+  Pool pool_;
+};
+
+// The keys 0 to count-1 in an order that leaps about, without a table of them.
+std::uint64_t Scattered(std::uint64_t i, std::uint64_t count) {
+  std::uint64_t state = i;
+  return SplitMix64(&state) % count;
+}
+
+// YCSB's zipfian generator (Gray et al., "Quickly generating billion-record synthetic databases",
+// SIGMOD 1994), with its hottest keys scattered over the key space.
+class Zipf {
+ public:
+  Zipf(std::uint64_t count, double theta) : count_(count), theta_(theta) {
+    for (std::uint64_t i = 1; i <= count; ++i) zeta_ += std::pow(1.0 / double(i), theta);
+    const double zeta2 = 1 + std::pow(0.5, theta);
+    eta_ = (1 - std::pow(2.0 / double(count), 1 - theta)) / (1 - zeta2 / zeta_);
+  }
+  std::uint64_t Draw(Random& random) const {
+    const double u = random.Double();
+    const double uz = u * zeta_;
+    if (uz < 1) return Scattered(0, count_);
+    if (uz < 1 + std::pow(0.5, theta_)) return Scattered(1, count_);
+    const double rank = double(count_) * std::pow(eta_ * u - eta_ + 1, 1 / (1 - theta_));
+    return Scattered(static_cast<std::uint64_t>(rank), count_);
+  }
+
+ private:
+  const std::uint64_t count_;
+  const double theta_;
+  double zeta_ = 0;
+  double eta_ = 0;
+};
+
+struct Workload {
+  std::uint64_t keys;
+  std::size_t value_bytes;
+  std::size_t threads;
+  std::uint64_t reads;
+};
+
+struct Figures {
+  std::vector<double> publish_ns, overwrite_ns, uniform_ns, zipf_ns, bytes_per_key;
+};
+
+// Seconds of all threads for `operations` in all, as nanoseconds of one thread for one of them.
+double PerOperation(double seconds, const Workload& workload, std::uint64_t operations) {
+  return seconds * 1e9 * double(workload.threads) / double(operations);
+}
+
+std::vector<DataObject> MakeObjects(const Workload& workload) {
+  std::vector<DataObject> objects;
+  objects.reserve(workload.keys);
+  for (std::uint64_t i = 0; i < workload.keys; ++i) {
+    objects.push_back(
+        DataObject::Allocate({.meta_bytes = 0, .data_bytes = workload.value_bytes, .type = 0})
+            .value());
+  }
+  return objects;
+}
+
+// The draws are made ahead: the generator costs as much as a look-up.
+std::vector<std::uint32_t> Draws(const Workload& workload, const Zipf* zipf, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<std::uint32_t> draws(workload.reads / workload.threads);
+  for (std::uint32_t& draw : draws) {
+    draw = static_cast<std::uint32_t>(zipf != nullptr ? zipf->Draw(random)
+                                                      : random.Below(workload.keys));
+  }
+  return draws;
+}
+
+template <typename Store>
+void MeasureOnce(const Workload& workload, const std::vector<DataObject>& objects,
+                 const std::array<std::vector<std::vector<std::uint32_t>>, 2>& draws,
+                 Figures& figures) {
+  const auto heap = [] { return mallinfo2().uordblks + mallinfo2().hblkhd; };
+  const std::size_t before = heap();
+  auto store = std::make_unique<Store>();
+  const std::uint64_t share = workload.keys / workload.threads;
+  const auto publish = [&](std::size_t thread) {
+    for (std::uint64_t i = thread * share; i < (thread + 1) * share; ++i) {
+      store->Publish(KeyText(i), objects[i]);
+    }
+  };
+  const auto per_key = [&](double seconds) {
+    return PerOperation(seconds, workload, workload.keys);
+  };
+  figures.publish_ns.push_back(per_key(TimeThreads(workload.threads, publish)));
+  figures.bytes_per_key.push_back(double(heap() - before) / double(workload.keys));
+  figures.overwrite_ns.push_back(per_key(TimeThreads(workload.threads, publish)));
+  for (std::size_t i = 0; i < draws.size(); ++i) {
+    const double seconds = TimeThreads(workload.threads, [&](std::size_t thread) {
+      std::uint64_t bytes = 0;
+      for (const std::uint32_t draw : draws[i][thread]) {
+        bytes += store->Need(KeyText(draw)).data_bytes();
+      }
+      if (bytes != draws[i][thread].size() * workload.value_bytes) std::abort();
+    });
+    (i == 0 ? figures.uniform_ns : figures.zipf_ns)
+        .push_back(PerOperation(seconds, workload, workload.reads));
+  }
+}
+
+void Compare(const Workload& workload) {
+  const std::vector<DataObject> objects = MakeObjects(workload);
+  const Zipf zipf(workload.keys, 0.99);
+  std::array<std::vector<std::vector<std::uint32_t>>, 2> draws;
+  for (std::size_t thread = 0; thread < workload.threads; ++thread) {
+    draws[0].push_back(Draws(workload, nullptr, thread + 1));
+    draws[1].push_back(Draws(workload, &zipf, thread + 1));
+  }
+  Figures ours;
+  Figures map;
+  for (int round = 0; round < kRounds; ++round) {
+    MeasureOnce<CireinPool>(workload, objects, draws, ours);
+    MeasureOnce<ShardedMap>(workload, objects, draws, map);
+  }
+  const auto cell = [](const std::vector<double>& a, const std::vector<double>& b) {
+    return fmt::format("{:.0f} / {:.0f} = **{:.2f}**", Median(a), Median(b), Median(a) / Median(b));
+  };
+  fmt::print("| {} B | {} | {} | {} | {} | {} | {} |\n", workload.value_bytes, workload.keys,
+             workload.threads, cell(ours.publish_ns, map.publish_ns),
+             cell(ours.overwrite_ns, map.overwrite_ns), cell(ours.uniform_ns, map.uniform_ns),
+             cell(ours.zipf_ns, map.zipf_ns));
+  std::fflush(stdout);
+  if (workload.threads == 1) {
+    fmt::print(stderr, "{} keys of {} B: {:.0f} bytes a key beside the object, the map {:.0f}\n",
+               workload.keys, workload.value_bytes, Median(ours.bytes_per_key),
+               Median(map.bytes_per_key));
+  }
+}
+
+void MeasureMemory(std::uint64_t max_keys) {
+  fmt::print(
+      "\n| keys | Cirein: bytes a key | map: bytes a key | object of 64 B |\n"
+      "|---|---|---|---|\n");
+  for (std::uint64_t keys = 10'000; keys <= max_keys; keys *= 10) {
+    const Workload workload{.keys = keys, .value_bytes = 64, .threads = 1, .reads = 1000};
+    const std::vector<DataObject> objects = MakeObjects(workload);
+    const std::vector<std::vector<std::uint32_t>> few = {Draws(workload, nullptr, 1)};
+    const std::array<std::vector<std::vector<std::uint32_t>>, 2> draws = {few, few};
+    Figures ours;
+    Figures map;
+    MeasureOnce<CireinPool>(workload, objects, draws, ours);
+    MeasureOnce<ShardedMap>(workload, objects, draws, map);
+    fmt::print("| {} | {:.0f} | {:.0f} | {} |\n", keys, ours.bytes_per_key[0], map.bytes_per_key[0],
+               objects[0].memory_bytes());
+  }
+}
+
+}  // namespace
+
+void MeasureSmallObjects(std::uint64_t max_keys) {
+  fmt::print(
+      "Nanoseconds of one thread for an operation, Cirein / map = **ratio**; median of {} turns. "
+      "Keys of 15 bytes; 64 shards on both sides.\n\n"
+      "| object | keys | threads | publish new | overwrite | need, uniform | need, zipf 0.99 |\n"
+      "|---|---|---|---|---|---|---|\n",
+      kRounds);
+  for (const std::size_t value_bytes : {std::size_t{64}, std::size_t{1024}}) {
+    for (const std::size_t threads : {std::size_t{1}, std::size_t{2}}) {
+      for (std::uint64_t keys = 10'000; keys <= max_keys; keys *= 10) {
+        Compare(
+            {.keys = keys,
+             .value_bytes = value_bytes,
+             .threads = threads,
+             .reads = std::min<std::uint64_t>(std::max<std::uint64_t>(keys, 200'000), 2'000'000)});
+      }
+    }
+  }
+  MeasureMemory(max_keys);
+}
+
+}  // namespace cirein::bench
