@@ -7,7 +7,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -94,7 +93,7 @@ class Pending final : public PendingBase, public std::enable_shared_from_this<Pe
           std::string what, Callback callback, Delivery delivery)
       : owner_(std::move(owner)),
         table_(table),
-        environment_(environment),
+        environment_(&environment),
         what_(std::move(what)),
         callback_(std::move(callback)),
         delivery_(delivery) {}
@@ -116,10 +115,10 @@ class Pending final : public PendingBase, public std::enable_shared_from_this<Pe
     inner_ = std::move(inner);
     inner_set_.store(true, std::memory_order_seq_cst);
     if (end != kEndOfTime && !done()) {
-      timer_.store(environment_.timers.RunAt(end,
-                                             [weak = this->weak_from_this()] {
-                                               if (const auto self = weak.lock()) self->Expire();
-                                             }),
+      timer_.store(environment_->timers.RunAt(end,
+                                              [weak = this->weak_from_this()] {
+                                                if (const auto self = weak.lock()) self->Expire();
+                                              }),
                    std::memory_order_seq_cst);
     }
     if (!done()) return Operation(this->shared_from_this());
@@ -156,16 +155,16 @@ class Pending final : public PendingBase, public std::enable_shared_from_this<Pe
 
   void CancelTimer() {
     if (const auto id = timer_.exchange(0, std::memory_order_seq_cst); id != 0) {
-      environment_.timers.CancelTimer(id);
+      environment_->timers.CancelTimer(id);
     }
   }
 
   void Deliver(Result<T> result) {
     if (delivery_ == Delivery::kInPlace) return Run(std::move(result));
-    result_.emplace(std::move(result));
+    result_ = std::make_unique<Result<T>>(std::move(result));
     const auto self = this->shared_from_this();
     const Status submitted =
-        environment_.callbacks.Submit([self] { self->Run(std::move(*self->result_)); });
+        environment_->callbacks.Submit([self] { self->Run(std::move(*self->result_)); });
     // The queue is as long as the bound on operations, so this happens only as the library ends.
     if (!submitted.ok()) Run(std::move(*result_));
   }
@@ -184,12 +183,12 @@ class Pending final : public PendingBase, public std::enable_shared_from_this<Pe
 
   const std::shared_ptr<const void> owner_;
   PendingTable& table_;
-  const Environment environment_;
+  const Environment* const environment_;
   const std::string what_;
   Callback callback_;
   const Delivery delivery_;
-  std::optional<Result<T>> result_;
-  Operation inner_;  ///< Set once, before inner_set_.
+  std::unique_ptr<Result<T>> result_;  ///< From the answer to the callback.
+  Operation inner_;                    ///< Set once, before inner_set_.
   std::atomic<bool> inner_set_{false};
   std::atomic<bool> abandoned_{false};
   std::atomic<TimerService::TimerId> timer_{0};
