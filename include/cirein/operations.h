@@ -51,8 +51,8 @@ struct ObjectInfo {
 };
 
 struct RowInfo {
-  std::uint64_t columns = 0;   ///< Columns with an object; the object without column not counted.
-  bool has_object = false;     ///< Is there an object without column?
+  std::uint64_t columns = 0;     ///< Columns with an object; the object without column not counted.
+  bool has_object = false;       ///< Is there an object without column?
   std::uint64_t user_bytes = 0;  ///< Meta and data of all objects of the row.
   Availability availability = Availability::kUnavailable;
 };
@@ -102,8 +102,8 @@ struct ListedObject {
 };
 
 /// One page of a listing. An object that is there during the whole listing is in exactly one page;
-/// one that comes or goes meanwhile may or may not be. Order is unspecified but for the columns of a
-/// row, which come sorted, the object without column first.
+/// one that comes or goes meanwhile may or may not be. Order is unspecified but for the columns of
+/// a row, which come sorted, the object without column first.
 struct ListPage {
   std::vector<ListedObject> objects;
   std::string next;  ///< Cursor of the next page; empty after the last one.
@@ -118,8 +118,8 @@ struct NamedObject {
 
 /// Callbacks run on the library's callback threads, never under a lock and never on a shard's
 /// thread; one that throws is logged and counted; one that blocks delays others only until the
-/// library starts another thread (up to a bound). Each is called exactly once. A call that cannot be
-/// begun at all (no pool, bad arguments, too many operations) may answer on the calling thread.
+/// library starts another thread (up to a bound). Each is called exactly once. A call that cannot
+/// be begun at all (no pool, bad arguments, too many operations) may answer on the calling thread.
 using PublishCallback = std::function<void(Result<ObjectInfo>)>;
 using WantCallback = std::function<void(Result<NamedObject>)>;
 using DropCallback = std::function<void(Result<std::uint64_t>)>;  ///< How many objects are gone.

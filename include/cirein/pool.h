@@ -43,8 +43,8 @@ class Pool {
   Bucket bucket() const;
 
   /// Stores the object under its key and answers everybody who waits for it. Write-once unless
-  /// options or the pool say otherwise: AlreadyExists, and the old object stays. The pool shares the
-  /// body; do not write to it afterwards.
+  /// options or the pool say otherwise: AlreadyExists, and the old object stays. The pool shares
+  /// the body; do not write to it afterwards.
   Result<ObjectInfo> Publish(const Key& key, DataObject object, const PublishOptions& options = {});
   Operation Publish(const Key& key, DataObject object, PublishCallback done,
                     const PublishOptions& options = {});
@@ -105,9 +105,9 @@ class Pool {
   std::shared_ptr<State> state_;
 };
 
-/// Connects to the pool a URL names. A second Connect to the same URL shares the first's connection.
-/// Errors: FailedPrecondition before Start; InvalidArgument for a URL or option that cannot be;
-/// NotFound for a pool type nobody registered.
+/// Connects to the pool a URL names. A second Connect to the same URL shares the first's
+/// connection. Errors: FailedPrecondition before Start; InvalidArgument for a URL or option that
+/// cannot be; NotFound for a pool type nobody registered.
 Result<Pool> Connect(const ResourceUrl& url);
 Result<Pool> Connect(std::string_view url);
 

@@ -21,12 +21,12 @@ struct ComputeRequest {
 
 /// What stands behind a pool handle: one class for each pool type, built in or the user's own.
 ///
-/// The handle has checked keys, patterns, objects and options before it calls. Keys and patterns come
-/// without bucket, which means the pool's own, and keys in answers have none either; so a backend can
-/// hand them on to another pool as they are. `done` must be called exactly once, on any thread, with
-/// no lock held; the handle sees to it that user code runs on a callback thread, that deadlines are
-/// kept (it cancels the Operation and forgets the answer), and that everything is answered when the
-/// library finishes. Calls come from any thread, and must not block.
+/// The handle has checked keys, patterns, objects and options before it calls. Keys and patterns
+/// come without bucket, which means the pool's own, and keys in answers have none either; so a
+/// backend can hand them on to another pool as they are. `done` must be called exactly once, on any
+/// thread, with no lock held; the handle sees to it that user code runs on a callback thread, that
+/// deadlines are kept (it cancels the Operation and forgets the answer), and that everything is
+/// answered when the library finishes. Calls come from any thread, and must not block.
 class PoolBackend {
  public:
   virtual ~PoolBackend() = default;
@@ -47,8 +47,8 @@ class PoolBackend {
                             ComputeCallback done) = 0;
 
   /// Short cuts for a backend that can answer at once on the caller's thread, asked first by the
-  /// blocking calls. nullopt: it cannot, and has done nothing; the asynchronous form is called next.
-  /// `object` is taken only by an answer.
+  /// blocking calls. nullopt: it cannot, and has done nothing; the asynchronous form is called
+  /// next. `object` is taken only by an answer.
   virtual std::optional<Result<ObjectInfo>> TryPublish(const Key& key, DataObject& object,
                                                        const PublishOptions& options);
   virtual std::optional<Result<DataObject>> TryNeed(const Key& key);
@@ -64,9 +64,9 @@ struct PoolContext {
 
 using PoolFactory = std::function<Result<std::shared_ptr<PoolBackend>>(const PoolContext&)>;
 
-/// A pool type: its URL scheme (letters, digits, '-' and '_', beginning with a letter), a sentence for
-/// people, the URL options it takes besides the common ones (bucket and behavior), and what makes a
-/// backend.
+/// A pool type: its URL scheme (letters, digits, '-' and '_', beginning with a letter), a sentence
+/// for people, the URL options it takes besides the common ones (bucket and behavior), and what
+/// makes a backend.
 struct PoolType {
   std::string name;
   std::string description;
@@ -74,8 +74,8 @@ struct PoolType {
   PoolFactory factory;
 };
 
-/// Makes a pool type known in this process; AlreadyExists when the name is taken. Thread-safe; may be
-/// called before Start and at any time.
+/// Makes a pool type known in this process; AlreadyExists when the name is taken. Thread-safe; may
+/// be called before Start and at any time.
 Status RegisterPoolType(PoolType type);
 
 /// Sorted names of the pool types that are known.

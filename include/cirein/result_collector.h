@@ -23,12 +23,12 @@ class ResultCollector {
 
   struct Entry {
     Kind kind;
-    Pattern pattern;     ///< What was asked for.
+    Pattern pattern;  ///< What was asked for.
     bool done = false;
-    Status status;       ///< Meaningful when done, as is all that follows.
-    Key key;             ///< Of the object; for a Want of a prefix, the one that was found.
-    DataObject object;   ///< Of a Want or Compute.
-    ObjectInfo info;     ///< Of a Publish or Want.
+    Status status;      ///< Meaningful when done, as is all that follows.
+    Key key;            ///< Of the object; for a Want of a prefix, the one that was found.
+    DataObject object;  ///< Of a Want or Compute.
+    ObjectInfo info;    ///< Of a Publish or Want.
     std::uint64_t dropped = 0;
   };
 
