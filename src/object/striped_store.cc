@@ -307,7 +307,7 @@ Result<ListPage> StripedStore::List(const Pattern& pattern, const ListOptions& o
 }
 
 void StripedStore::Compute(const Pattern& pattern, std::string_view function, std::string_view args,
-                           ComputeCallback done) {
+                           const ComputeCallback& done) {
   Result<std::shared_ptr<const ComputeFunction>> found = FindComputeFunction(function);
   if (!found.ok()) return done(found.status());
 

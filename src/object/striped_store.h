@@ -53,7 +53,7 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   Result<ListPage> List(const Pattern& pattern, const ListOptions& options);
   /// Runs a registered function over a row on the compute threads; `done` runs there too.
   void Compute(const Pattern& pattern, std::string_view function, std::string_view args,
-               ComputeCallback done);
+               const ComputeCallback& done);
 
   /// Everyone who waits gets Unavailable, all objects go, later calls are Unavailable.
   void Close();

@@ -78,7 +78,7 @@ class LocalPool final : public PoolBackend {
 
   Operation Compute(const ComputeRequest& request, Deadline /*deadline*/,
                     ComputeCallback done) override {
-    store_->Compute(InBucket(request.pattern), request.function, request.args, std::move(done));
+    store_->Compute(InBucket(request.pattern), request.function, request.args, done);
     return Operation();
   }
 
