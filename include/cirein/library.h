@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+
 #include "cirein/config.h"
 #include "cirein/status.h"
 
@@ -23,6 +25,10 @@ int UserCount();
 
 /// The configuration that counts: the first Start's, or the defaults.
 Config CurrentConfig();
+
+/// What the library tells of itself (objects, memory, waiters, threads that run user code) in
+/// Prometheus' text form; empty before Start. For a program's own /metrics page.
+std::string MetricsText();
 
 /// Start and Finish as a scope.
 class Library {

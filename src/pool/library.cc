@@ -98,4 +98,9 @@ Config CurrentConfig() {
   return process != nullptr ? process->config() : Config();
 }
 
+std::string MetricsText() {
+  const std::shared_ptr<Process> process = Process::Current();
+  return process != nullptr ? process->metrics().ToPrometheus() : std::string();
+}
+
 }  // namespace cirein

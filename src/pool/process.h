@@ -13,6 +13,7 @@
 
 #include "object/striped_store.h"
 #include "pool/pending.h"
+#include "pool/process_metrics.h"
 #include "runtime/environment.h"
 #include "runtime/reactor_thread.h"
 #include "runtime/worker_pool.h"
@@ -38,6 +39,8 @@ class Process {
   const Environment& environment() const noexcept { return environment_; }
   const std::shared_ptr<StripedStore>& store() const noexcept { return store_; }
   PendingTable& pending() noexcept { return pending_; }
+  std::uint64_t pending_count() const noexcept { return pending_.count(); }
+  const ProcessMetrics& metrics() const noexcept { return metrics_; }
   Deadline default_deadline() const noexcept { return default_deadline_; }
   std::uint64_t object_limit_bytes() const noexcept { return object_limit_bytes_; }
   WorkerPoolStats callback_stats() const { return callbacks_->Stats(); }
@@ -59,6 +62,7 @@ class Process {
   Environment environment_;
   PendingTable pending_;
   std::shared_ptr<StripedStore> store_;
+  ProcessMetrics metrics_{*this};
   std::atomic<bool> stopped_{false};
 
   std::mutex connections_mutex_;
