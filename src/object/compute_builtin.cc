@@ -5,7 +5,6 @@
 #include <cmath>
 #include <concepts>
 #include <cstring>
-#include <limits>
 
 #include <fmt/format.h>
 
@@ -81,8 +80,8 @@ Result<DataObject> FoldArrays(const ComputeInput& input, Fold fold) {
       std::conditional_t<std::floating_point<T>, double,
                          std::conditional_t<std::signed_integral<T>, std::int64_t, std::uint64_t>>;
   Total sum = 0;
-  T least = std::numeric_limits<T>::max();
-  T most = std::numeric_limits<T>::lowest();
+  T least{};
+  T most{};
   std::uint64_t values = 0;
   for (const NamedObject& named : input.objects) {
     const auto bytes = named.object.data();
@@ -96,8 +95,9 @@ Result<DataObject> FoldArrays(const ComputeInput& input, Fold fold) {
       T value;
       std::memcpy(&value, bytes.data() + at, sizeof(T));
       if (fold == Fold::kSum) CIREIN_RETURN_IF_ERROR(Add<Total>(sum, value));
-      least = std::min(least, value);
-      most = std::max(most, value);
+      // What is no number (it differs from itself) gives way to any number.
+      if (values == 0 || value < least || least != least) least = value;
+      if (values == 0 || value > most || most != most) most = value;
     }
   }
   if (fold == Fold::kSum) return Number(sum);

@@ -101,6 +101,10 @@ void MemoryEngine::KeepNewest(const KeyView& key, Row& row, std::uint32_t keep, 
     auto oldest = cells.end();
     for (auto column = cells.begin(); column != cells.end(); ++column) {
       if (column->first == key.column) continue;  // Just written.
+      if (!Alive(column->second)) {               // Not to be kept instead of one that lives.
+        oldest = column;
+        break;
+      }
       if (oldest == cells.end() || column->second.version < oldest->second.version) oldest = column;
     }
     EraseColumn(row, oldest, garbage);

@@ -1,0 +1,539 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "object/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "object/memory_engine.h"
+#include "runtime/virtual_clock.h"
+#include "support/objects.h"
+#include "support/pool_model.h"
+#include "support/random_names.h"
+#include "support/seed.h"
+
+namespace cirein {
+namespace {
+
+using namespace std::chrono_literals;
+using test::MakeObject;
+using Code = PutOutcome::Code;
+
+const Bucket kBucket{7};
+
+/// What an engine stands on, and the engine. `limit_bytes` 0: none.
+class EngineHost {
+ public:
+  virtual ~EngineHost() = default;
+  virtual Engine& engine() = 0;
+};
+
+struct EngineKind {
+  const char* name;
+  std::unique_ptr<EngineHost> (*make)(const Clock& clock, std::uint64_t limit_bytes);
+};
+
+class MemoryHost : public EngineHost {
+ public:
+  MemoryHost(const Clock& clock, std::uint64_t limit_bytes)
+      : budget_(limit_bytes, 1), engine_(0, clock, budget_) {}
+  Engine& engine() override { return engine_; }
+
+ private:
+  MemoryBudget budget_;
+  MemoryEngine engine_;
+};
+
+// Every engine stands in this list, and keeps every rule below.
+const EngineKind kEngines[] = {
+    {"MemoryEngine",
+     [](const Clock& clock, std::uint64_t limit_bytes) -> std::unique_ptr<EngineHost> {
+       return std::make_unique<MemoryHost>(clock, limit_bytes);
+     }},
+};
+
+class EngineTest : public testing::TestWithParam<EngineKind> {
+ protected:
+  void SetUp() override { UseLimit(0); }
+  void UseLimit(std::uint64_t limit_bytes) { host_ = GetParam().make(clock_, limit_bytes); }
+  Engine& engine() { return host_->engine(); }
+
+  PutOutcome Put(const Key& key, std::string_view data, PutRequest request = {}) {
+    request.object = MakeObject(data);
+    return engine().Put(KeyView(kBucket, key), request, garbage_);
+  }
+  static PutRequest Overwriting() {
+    PutRequest request;
+    request.mode = PutMode::kOverwrite;
+    return request;
+  }
+  static PutRequest IfVersion(Version version) {
+    PutRequest request;
+    request.mode = PutMode::kIfVersion;
+    request.if_version = version;
+    return request;
+  }
+  PutRequest ExpiringIn(std::chrono::nanoseconds ttl) {
+    PutRequest request = Overwriting();
+    request.expires = clock_.Now() + ttl;
+    return request;
+  }
+  /// The data under a key, or "none".
+  std::string Get(const Key& key) {
+    StoredObject found;
+    if (!engine().Get(KeyView(kBucket, key), found)) return "none";
+    return std::string(found.object.text());
+  }
+  std::uint64_t Drop(const Pattern& pattern) {
+    return engine().Drop(KeyView(kBucket, pattern.row()), pattern, garbage_);
+  }
+  std::optional<RowInfo> Row(const std::string& row) {
+    RowInfo info;
+    if (!engine().GetRowInfo(KeyView(kBucket, row), info)) return std::nullopt;
+    return info;
+  }
+  using After = std::optional<std::optional<std::string_view>>;
+  std::vector<std::string> Walk(const Pattern& pattern, const After& after = std::nullopt) {
+    std::vector<std::string> names;
+    EXPECT_TRUE(engine().WalkRow(KeyView(kBucket, pattern.row()), pattern, after,
+                                 [&](const KeyView& key, const StoredObject& stored) {
+                                   EXPECT_FALSE(stored.object.is_null());
+                                   names.push_back(key.ToKey().ToString());
+                                   return true;
+                                 }));
+    return names;
+  }
+  /// The names of all rows that match, by pages of `max_rows`.
+  std::vector<std::string> Rows(Pattern pattern, std::size_t max_rows, Bucket bucket = kBucket) {
+    pattern.set_bucket(bucket);
+    std::vector<std::string> names;
+    Engine::RowName from;
+    for (;;) {
+      Engine::RowPage page = engine().Rows(from, pattern, max_rows);
+      EXPECT_LE(page.rows.size(), max_rows);
+      for (const auto& row : page.rows) {
+        EXPECT_EQ(row.bucket, bucket);
+        EXPECT_EQ(row.hash, KeyView(bucket, row.name).row_hash);
+        names.push_back(row.name);
+      }
+      if (!page.next) return names;
+      from = *page.next;
+    }
+  }
+
+  VirtualClock clock_;
+  std::unique_ptr<EngineHost> host_;
+  Garbage garbage_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Engines, EngineTest, testing::ValuesIn(kEngines),
+                         [](const auto& kind) { return std::string(kind.param.name); });
+
+TEST_P(EngineTest, GivesBackTheBodyThatWasPut) {
+  PutRequest request;
+  request.object = MakeObject("data", "meta", 42);
+  const DataObject object = request.object;
+  const Key key("row", "column");
+  ASSERT_EQ(engine().Put(KeyView(kBucket, key), request, garbage_).code, Code::kStored);
+  EXPECT_TRUE(request.object.is_null()) << "the object is taken";
+  StoredObject found;
+  ASSERT_TRUE(engine().Get(KeyView(kBucket, key), found));
+  EXPECT_EQ(found.object.Compare(object), DataObject::Difference::kEqual);
+  EXPECT_EQ(found.object.type(), 42);
+  EXPECT_EQ(found.expires, kEndOfTime);
+}
+
+TEST_P(EngineTest, SaysWhenNothingIsThere) {
+  StoredObject found;
+  found.version = {9, 9};
+  EXPECT_FALSE(engine().Get(KeyView(kBucket, "row"), found));
+  EXPECT_EQ(found.version, (Version{9, 9})) << "left alone";
+  EXPECT_EQ(Row("row"), std::nullopt);
+  EXPECT_EQ(Drop(Pattern::Row("row")), 0U);
+  EXPECT_TRUE(Walk(Pattern::Row("row")).empty());
+  EXPECT_TRUE(Rows(Pattern::RowPrefix(""), 10).empty());
+}
+
+TEST_P(EngineTest, IsWriteOnceUnlessAskedOtherwise) {
+  const Version first = Put(Key("row"), "one").version;
+  const PutOutcome refused = Put(Key("row"), "two");
+  EXPECT_EQ(refused.code, Code::kExists);
+  EXPECT_EQ(refused.version, first);
+  EXPECT_EQ(Get(Key("row")), "one");
+  EXPECT_TRUE(garbage_.empty());
+
+  const PutOutcome replaced = Put(Key("row"), "two", Overwriting());
+  EXPECT_EQ(replaced.code, Code::kStored);
+  EXPECT_GT(replaced.version, first);
+  EXPECT_EQ(Get(Key("row")), "two");
+  ASSERT_EQ(garbage_.size(), 1U) << "the old body is let go by the caller";
+  EXPECT_EQ(garbage_[0].text(), "one");
+}
+
+TEST_P(EngineTest, LeavesARefusedObjectToTheCaller) {
+  Put(Key("row"), "one");
+  PutRequest request;
+  request.object = MakeObject("two");
+  EXPECT_EQ(engine().Put(KeyView(kBucket, "row"), request, garbage_).code, Code::kExists);
+  EXPECT_FALSE(request.object.is_null());
+}
+
+TEST_P(EngineTest, ComparesVersions) {
+  EXPECT_EQ(Put(Key("row"), "x", IfVersion({1, 1})).code, Code::kVersionDiffers);
+  EXPECT_EQ(Put(Key("row"), "x", IfVersion({1, 1})).version, Version{});
+  const PutOutcome first = Put(Key("row"), "one", IfVersion(Version{}));
+  ASSERT_EQ(first.code, Code::kStored) << "no version is that of nothing";
+  const PutOutcome differs = Put(Key("row"), "two", IfVersion(Version{}));
+  EXPECT_EQ(differs.code, Code::kVersionDiffers);
+  EXPECT_EQ(differs.version, first.version);
+  const PutOutcome second = Put(Key("row"), "two", IfVersion(first.version));
+  EXPECT_EQ(second.code, Code::kStored) << "and it overwrites";
+  EXPECT_EQ(Put(Key("row"), "three", IfVersion(first.version)).code, Code::kVersionDiffers);
+  EXPECT_EQ(Get(Key("row")), "two");
+}
+
+TEST_P(EngineTest, NeverGivesAVersionTwice) {
+  const Version before = Put(Key("row"), "one").version;
+  Drop(Key("row"));
+  const Version after = Put(Key("row"), "two").version;
+  EXPECT_GT(after, before);
+  EXPECT_EQ(Put(Key("row"), "x", IfVersion(before)).code, Code::kVersionDiffers);
+}
+
+TEST_P(EngineTest, ChecksWithoutStoring) {
+  PutRequest around;
+  around.store = false;
+  EXPECT_EQ(Put(Key("row"), "one", around).code, Code::kStored);
+  EXPECT_EQ(Get(Key("row")), "none");
+  EXPECT_EQ(engine().GetStats().rows, 0U);
+  Put(Key("row"), "two");
+  EXPECT_EQ(Put(Key("row"), "three", around).code, Code::kExists);
+  EXPECT_EQ(Get(Key("row")), "two");
+}
+
+TEST_P(EngineTest, TellsNoColumnFromAnEmptyColumn) {
+  Put(Key("row"), "plain");
+  Put(Key("row", ""), "empty");
+  Put(Key("row", "x"), "x");
+  EXPECT_EQ(Get(Key("row")), "plain");
+  EXPECT_EQ(Get(Key("row", "")), "empty");
+  EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row", "row|", "row|x"}));
+  EXPECT_EQ(Drop(Key("row")), 1U);
+  EXPECT_EQ(Get(Key("row", "")), "empty");
+  EXPECT_EQ(Drop(Key("row", "")), 1U);
+  EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row|x"}));
+}
+
+TEST_P(EngineTest, KeepsBucketsApart) {
+  PutRequest request;
+  request.object = MakeObject("other");
+  engine().Put(KeyView(Bucket(8), "row"), request, garbage_);
+  EXPECT_EQ(Get(Key("row")), "none");
+  Put(Key("row"), "mine");
+  EXPECT_EQ(Rows(Pattern::RowPrefix(""), 10), (std::vector<std::string>{"row"}));
+  EXPECT_EQ(Drop(Key("row")), 1U);
+  StoredObject found;
+  EXPECT_TRUE(engine().Get(KeyView(Bucket(8), "row"), found));
+}
+
+TEST_P(EngineTest, DropsWhatThePatternSays) {
+  const auto fill = [this] {
+    Put(Key("row"), "", Overwriting());
+    for (const char* column : {"", "x", "xy", "y"}) Put(Key("row", column), "", Overwriting());
+  };
+  fill();
+  EXPECT_EQ(Drop(Key("row", "x")), 1U);
+  EXPECT_EQ(Walk(Pattern::Row("row")),
+            (std::vector<std::string>{"row", "row|", "row|xy", "row|y"}));
+  fill();
+  EXPECT_EQ(Drop(Pattern::ColumnPrefix("row", "x")), 2U);
+  EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row", "row|", "row|y"}));
+  fill();
+  EXPECT_EQ(Drop(Pattern::ColumnPrefix("row", "")), 4U);
+  EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row"}));
+  fill();
+  EXPECT_EQ(Drop(Pattern::Row("row")), 5U);
+  EXPECT_EQ(engine().GetStats().rows, 0U) << "an empty row is no row";
+  EXPECT_EQ(engine().GetStats().objects, 0U);
+  EXPECT_EQ(engine().GetStats().used_bytes, 0U);
+}
+
+TEST_P(EngineTest, TellsAboutRows) {
+  Put(Key("row", "a"), "12345");
+  EXPECT_EQ(Row("row")->columns, 1U);
+  EXPECT_FALSE(Row("row")->has_object);
+  Put(Key("row"), "123");
+  Put(Key("row", "b"), "1");
+  const RowInfo info = *Row("row");
+  EXPECT_EQ(info.columns, 2U);
+  EXPECT_TRUE(info.has_object);
+  EXPECT_EQ(info.user_bytes, 9U);
+  Put(Key("row", "a"), "1", Overwriting());
+  EXPECT_EQ(Row("row")->user_bytes, 5U);
+  Drop(Pattern::ColumnPrefix("row", ""));
+  EXPECT_EQ(Row("row")->user_bytes, 3U);
+  EXPECT_EQ(Row("row")->columns, 0U);
+}
+
+TEST_P(EngineTest, WalksOnAfterAnObject) {
+  Put(Key("row"), "");
+  for (const char* column : {"", "a", "x", "xy", "y"}) Put(Key("row", column), "");
+  using Names = std::vector<std::string>;
+  const Pattern all = Pattern::Row("row");
+  EXPECT_EQ(Walk(all, After(std::nullopt)).size(), 6U);
+  EXPECT_EQ(Walk(all, After(std::optional<std::string_view>())),
+            (Names{"row|", "row|a", "row|x", "row|xy", "row|y"}));
+  EXPECT_EQ(Walk(all, After("")), (Names{"row|a", "row|x", "row|xy", "row|y"}));
+  EXPECT_EQ(Walk(all, After("x")), (Names{"row|xy", "row|y"}));
+  EXPECT_EQ(Walk(all, After("b")), (Names{"row|x", "row|xy", "row|y"})) << "one that is gone";
+  EXPECT_EQ(Walk(all, After("z")), Names{});
+  const Pattern some = Pattern::ColumnPrefix("row", "x");
+  EXPECT_EQ(Walk(some, After("a")), (Names{"row|x", "row|xy"}));
+  EXPECT_EQ(Walk(some, After("x")), (Names{"row|xy"}));
+  EXPECT_EQ(Walk(some, After("y")), Names{});
+  EXPECT_EQ(Walk(Key("row"), After(std::optional<std::string_view>())), Names{});
+  EXPECT_EQ(Walk(Key("row", "x"), After("x")), Names{});
+}
+
+TEST_P(EngineTest, StopsAWalkWhenTheVisitorHasSeenEnough) {
+  Put(Key("row"), "");
+  Put(Key("row", "a"), "");
+  for (int limit = 1; limit <= 2; ++limit) {
+    int visited = 0;
+    EXPECT_FALSE(
+        engine().WalkRow(KeyView(kBucket, "row"), Pattern::Row("row"), std::nullopt,
+                         [&](const KeyView&, const StoredObject&) { return ++visited < limit; }));
+    EXPECT_EQ(visited, limit);
+  }
+}
+
+TEST_P(EngineTest, GivesEachRowOnceInPages) {
+  std::vector<std::string> all;
+  for (int i = 0; i < 500; ++i) {
+    all.push_back((i % 5 == 0 ? "five" : "other") + std::to_string(i));
+    Put(i % 2 == 0 ? Key(all.back()) : Key(all.back(), "column"), "");
+  }
+  std::vector<std::string> fives;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(fives),
+               [](const std::string& name) { return name.starts_with("five"); });
+  std::sort(all.begin(), all.end());
+  std::sort(fives.begin(), fives.end());
+  for (const std::size_t page : {1U, 7U, 499U, 500U, 501U}) {
+    std::vector<std::string> got = Rows(Pattern::RowPrefix(""), page);
+    std::sort(got.begin(), got.end());
+    EXPECT_EQ(got, all) << page;
+    got = Rows(Pattern::RowPrefix("five"), page);
+    std::sort(got.begin(), got.end());
+    EXPECT_EQ(got, fives) << page;
+    EXPECT_EQ(Rows(Key("five0"), page), (std::vector<std::string>{"five0"}));
+  }
+}
+
+TEST_P(EngineTest, HidesWhatExpired) {
+  Put(Key("row"), "1", ExpiringIn(10s));
+  Put(Key("row", "a"), "22", ExpiringIn(20s));
+  Put(Key("row", "b"), "333");
+  clock_.Advance(10s - 1ns);
+  EXPECT_EQ(Get(Key("row")), "1");
+  EXPECT_EQ(Row("row")->user_bytes, 6U);
+  clock_.Advance(1ns);
+  EXPECT_EQ(Get(Key("row")), "none") << "gone at the instant, not after it";
+  EXPECT_FALSE(Row("row")->has_object);
+  EXPECT_EQ(Row("row")->user_bytes, 5U);
+  EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row|a", "row|b"}));
+  clock_.Advance(10s);
+  EXPECT_EQ(Row("row")->columns, 1U);
+  EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row|b"}));
+  EXPECT_EQ(Drop(Pattern::Row("row")), 1U) << "what had expired is not counted";
+  EXPECT_EQ(engine().GetStats().objects, 0U);
+}
+
+TEST_P(EngineTest, TreatsWhatExpiredAsAbsent) {
+  const Version version = Put(Key("row"), "one", ExpiringIn(1s)).version;
+  clock_.Advance(1s);
+  EXPECT_EQ(Put(Key("row"), "x", IfVersion(version)).code, Code::kVersionDiffers);
+  EXPECT_EQ(Put(Key("row"), "two").code, Code::kStored) << "write-once may write again";
+  clock_.Advance(100s);
+  EXPECT_EQ(Get(Key("row")), "two") << "the new one does not expire";
+  Put(Key("row", "c"), "one", ExpiringIn(1s));
+  clock_.Advance(1s);
+  EXPECT_EQ(Put(Key("row", "c"), "two", IfVersion(Version{})).code, Code::kStored);
+  EXPECT_EQ(Get(Key("row", "c")), "two");
+}
+
+TEST_P(EngineTest, FreesWhatExpired) {
+  EXPECT_FALSE(engine().Sweep(1000, garbage_)) << "nothing will expire";
+  for (int i = 0; i < 100; ++i) Put(Key(std::to_string(i)), "", ExpiringIn(1s));
+  for (int i = 0; i < 50; ++i) Put(Key("row", std::to_string(i)), "", ExpiringIn(1s));
+  Put(Key("row"), "stays");
+  Put(Key("late"), "late", ExpiringIn(10s));
+  EXPECT_TRUE(engine().Sweep(1000, garbage_));
+  EXPECT_EQ(engine().GetStats().objects, 152U) << "nothing has expired yet";
+  clock_.Advance(1s);
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(engine().Sweep(10, garbage_));
+  EXPECT_EQ(engine().GetStats().objects, 2U);
+  EXPECT_EQ(engine().GetStats().rows, 2U);
+  EXPECT_EQ(garbage_.size(), 150U);
+  EXPECT_EQ(Get(Key("row")), "stays");
+  clock_.Advance(10s);
+  EXPECT_FALSE(engine().Sweep(1000, garbage_));
+  EXPECT_EQ(engine().GetStats().objects, 1U);
+}
+
+TEST_P(EngineTest, KeepsTheNewestColumns) {
+  PutRequest keep = Overwriting();
+  keep.keep = 2;
+  Put(Key("row"), "plain", keep);
+  Put(Key("row", "c"), "", keep);
+  Put(Key("row", "a"), "", keep);
+  Put(Key("row", "b"), "", keep);
+  EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row", "row|a", "row|b"}))
+      << "the object without column does not count";
+  Put(Key("row", "a"), "", keep);  // Newer than b now.
+  Put(Key("row", "d"), "", keep);
+  EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row", "row|a", "row|d"}));
+  for (const char* column : {"e", "f", "g"}) Put(Key("row", column), "");
+  keep.keep = 1;
+  Put(Key("row", "0"), "", keep);
+  EXPECT_EQ(Walk(Pattern::ColumnPrefix("row", "")), (std::vector<std::string>{"row|0"}));
+  EXPECT_EQ(engine().GetStats().objects, 2U);
+}
+
+TEST_P(EngineTest, DoesNotKeepAnExpiredColumnInsteadOfALivingOne) {
+  PutRequest keep = Overwriting();
+  keep.keep = 2;
+  Put(Key("row", "old"), "", keep);
+  PutRequest brief = ExpiringIn(1s);
+  brief.keep = 2;
+  Put(Key("row", "brief"), "", brief);
+  clock_.Advance(1s);
+  Put(Key("row", "new"), "", keep);
+  EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row|new", "row|old"}));
+}
+
+TEST_P(EngineTest, RefusesWhatDoesNotFitAndGoesOn) {
+  UseLimit(100'000);
+  std::vector<std::string> stored;
+  PutOutcome outcome;
+  for (int i = 0; i < 1000; ++i) {
+    outcome = Put(Key(std::to_string(i)), std::string(1000, 'x'));
+    if (outcome.code != Code::kStored) break;
+    stored.push_back(std::to_string(i));
+  }
+  ASSERT_EQ(outcome.code, Code::kFull);
+  EXPECT_GT(stored.size(), 50U);
+  EXPECT_LT(stored.size(), 100U);
+  EXPECT_LE(engine().GetStats().used_bytes, 100'000U);
+  PutRequest request;
+  request.object = MakeObject(std::string(200'000, 'x'));
+  EXPECT_EQ(engine().Put(KeyView(kBucket, "big"), request, garbage_).code, Code::kFull);
+  EXPECT_FALSE(request.object.is_null()) << "a refused object is the caller's";
+  for (const std::string& row : stored) EXPECT_NE(Get(Key(row)), "none");
+  EXPECT_EQ(Put(Key(stored[0]), "small", Overwriting()).code, Code::kStored);
+  EXPECT_EQ(Put(Key(stored[1]), std::string(200'000, 'y'), Overwriting()).code, Code::kFull);
+  EXPECT_EQ(Get(Key(stored[1])), std::string(1000, 'x')) << "the old one stays";
+  Drop(Key(stored[1]));
+  EXPECT_EQ(Put(Key("another"), std::string(1000, 'x')).code, Code::kStored);
+}
+
+TEST_P(EngineTest, MakesRoomOfWhatExpired) {
+  UseLimit(100'000);
+  for (int i = 0; i < 1000; ++i) {
+    if (Put(Key(std::to_string(i)), std::string(1000, 'x'), ExpiringIn(1s)).code == Code::kFull) {
+      break;
+    }
+  }
+  clock_.Advance(1s);
+  EXPECT_EQ(Put(Key("0"), std::string(90'000, 'x')).code, Code::kStored);
+  EXPECT_EQ(engine().GetStats().objects, 1U);
+}
+
+// Random steps against the model, the clock included.
+TEST_P(EngineTest, AgreesWithTheModel) {
+  Random random(test::Seed());
+  test::PoolModel model;
+  std::map<Key, Version> last;
+  for (int step = 0; step < 20'000; ++step) {
+    const Key key = test::RandomKey(random);
+    const KeyView view(kBucket, key);
+    const Pattern pattern = random.OneIn(2) ? Pattern(key)
+                            : random.OneIn(2)
+                                ? Pattern::Row(key.row())
+                                : Pattern::ColumnPrefix(key.row(), test::RandomColumn(random));
+    switch (random.Below(6)) {
+      case 0:
+      case 1: {
+        PublishOptions options;
+        options.overwrite = random.OneIn(2) ? Overwrite::kYes : Overwrite::kNo;
+        if (random.OneIn(3)) options.ttl = std::chrono::seconds(1 + random.Below(20));
+        if (random.OneIn(4)) {
+          const auto* entry = model.Get(key);
+          options.if_version = entry != nullptr && random.OneIn(2) ? entry->version : last[key];
+          if (random.OneIn(3)) options.if_version = Version{};
+        }
+        PutRequest request;
+        request.mode = options.if_version                     ? PutMode::kIfVersion
+                       : options.overwrite == Overwrite::kYes ? PutMode::kOverwrite
+                                                              : PutMode::kWriteOnce;
+        request.if_version = options.if_version.value_or(Version{});
+        if (options.ttl) request.expires = clock_.Now() + *options.ttl;
+        const StatusCode expected = model.CheckPublish(key, options);
+        const std::string data(random.Below(50), static_cast<char>('a' + random.Below(26)));
+        const PutOutcome outcome = Put(key, data, request);
+        ASSERT_EQ(outcome.code, expected == StatusCode::kOk              ? Code::kStored
+                                : expected == StatusCode::kAlreadyExists ? Code::kExists
+                                                                         : Code::kVersionDiffers);
+        if (outcome.code != Code::kStored) break;
+        ASSERT_GT(outcome.version, last[key]);
+        last[key] = outcome.version;
+        model.Publish(key, data, "", options, outcome.version);
+        break;
+      }
+      case 2:
+        ASSERT_EQ(Drop(pattern), model.Drop(pattern));
+        break;
+      case 3:
+        clock_.Advance(std::chrono::milliseconds(random.Below(5000)));
+        model.set_now(clock_.Now());
+        if (random.OneIn(3)) engine().Sweep(1 + random.Below(5), garbage_);
+        break;
+      case 4: {
+        const std::optional<RowInfo> expected = model.GetRowInfo(key.row());
+        const std::optional<RowInfo> info = Row(key.row());
+        ASSERT_EQ(info.has_value(), expected.has_value());
+        if (info) {
+          ASSERT_EQ(info->columns, expected->columns);
+          ASSERT_EQ(info->has_object, expected->has_object);
+          ASSERT_EQ(info->user_bytes, expected->user_bytes);
+        }
+        break;
+      }
+      default: {
+        const auto* entry = model.Get(key);
+        ASSERT_EQ(Get(key), entry == nullptr ? "none" : entry->data);
+        std::vector<std::string> names;
+        for (const Key& match : model.List(pattern)) names.push_back(match.ToString());
+        ASSERT_EQ(Walk(pattern), names);
+      }
+    }
+    garbage_.clear();
+  }
+  clock_.Advance(1h);
+  model.set_now(clock_.Now());
+  while (engine().Sweep(3, garbage_)) {
+  }
+  EXPECT_EQ(engine().GetStats().objects, model.List(Pattern::RowPrefix("")).size());
+  for (const std::string& row : Rows(Pattern::RowPrefix(""), 3)) Drop(Pattern::Row(row));
+  EXPECT_EQ(engine().GetStats().rows, 0U);
+  EXPECT_EQ(engine().GetStats().used_bytes, 0U) << "every byte is given back";
+}
+
+}  // namespace
+}  // namespace cirein
