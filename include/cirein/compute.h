@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <span>
 #include <string>
@@ -10,6 +11,9 @@
 #include "cirein/operations.h"
 
 namespace cirein {
+
+/// Longer arguments are refused (InvalidArgument): publish them as an object of the row instead.
+inline constexpr std::size_t kMaxComputeArgsBytes = std::size_t{1} << 20;
 
 /// What a compute function sees: the objects of one row that matched, sorted by column (the object
 /// without column first), never empty.

@@ -69,11 +69,17 @@ Status CheckPublish(const Key& key, const DataObject& object, const PublishOptio
   return OkStatus();
 }
 
-Status CheckCompute(const Pattern& pattern, const Pool::State& pool) {
-  CIREIN_RETURN_IF_ERROR(CheckPattern(pattern, pool));
-  if (!pattern.row_is_prefix()) return OkStatus();
-  return InvalidArgument(fmt::format("compute works on one row, not on \"{}\"", pattern.ToString()),
-                         "give the row exactly; its columns may have a prefix");
+Status CheckCompute(const ComputeRequest& request, const Pool::State& pool) {
+  CIREIN_RETURN_IF_ERROR(CheckPattern(request.pattern, pool));
+  if (request.args.size() > kMaxComputeArgsBytes) {
+    return InvalidArgument(fmt::format("compute takes at most {} bytes of arguments, not {}",
+                                       kMaxComputeArgsBytes, request.args.size()),
+                           "publish them as an object of the row instead");
+  }
+  if (!request.pattern.row_is_prefix()) return OkStatus();
+  return InvalidArgument(
+      fmt::format("compute works on one row, not on \"{}\"", request.pattern.ToString()),
+      "give the row exactly; its columns may have a prefix");
 }
 
 Status CheckList(const Pattern& pattern, const ListOptions& options, const Pool::State& pool) {
@@ -230,7 +236,7 @@ Call<ListPage> ListCall(const Pool::State& pool, const Pattern& pattern, ListOpt
 
 Call<DataObject> ComputeCall(const Pool::State& pool, ComputeRequest request, Deadline deadline) {
   deadline = Resolve(deadline, pool);
-  Status refusal = CheckCompute(request.pattern, pool);
+  Status refusal = CheckCompute(request, pool);
   request.pattern = WithoutBucket(std::move(request.pattern));
   std::string what = fmt::format("compute {} over \"{}\"", EscapeForPeople(request.function),
                                  request.pattern.ToString());
