@@ -19,6 +19,7 @@ Status BadCursor(std::string_view text) {
 }  // namespace
 
 std::string ListCursor::ToString() const {
+  if (hash) return fmt::format("1{0}h{0}{1:x}", kSeparator, *hash);
   const char kind = !inside ? 'b' : column ? 'c' : 'o';
   std::string text = fmt::format("1{0}{1}{0}{2}", kSeparator, kind, PercentEncode(row));
   if (inside && column) text += kSeparator + PercentEncode(*column);
@@ -30,6 +31,14 @@ Result<ListCursor> ListCursor::Parse(std::string_view text) {
     return BadCursor(text);
   }
   const char kind = text[2];
+  ListCursor cursor;
+  if (kind == 'h') {
+    const Result<std::uint64_t> hash = ParseHex64(text.substr(4));
+    if (!hash.ok()) return BadCursor(text);
+    cursor.hash = *hash;
+    if (cursor.ToString() != text) return BadCursor(text);
+    return cursor;
+  }
   std::string_view row = text.substr(4);
   std::optional<std::string_view> column;
   if (const std::size_t separator = row.find(kSeparator); separator != std::string_view::npos) {
@@ -39,7 +48,6 @@ Result<ListCursor> ListCursor::Parse(std::string_view text) {
   if ((kind != 'b' && kind != 'o' && kind != 'c') || (kind == 'c') != column.has_value()) {
     return BadCursor(text);
   }
-  ListCursor cursor;
   cursor.inside = kind != 'b';
   const Result<std::string> row_bytes = PercentDecode(row);
   if (!row_bytes.ok()) return BadCursor(text);

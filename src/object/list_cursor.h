@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,14 +10,16 @@
 
 namespace cirein {
 
-/// Where a listing stands: before a row, or inside one after one of its objects. As text it names
-/// the row and column, so it stays good whatever comes and goes meanwhile.
+/// Where a listing stands: before a row, inside one after one of its objects, or, where it stopped
+/// among rows of other buckets, before all rows of a hash. As text it names the place itself, so it
+/// stays good whatever comes and goes meanwhile.
 struct ListCursor {
   std::string row;
   bool inside = false;                ///< After an object of this row, rather than before the row.
   std::optional<std::string> column;  ///< Which: nullopt for the one without column.
+  std::optional<std::uint64_t> hash;  ///< Before all rows of this hash; nothing above counts then.
 
-  /// "1:b:ROW", "1:o:ROW" or "1:c:ROW:COLUMN", percent-encoded.
+  /// "1:b:ROW", "1:o:ROW" or "1:c:ROW:COLUMN", percent-encoded, or "1:h:HEX".
   std::string ToString() const;
   /// InvalidArgument for text that ToString did not make.
   static Result<ListCursor> Parse(std::string_view text);

@@ -244,6 +244,24 @@ Result<RowInfo> StripedStore::GetRowInfo(const KeyView& row) {
   return WithStripe(row, [&](Store& store) { return store.GetRowInfo(row); });
 }
 
+namespace {
+
+// Where a listing of one bucket goes on before this row, which may be another bucket's: the hash of
+// a name is not the same in every bucket. nullopt when only other buckets' rows are left.
+std::optional<ListCursor> PlaceBefore(const Engine::RowName& row, Bucket bucket) {
+  ListCursor cursor;
+  if (row.bucket == bucket) {
+    cursor.row = row.name;
+    return cursor;
+  }
+  // Rows of one hash come by bucket: those of a lower one are listed already.
+  if (row.bucket > bucket && row.hash == UINT64_MAX) return std::nullopt;
+  cursor.hash = row.bucket > bucket ? row.hash + 1 : row.hash;
+  return cursor;
+}
+
+}  // namespace
+
 Result<ListPage> StripedStore::List(const Pattern& pattern, const ListOptions& options) {
   ListCursor cursor;
   if (!options.cursor.empty()) {
@@ -272,20 +290,22 @@ Result<ListPage> StripedStore::List(const Pattern& pattern, const ListOptions& o
   };
   const auto after_last = [&] {
     const Key& last = page.objects.back().key;
-    ListCursor next{.row = last.row(), .inside = true, .column = std::nullopt};
+    ListCursor next{.row = last.row(), .inside = true, .column = {}, .hash = {}};
     if (last.has_column()) next.column = last.column();
     return next.ToString();
   };
 
   if (!pattern.row_is_prefix()) {
-    if (!options.cursor.empty() && cursor.row != pattern.row()) {
+    if (!options.cursor.empty() && (cursor.hash || cursor.row != pattern.row())) {
       return InvalidArgument("the cursor belongs to another listing",
                              "give the `next` of a page of this listing");
     }
     if (!add_row(KeyView(pattern.bucket(), pattern.row())) && status.ok()) page.next = after_last();
   } else {
     Engine::RowName from;
-    if (!options.cursor.empty()) {
+    if (cursor.hash) {
+      from.hash = *cursor.hash;
+    } else if (!options.cursor.empty()) {
       const KeyView row(pattern.bucket(), cursor.row);
       from = {row.row_hash, row.bucket, cursor.row};
     }
@@ -299,7 +319,9 @@ Result<ListPage> StripedStore::List(const Pattern& pattern, const ListOptions& o
     if (full && status.ok()) {
       page.next = after_last();
     } else if (*stopped) {
-      page.next = ListCursor{.row = (*stopped)->name, .inside = false, .column = {}}.ToString();
+      if (const auto place = PlaceBefore(**stopped, pattern.bucket())) {
+        page.next = place->ToString();
+      }
     }
   }
   if (!status.ok()) return status;

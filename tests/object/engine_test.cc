@@ -459,6 +459,7 @@ TEST_P(EngineTest, MakesRoomOfWhatExpired) {
 TEST_P(EngineTest, AgreesWithTheModel) {
   Random random(test::Seed());
   test::PoolModel model;
+  model.set_now(clock_.Now());
   std::map<Key, Version> last;
   for (int step = 0; step < 20'000; ++step) {
     const Key key = test::RandomKey(random);

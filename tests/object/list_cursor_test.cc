@@ -18,23 +18,31 @@ void ExpectRoundTrip(const ListCursor& cursor) {
   EXPECT_EQ(back->row, cursor.row);
   EXPECT_EQ(back->inside, cursor.inside);
   EXPECT_EQ(back->column, cursor.column);
+  EXPECT_EQ(back->hash, cursor.hash);
   EXPECT_EQ(back->ToString(), text);
 }
 
 TEST(ListCursor, RoundTripsEveryPlace) {
   for (const std::string_view row : test::kRowNames) {
-    ExpectRoundTrip({.row = std::string(row), .inside = false, .column = std::nullopt});
-    ExpectRoundTrip({.row = std::string(row), .inside = true, .column = std::nullopt});
+    ExpectRoundTrip({.row = std::string(row), .inside = false, .column = {}, .hash = {}});
+    ExpectRoundTrip({.row = std::string(row), .inside = true, .column = {}, .hash = {}});
     for (const std::string_view column : test::kColumnNames) {
-      ExpectRoundTrip({.row = std::string(row), .inside = true, .column = std::string(column)});
+      ExpectRoundTrip(
+          {.row = std::string(row), .inside = true, .column = std::string(column), .hash = {}});
     }
+  }
+}
+
+TEST(ListCursor, StandsBeforeAHash) {
+  for (const std::uint64_t hash : {std::uint64_t{0}, std::uint64_t{10}, UINT64_MAX}) {
+    ExpectRoundTrip({.row = "", .inside = false, .column = {}, .hash = hash});
   }
 }
 
 TEST(ListCursor, CarriesEveryByte) {
   std::string all;
   for (int byte = 0; byte < 256; ++byte) all.push_back(static_cast<char>(byte));
-  ExpectRoundTrip({.row = all, .inside = true, .column = all});
+  ExpectRoundTrip({.row = all, .inside = true, .column = all, .hash = {}});
 }
 
 TEST(ListCursor, RefusesTextItDidNotMake) {
@@ -57,7 +65,13 @@ TEST(ListCursor, RefusesTextItDidNotMake) {
                                       "1:c:row:%",
                                       "1 b:row",
                                       " 1:b:row",
-                                      "1:b:row "}) {
+                                      "1:b:row ",
+                                      "1:h:",
+                                      "1:h:00",
+                                      "1:h:A",
+                                      "1:h:g",
+                                      "1:h:0x1",
+                                      "1:h:11111111111111111"}) {
     EXPECT_CODE(ListCursor::Parse(text), kInvalidArgument) << text;
   }
   EXPECT_CODE(ListCursor::Parse(std::string(1 << 20, ':')), kInvalidArgument);
@@ -65,7 +79,8 @@ TEST(ListCursor, RefusesTextItDidNotMake) {
 
 TEST(ListCursor, SurvivesAnyText) {
   Random random(test::Seed());
-  const std::string good = ListCursor{.row = "a b", .inside = true, .column = "c:d"}.ToString();
+  const std::string good =
+      ListCursor{.row = "a b", .inside = true, .column = "c:d", .hash = {}}.ToString();
   for (int i = 0; i < 20'000; ++i) {
     std::string text = good;
     for (std::uint64_t changes = 1 + random.Below(3); changes > 0; --changes) {
