@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/trace_player.h"
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+#include "base/random.h"
+#include "runtime/gate.h"
+#include "runtime/real_clock.h"
+
+namespace cirein {
+namespace {
+
+std::uint64_t Nanoseconds(std::chrono::nanoseconds time) {
+  return static_cast<std::uint64_t>(std::max(time, std::chrono::nanoseconds::zero()).count());
+}
+
+// Bytes that compress badly, as real ones tend to, and are the same in each run.
+void MakeUp(std::span<std::byte> bytes, std::uint64_t seed) {
+  for (std::size_t at = 0; at < bytes.size(); at += sizeof(std::uint64_t)) {
+    const std::uint64_t word = SplitMix64(&seed);
+    std::memcpy(bytes.data() + at, &word, std::min(sizeof word, bytes.size() - at));
+  }
+}
+
+}  // namespace
+
+// What the callbacks of wants write into; they share it, because one may outlive an interrupted
+// player.
+struct TracePlayer::Waits {
+  Gate gate;  // Each want that is not answered is inside.
+  std::mutex mutex;
+  std::array<TracePlayResult::Counts, kTraceVerbCount> counts;  // Guarded by mutex.
+  Status first_error;                                           // Guarded by mutex.
+
+  void Count(TraceRecord::Verb verb, std::chrono::nanoseconds latency, const Status& status) {
+    const std::lock_guard lock(mutex);
+    TracePlayResult::Counts& entry = counts[static_cast<std::size_t>(verb)];
+    if (status.ok()) {
+      entry.latency_ns.Record(Nanoseconds(latency));
+      return;
+    }
+    ++entry.errors;
+    if (first_error.ok()) first_error = status;
+  }
+};
+
+TracePlayer::TracePlayer(const Pool& pool, Deadline deadline, InterruptFlag& interrupt,
+                         Progress* progress)
+    : pool_(pool),
+      deadline_(deadline),
+      interrupt_(interrupt),
+      progress_(progress),
+      waits_(std::make_shared<Waits>()) {}
+
+TracePlayResult TracePlayer::Play(const TraceReader& trace, Speed speed) {
+  const TimePoint start = RealClock::MonotonicNow();
+  TimePoint intended = start;
+  const Status played = trace.ForEach([&](const TraceRecord& record) -> Status {
+    intended += record.delay;
+    if (speed == Speed::kOriginal) {
+      interrupt_.WaitUntil(intended);
+      result_.lateness_ns.Record(Nanoseconds(RealClock::MonotonicNow() - intended));
+    }
+    if (interrupt_.IsSet()) return Cancelled("interrupted");
+    const TimePoint begin = RealClock::MonotonicNow();
+    const bool waits =
+        record.verb == TraceRecord::Verb::kWant || record.verb == TraceRecord::Verb::kNeed;
+    if (waits) {
+      BeginWant(record);
+    } else {
+      const Status status = PlayOne(record);
+      waits_->Count(record.verb, RealClock::MonotonicNow() - begin, status);
+    }
+    if (progress_ != nullptr) progress_->Add(1);
+    return OkStatus();
+  });
+  if (played.ok()) {
+    waits_->gate.CloseAndWait();
+  } else {
+    result_.end = TracePlayResult::End::kInterrupted;
+  }
+  result_.time = RealClock::MonotonicNow() - start;
+  const std::lock_guard lock(waits_->mutex);
+  result_.counts = waits_->counts;
+  result_.first_error = waits_->first_error;
+  return std::move(result_);
+}
+
+Status TracePlayer::PlayOne(const TraceRecord& record) {
+  switch (record.verb) {
+    case TraceRecord::Verb::kPublish:
+      return Publish(record);
+    case TraceRecord::Verb::kDrop:
+      return pool_.Drop(record.pattern, deadline_).status();
+    case TraceRecord::Verb::kInfo:
+      return pool_.Info(record.pattern.key(), deadline_).status();
+    case TraceRecord::Verb::kRowInfo:
+      return pool_.RowInfo(record.pattern.key(), deadline_).status();
+    case TraceRecord::Verb::kList:
+      return pool_.List(record.pattern, {.cursor = {}, .deadline = deadline_}).status();
+    case TraceRecord::Verb::kCompute:
+      return pool_.Compute(record.pattern, record.function, record.args, deadline_).status();
+    case TraceRecord::Verb::kWant:
+    case TraceRecord::Verb::kNeed:
+      break;
+  }
+  return Internal("wants are played elsewhere");
+}
+
+Status TracePlayer::Publish(const TraceRecord& record) {
+  CIREIN_ASSIGN_OR_RETURN(
+      DataObject object,
+      DataObject::Allocate({.meta_bytes = record.meta_bytes, .data_bytes = record.data_bytes}));
+  MakeUp(object.mutable_meta(), record.meta_bytes);
+  MakeUp(object.mutable_data(), record.data_bytes);
+  PublishOptions options;
+  options.overwrite = record.overwrite;
+  options.ttl = record.ttl;
+  options.deadline = deadline_;
+  return pool_.Publish(record.pattern.key(), std::move(object), options).status();
+}
+
+void TracePlayer::BeginWant(const TraceRecord& record) {
+  const auto inside = std::make_shared<Gate::Holder>(waits_->gate.TryEnter());
+  pool_.Want(record.pattern,
+             [waits = waits_, inside, verb = record.verb,
+              begin = RealClock::MonotonicNow()](const Result<NamedObject>& found) {
+               waits->Count(verb, RealClock::MonotonicNow() - begin, found.status());
+               inside->Leave();
+             },
+             {.deadline = deadline_});
+}
+
+}  // namespace cirein

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "cirein/pool.h"
+
+#include "base/histogram.h"
+#include "cli/progress.h"
+#include "cli/trace_reader.h"
+#include "runtime/interrupt_flag.h"
+
+namespace cirein {
+
+inline constexpr std::size_t kTraceVerbCount = 8;
+
+/// What came of playing a trace.
+struct TracePlayResult {
+  struct Counts {
+    Histogram latency_ns;      ///< Of those that succeeded.
+    std::uint64_t errors = 0;  ///< Wants nobody answered in time are among them.
+  };
+  std::array<Counts, kTraceVerbCount> counts;  ///< By TraceRecord::Verb.
+  Histogram
+      lateness_ns;  ///< How far requests began behind the recorded times; original speed only.
+  std::chrono::nanoseconds time{0};
+  Status first_error;  ///< Of a request; OK when all went well.
+  enum class End : std::uint8_t { kComplete, kInterrupted };
+  End end = End::kComplete;
+};
+
+/// Plays recorded requests on a pool, in their order, from one thread. Publishes get contents made
+/// up in the recorded sizes. Wants and needs are begun and go on beside what follows, as they may
+/// wait for a publish that stands later in the trace; other requests are waited for.
+class TracePlayer {
+ public:
+  enum class Speed : std::uint8_t {
+    kFull,      ///< One after another.
+    kOriginal,  ///< At the recorded times, or as soon after as may be.
+  };
+
+  /// Each request has until `deadline`. `progress` is told of each request played; null: nobody is.
+  /// Both it and `interrupt` must outlive the player.
+  TracePlayer(const Pool& pool, Deadline deadline, InterruptFlag& interrupt,
+              Progress* progress = nullptr);
+
+  /// Blocks until all is answered, or the interrupt.
+  TracePlayResult Play(const TraceReader& trace, Speed speed);
+
+ private:
+  struct Waits;
+
+  Status PlayOne(const TraceRecord& record);
+  Status Publish(const TraceRecord& record);
+  void BeginWant(const TraceRecord& record);
+
+  Pool pool_;
+  const Deadline deadline_;
+  InterruptFlag& interrupt_;
+  Progress* const progress_;
+  TracePlayResult result_;
+  std::shared_ptr<Waits> waits_;
+};
+
+}  // namespace cirein

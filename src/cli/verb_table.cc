@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/verb_table.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/suggest.h"
+#include "base/text.h"
+
+namespace cirein {
+namespace {
+
+constexpr auto kDemoExamples = std::to_array<VerbExample>({
+    {"cirein demo", "on files of this system"},
+    {"cirein demo ~/src", "on the files below a directory"},
+});
+constexpr auto kBlastExamples = std::to_array<VerbExample>({
+    {"cirein blast", "five seconds of reads and updates in this process"},
+    {"cirein blast --workload ycsb-b --keys 1000000 --threads 2", "mostly reads, a million keys"},
+    {"cirein blast --rate 50000 --duration 10s -o json", "open loop: latency under a fixed load"},
+    {"cirein blast --read 3 --update 1 --distribution uniform --verify",
+     "a mix of one's own; every value read is checked"},
+    {"cirein blast null: --ops 1000000", "what the generator itself costs"},
+});
+constexpr auto kPlayExamples = std::to_array<VerbExample>({
+    {"cirein play trace-run.0", "as fast as it goes, in a fresh pool of this process"},
+    {"cirein play trace-run --rank 3 --speed original", "trace-run.3, at the recorded times"},
+    {"cirein play trace-run.0 --pool null: -o csv", "only the cost of asking"},
+});
+constexpr auto kDoctorExamples = std::to_array<VerbExample>({
+    {"cirein doctor", "what this machine offers, and what to mend"},
+    {"cirein doctor --strict", "the same; a WARN makes the exit code 5"},
+    {"cirein doctor -o json", "for programs"},
+});
+constexpr auto kConfigExamples = std::to_array<VerbExample>({
+    {"cirein config", "every setting, its value, and where the value comes from"},
+    {"cirein config example > cirein.toml", "a file to begin with"},
+    {"cirein config check cirein.toml", "is it good?"},
+});
+constexpr auto kCompletionExamples = std::to_array<VerbExample>({
+    {"source <(cirein completion bash)", "for this shell"},
+    {"cirein completion bash > ~/.local/share/bash-completion/completions/cirein",
+     "for every shell to come"},
+});
+constexpr auto kHelpExamples = std::to_array<VerbExample>({
+    {"cirein help blast", "the same as cirein blast --help"},
+    {"cirein help --markdown", "all of it, as a page"},
+});
+constexpr auto kVersionExamples = std::to_array<VerbExample>({
+    {"cirein version", "for people"},
+    {"cirein version -o json", "for programs"},
+});
+
+constexpr auto kVerbs = std::to_array<VerbEntry>({
+    {"demo", "Begin", "exchange objects made of files of this system, and check every step",
+     "Publishes files as objects (row: directory, column: name), wants and needs them, lists, "
+     "drops and computes, records a trace and plays it back. Ends with 0 only if everything was as "
+     "it should be. Takes a few seconds and leaves nothing behind.",
+     kDemoExamples, MakeDemoVerb},
+    {"doctor", "Begin", "look at this machine: PASS or WARN, with the next step",
+     "A WARN says that something will be slower or smaller than it could be; it makes the exit "
+     "code 5 only with --strict.",
+     kDoctorExamples, MakeDoctorVerb},
+    {"blast", "Measure", "load a pool and report throughput and latency",
+     "First publishes --keys objects, then runs the workload and counts latency for each kind of "
+     "request. Closed loop unless --rate is given: then requests have intended starts, and latency "
+     "is counted from these, so that a stall is seen in full. A run is repeated by its --seed.",
+     kBlastExamples, MakeBlastVerb},
+    {"play", "Measure", "replay what a trace: pool has recorded",
+     "Contents are made up in the recorded sizes. The whole file is checked before anything is "
+     "asked; of a bad one the first ten errors are told, with their lines. Wants that nobody "
+     "answers by the --deadline count as errors.",
+     kPlayExamples, MakePlayVerb},
+    {"config", "Set up", "show, check or begin a file of settings", "", kConfigExamples,
+     MakeConfigVerb},
+    {"completion", "Set up", "print the completion script of a shell", "", kCompletionExamples,
+     MakeCompletionVerb},
+    {"help", "Set up", "explain the command or one of its verbs", "", kHelpExamples, MakeHelpVerb},
+    {"version", "Set up", "print the version and how it was built", "", kVersionExamples,
+     MakeVersionVerb},
+});
+
+}  // namespace
+
+std::span<const VerbEntry> Verbs() { return kVerbs; }
+
+Result<const VerbEntry*> FindVerb(std::string_view name) {
+  const auto* const found = std::find_if(
+      kVerbs.begin(), kVerbs.end(), [name](const VerbEntry& entry) { return entry.name == name; });
+  if (found != kVerbs.end()) return found;
+  std::vector<std::string_view> names;
+  for (const VerbEntry& entry : kVerbs) names.push_back(entry.name);
+  return InvalidArgument(fmt::format("there is no verb {}", QuoteForPeople(name)),
+                         DidYouMean(name, names, "see cirein --help"));
+}
+
+}  // namespace cirein
