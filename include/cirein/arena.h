@@ -13,15 +13,16 @@ namespace cirein {
 
 /// What memory an arena holds, in bytes.
 struct ArenaStats {
-  std::uint64_t mapped_bytes = 0;   ///< Taken from the system.
-  std::uint64_t used_bytes = 0;     ///< In living blocks, with the allocator's rounding.
-  std::uint64_t cached_bytes = 0;   ///< Mapped and free: will be used again.
-  std::uint64_t allocations = 0;    ///< Blocks handed out since the start.
+  std::uint64_t mapped_bytes = 0;  ///< Taken from the system.
+  std::uint64_t used_bytes = 0;    ///< In living blocks, with the allocator's rounding.
+  std::uint64_t cached_bytes = 0;  ///< The rest: free and used again, or the arena's own.
+  std::uint64_t allocations = 0;   ///< Blocks handed out since the start.
   std::uint64_t live_blocks = 0;
 };
 
 /// Makes memory known to a network card, which is slow: so arenas register big chunks once and use
-/// them again. A fabric implements it; it must outlive the arenas it is given to. Thread-safe.
+/// them again. A fabric implements it; it must outlive the arenas it is given to and all their
+/// objects. Thread-safe; called with no lock of the arena held that allocation needs.
 class MemoryRegistrar {
  public:
   virtual ~MemoryRegistrar() = default;
@@ -32,18 +33,26 @@ class MemoryRegistrar {
 
 struct ArenaOptions {
   std::string name = "arena";
-  std::uint64_t limit_bytes = UINT64_MAX;       ///< Of mapped memory; ResourceExhausted beyond it.
-  /// Freed big blocks kept for use again: fresh pages cost five times a copy into warm ones.
+  /// Of mapped memory; ResourceExhausted beyond it. At least kMinLimitBytes.
+  std::uint64_t limit_bytes = UINT64_MAX;
+  /// Freed memory kept for use again: fresh pages cost five times a copy into warm ones. 0 gives
+  /// back what can be given back as soon as it is free.
   std::uint64_t cache_bytes = 1ull << 30;
-  MemoryRegistrar* registrar = nullptr;         ///< Not owned; null: no registration.
+  MemoryRegistrar* registrar = nullptr;  ///< Not owned; null: no registration.
   DataObject::Registration registration = DataObject::Registration::kNone;
 };
 
-/// Memory for objects, taken from the system in big chunks and used again.
-/// Thread-safe; allocation and release take a lock that is rarely contended. An arena may be dropped
-/// before its objects: its memory goes with the last of them.
+/// Memory for objects, taken from the system in big chunks and used again. Blocks of up to 256 KiB
+/// come from chunks of 2 MiB in sizes at most 12.5 % apart; larger ones have a mapping each.
+///
+/// Thread-safe; allocation and release take a lock that is rarely contended. An arena may be
+/// dropped before its objects: its memory goes with the last of them.
 class Arena {
  public:
+  /// The smallest limit: one chunk, without which no small object has a place.
+  static constexpr std::uint64_t kMinLimitBytes = 2ull << 20;
+
+  /// InvalidArgument for a limit that is too small, or registration without a registrar.
   static Result<std::shared_ptr<Arena>> Create(ArenaOptions options = {});
   /// The process's own, without limit; lives until the process ends.
   static Arena& Default();
@@ -53,8 +62,10 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
 
   const std::string& name() const noexcept;
+  /// A sum over parts that change meanwhile: exact only while no other thread uses the arena.
   ArenaStats Stats() const;
-  /// Gives cached memory back to the system. Returns the bytes given back.
+  /// Gives cached memory back to the system, except what shares a chunk with living objects.
+  /// Returns the bytes given back. May take milliseconds for each GiB.
   std::uint64_t Trim();
 
   class State;

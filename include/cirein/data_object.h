@@ -9,15 +9,14 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
+#include "cirein/internal/object_header.h"
 #include "cirein/status.h"
 
 namespace cirein {
 
 class Arena;
-namespace internal {
-struct ObjectHeader;
-}
 
 /// What an object is made of: meta bytes that describe, data bytes that are described, and a 16-bit
 /// type tag of the user's choice. A DataObject is a reference-counted handle over one such body:
@@ -46,11 +45,22 @@ class DataObject {
 
   /// Null: no body. Everything but assignment, null checks and comparison needs a body.
   DataObject() noexcept = default;
-  DataObject(const DataObject& other) noexcept;
-  DataObject(DataObject&& other) noexcept : header_(other.header_) { other.header_ = nullptr; }
-  DataObject& operator=(const DataObject& other) noexcept;
-  DataObject& operator=(DataObject&& other) noexcept;
-  ~DataObject();
+  DataObject(const DataObject& other) noexcept : header_(other.header_) {
+    if (header_ != nullptr) internal::AddReference(header_);
+  }
+  DataObject(DataObject&& other) noexcept : header_(std::exchange(other.header_, nullptr)) {}
+  DataObject& operator=(const DataObject& other) noexcept {
+    DataObject(other).swap(*this);
+    return *this;
+  }
+  DataObject& operator=(DataObject&& other) noexcept {
+    DataObject(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~DataObject() {
+    if (header_ != nullptr) internal::DropReference(header_);
+  }
+  void swap(DataObject& other) noexcept { std::swap(header_, other.header_); }
 
   struct Layout {
     std::size_t meta_bytes = 0;
@@ -73,36 +83,52 @@ class DataObject {
   using Release = std::function<void()>;
 
   /// Wraps the user's writable memory without copying it; meta is copied. `release` may be empty.
+  /// Errors as Allocate, for the header and the meta; then `release` is not called, and the memory
+  /// stays the caller's.
   static Result<DataObject> Wrap(std::span<std::byte> data, Release release,
                                  std::span<const std::byte> meta = {}, std::uint16_t type = 0);
 
-  /// A read-only view of memory that `owner` keeps alive; meta is copied.
+  /// A read-only view of memory that `owner` keeps alive; meta is copied. Errors as Wrap; then the
+  /// owner is let go.
   static Result<DataObject> View(std::span<const std::byte> data, std::shared_ptr<const void> owner,
                                  std::span<const std::byte> meta = {}, std::uint16_t type = 0);
 
   bool is_null() const noexcept { return header_ == nullptr; }
   explicit operator bool() const noexcept { return header_ != nullptr; }
 
-  Kind kind() const noexcept;
-  std::uint16_t type() const noexcept;
+  Kind kind() const noexcept { return static_cast<Kind>(header_->kind); }
+  std::uint16_t type() const noexcept { return header_->type; }
   /// Only while this is the sole handle.
-  void set_type(std::uint16_t type) noexcept;
+  void set_type(std::uint16_t type) noexcept { header_->type = type; }
 
-  std::size_t meta_bytes() const noexcept;
-  std::uint64_t data_bytes() const noexcept;
+  std::size_t meta_bytes() const noexcept { return header_->meta_bytes; }
+  std::uint64_t data_bytes() const noexcept { return header_->data_bytes; }
   /// meta_bytes() + data_bytes(): what Kelpie calls the user size.
   std::uint64_t user_bytes() const noexcept { return meta_bytes() + data_bytes(); }
-  /// What the body costs in memory: header, meta, data and the allocator's rounding.
+  /// What the body costs in memory: header, meta, data and the allocator's rounding. The data of
+  /// wrapped memory and of views counts too, since the body keeps it alive.
   std::uint64_t memory_bytes() const noexcept;
 
-  std::span<const std::byte> meta() const noexcept;
-  std::span<const std::byte> data() const noexcept;
+  std::span<const std::byte> meta() const noexcept {
+    return {header_->meta(), header_->meta_bytes};
+  }
+  std::span<const std::byte> data() const noexcept { return {header_->data, header_->data_bytes}; }
   /// For filling; empty for views, which are read-only.
-  std::span<std::byte> mutable_meta() noexcept;
-  std::span<std::byte> mutable_data() noexcept;
+  std::span<std::byte> mutable_meta() noexcept {
+    if (kind() == Kind::kView) return {};
+    return {header_->meta(), header_->meta_bytes};
+  }
+  std::span<std::byte> mutable_data() noexcept {
+    if (kind() == Kind::kView) return {};
+    return {header_->data, header_->data_bytes};
+  }
 
-  std::string_view meta_text() const noexcept;
-  std::string_view text() const noexcept;
+  std::string_view meta_text() const noexcept {
+    return {reinterpret_cast<const char*>(header_->meta()), header_->meta_bytes};
+  }
+  std::string_view text() const noexcept {
+    return {reinterpret_cast<const char*>(header_->data), header_->data_bytes};
+  }
 
   /// The data as an array of T; empty when its size is not a multiple of sizeof(T), or its address
   /// not aligned for T.
@@ -130,7 +156,8 @@ class DataObject {
   }
 
   /// Makes meta and data smaller (never larger) in place; only while this is the sole handle, and
-  /// not for views. InvalidArgument otherwise.
+  /// not for views. InvalidArgument otherwise. No byte moves, and no memory is given back before
+  /// the body ends.
   Status Shrink(std::size_t meta_bytes, std::uint64_t data_bytes);
 
   /// An owned body with the same bytes and type. Errors as Allocate.
@@ -141,17 +168,23 @@ class DataObject {
   Difference Compare(const DataObject& other) const noexcept;
 
   /// How many handles share the body; exact only while no other thread copies or drops one.
-  std::uint32_t use_count() const noexcept;
+  std::uint32_t use_count() const noexcept {
+    return header_ == nullptr ? 0 : header_->references.load(std::memory_order_relaxed);
+  }
 
-  Registration registration() const noexcept;
+  Registration registration() const noexcept {
+    return static_cast<Registration>(header_->registration);
+  }
 
   /// The image of an object: 32 bytes of header (magic, format version, type, sizes, checksum of
-  /// meta and data), meta, data; little-endian. docs/file-format.md gives every byte.
+  /// header, meta and data), meta, data; little-endian. docs/file-format.md gives every byte.
   static constexpr std::size_t kImageHeaderBytes = 32;
   std::uint64_t image_bytes() const noexcept { return kImageHeaderBytes + user_bytes(); }
   /// Writes the image to a new file beside `path`, syncs it and renames it over `path`. Blocks.
   Status WriteImage(const std::string& path) const;
-  /// Reads an image into `arena`. DataLoss when it is truncated, damaged or not an image.
+  /// Reads an image into `arena` (null: the process's default one). Blocks. DataLoss when it is
+  /// truncated, damaged or not an image; IoError and NotFound as the system reports; errors of
+  /// Allocate.
   static Result<DataObject> ReadImage(const std::string& path, Arena* arena = nullptr);
 
   /// Handles are equal when they share one body (or are both null); Compare looks at the bytes.
@@ -164,6 +197,7 @@ class DataObject {
   static bool IsAligned(const void* pointer, std::size_t alignment) noexcept {
     return reinterpret_cast<std::uintptr_t>(pointer) % alignment == 0;
   }
+  friend class ObjectAccess;  // The inside of the library, in memory/object_header.h.
   internal::ObjectHeader* header_ = nullptr;
 };
 
