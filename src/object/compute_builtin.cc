@@ -72,6 +72,12 @@ Status Add(T& total, T value) {
   return OkStatus();
 }
 
+template <typename T>
+bool IsNan(T value) {
+  if constexpr (std::floating_point<T>) return std::isnan(value);
+  return false;
+}
+
 // The data may stand anywhere in memory: each value is copied out before it is used.
 template <typename T>
 Result<DataObject> FoldArrays(const ComputeInput& input, Fold fold) {
@@ -95,9 +101,9 @@ Result<DataObject> FoldArrays(const ComputeInput& input, Fold fold) {
       T value;
       std::memcpy(&value, bytes.data() + at, sizeof(T));
       if (fold == Fold::kSum) CIREIN_RETURN_IF_ERROR(Add<Total>(sum, value));
-      // What is no number (it differs from itself) gives way to any number.
-      if (values == 0 || value < least || least != least) least = value;
-      if (values == 0 || value > most || most != most) most = value;
+      // What is no number gives way to any number.
+      if (values == 0 || value < least || IsNan(least)) least = value;
+      if (values == 0 || value > most || IsNan(most)) most = value;
     }
   }
   if (fold == Fold::kSum) return Number(sum);
