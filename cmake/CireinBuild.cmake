@@ -37,10 +37,6 @@ function(cirein_folder name)
   cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
-  if(NOT sources)  # scaffolding
-    file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/empty_${name}.cc CONTENT "")
-    set(sources ${CMAKE_CURRENT_BINARY_DIR}/empty_${name}.cc)
-  endif()
   add_library(cirein_${name} STATIC ${sources})
   target_include_directories(cirein_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
@@ -71,9 +67,6 @@ endfunction()
 
 # cirein_command(FOLDER): src/FOLDER/main.cc becomes the command CIREIN_BIN_DIR/cirein.
 function(cirein_command folder)
-  if(NOT EXISTS ${PROJECT_SOURCE_DIR}/src/${folder}/main.cc)  # scaffolding
-    return()
-  endif()
   add_executable(cirein_command ${PROJECT_SOURCE_DIR}/src/${folder}/main.cc)
   target_link_libraries(cirein_command PRIVATE cirein_${folder} cirein_options)
   set_target_properties(cirein_command PROPERTIES
