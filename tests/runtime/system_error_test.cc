@@ -11,7 +11,7 @@ namespace {
 TEST(SystemError, SaysWhatFailedWithWhichFileAndWhatToDo) {
   const Status full = FileError("write", "/data/x\n", ENOSPC);
   EXPECT_EQ(full.code(), StatusCode::kIoError);
-  EXPECT_EQ(full.message(), "cannot write '/data/x\\x0A': No space left on device");
+  EXPECT_EQ(full.message(), "cannot write '/data/x\\x0a': No space left on device");
   EXPECT_NE(full.hint().find("df -h"), std::string_view::npos);
 }
 

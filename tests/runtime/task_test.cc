@@ -15,11 +15,22 @@ namespace cirein {
 namespace {
 
 // Awaited by one coroutine, and resumed by the test.
-struct Pause {
-  std::coroutine_handle<> waiter;
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> handle) noexcept { waiter = handle; }
-  void await_resume() const noexcept {}
+class Pause {
+ public:
+  // A value of its own: gcc 12 would copy an awaiter that a lambda captured by reference.
+  auto Wait() {
+    struct Awaiter {
+      Pause* pause;
+      bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<> waiter) const noexcept { pause->waiter_ = waiter; }
+      void await_resume() const noexcept {}
+    };
+    return Awaiter{this};
+  }
+  void Resume() { waiter_.resume(); }
+
+ private:
+  std::coroutine_handle<> waiter_;
 };
 
 class TaskTest : public testing::Test {
@@ -83,14 +94,14 @@ TEST_F(TaskTest, ResumesTheWholeChain) {
   Pause pause;
   int result = 0;
   const auto inner = [&]() -> Task<int> {
-    co_await pause;
+    co_await pause.Wait();
     co_return 5;
   };
   const auto outer = [&]() -> Task<void> { result = co_await inner() + co_await Add(1, 1); };
   Start(outer());
   EXPECT_EQ(result, 0);
   EXPECT_EQ(gate_.count(), 1U);
-  pause.waiter.resume();
+  pause.Resume();
   EXPECT_EQ(result, 7);
   EXPECT_EQ(gate_.count(), 0U);
 }
@@ -111,7 +122,7 @@ TEST_F(TaskTest, DestroyedInTheMiddleDestroysTheWholeChain) {
     std::coroutine_handle<promise_type> handle;
   };
   const auto inner = [&pause](std::shared_ptr<int>) -> Task<int> {
-    co_await pause;
+    co_await pause.Wait();
     co_return 5;
   };
   const auto outer = [&]() -> Driver { co_await inner(held); };

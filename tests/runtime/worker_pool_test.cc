@@ -132,6 +132,7 @@ TEST_F(WorkerPoolTest, GrowsAtOnceForWorkThatFindsAllStuck) {
   Notification ran;
   ASSERT_TRUE(pool->Submit([&] { ran.Notify(); }).ok());
   EXPECT_TRUE(ran.WaitUntil(RealClock::MonotonicNow() + 60s));
+  blockers_.ReleaseAll();
 }
 
 TEST_F(WorkerPoolTest, SetsNoTimerWhileNothingWaits) {
