@@ -9,7 +9,8 @@
 #include <gtest/gtest.h>
 
 #include "base/config_table.h"
-#include "base/seeded.h"
+#include "base/random.h"
+#include "support/seed.h"
 
 namespace cirein {
 namespace {
@@ -171,7 +172,7 @@ TEST(ConfigTest, EqualityGoesByValue) {
 }
 
 TEST(ConfigTest, TomlOfAnyConfigReadsBack) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   for (int i = 0; i < 300; ++i) {
     Config config;
     for (const std::string_view name : {"memory.limit", "memory.object_limit"}) {

@@ -8,7 +8,9 @@
 
 #include <gtest/gtest.h>
 
-#include "base/seeded.h"
+#include "base/random.h"
+#include "base/random_bytes.h"
+#include "support/seed.h"
 
 namespace cirein {
 namespace {
@@ -25,7 +27,7 @@ TEST(HashTest, ChecksumIsTheHashOfTheBytes) {
 }
 
 TEST(ChecksummerTest, PartsDoNotMatter) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   for (int i = 0; i < 100; ++i) {
     const std::string text = RandomBytes(&random, 5000, "");
     const std::span<const std::byte> bytes = std::as_bytes(std::span(text));

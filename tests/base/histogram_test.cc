@@ -7,7 +7,8 @@
 
 #include <gtest/gtest.h>
 
-#include "base/seeded.h"
+#include "base/random.h"
+#include "support/seed.h"
 
 namespace cirein {
 namespace {
@@ -50,7 +51,7 @@ TEST(HistogramTest, ExtremeValuesHaveBuckets) {
 }
 
 TEST(HistogramTest, EveryValueFallsIntoItsBucket) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   for (int i = 0; i < 5000; ++i) {
     const std::uint64_t value = RandomValue(&random);
     Histogram histogram;
@@ -79,7 +80,7 @@ TEST(HistogramTest, BucketsMeetWithoutGaps) {
 }
 
 TEST(HistogramTest, PercentilesAreWithinTheStatedError) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   Histogram histogram;
   std::vector<std::uint64_t> values(10'000);
   for (std::uint64_t& value : values) {
@@ -96,7 +97,7 @@ TEST(HistogramTest, PercentilesAreWithinTheStatedError) {
 }
 
 TEST(HistogramTest, MergingEqualsRecordingTogether) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   Histogram all;
   Histogram parts[3];
   for (int i = 0; i < 3000; ++i) {

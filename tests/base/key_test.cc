@@ -7,7 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
-#include "base/seeded.h"
+#include "base/random.h"
+#include "support/seed.h"
 
 namespace cirein {
 namespace {
@@ -53,7 +54,7 @@ TEST(BucketTest, RefusesWhatIsNoBucket) {
 }
 
 TEST(BucketTest, TextReadsBack) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   for (int i = 0; i < 1000; ++i) {
     const Bucket bucket(static_cast<std::uint32_t>(random.Below(0xFFFFFFFF) + 1));
     EXPECT_EQ(*Bucket::Parse(bucket.ToString()), bucket);
@@ -78,7 +79,7 @@ TEST(SlotTest, HashTagDecides) {
 }
 
 TEST(SlotTest, AgreesWithTheDefinitionForEveryLength) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   for (std::size_t length = 0; length < 200; ++length) {
     std::string row(length, '\0');
     for (char& c : row) {

@@ -6,7 +6,9 @@
 
 #include <gtest/gtest.h>
 
-#include "base/seeded.h"
+#include "base/random.h"
+#include "base/random_bytes.h"
+#include "support/seed.h"
 
 namespace cirein {
 namespace {
@@ -117,7 +119,7 @@ TEST(PatternTest, RowsMatchExactlyOrByPrefix) {
 }
 
 TEST(PatternTest, TextOfAnyPatternReadsBack) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   for (int i = 0; i < 3000; ++i) {
     const std::string row = "r" + RandomBytes(&random, 8, "*\\|xr0a");
     const std::string column = RandomBytes(&random, 8, "*\\|xr0a");

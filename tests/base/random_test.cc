@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/seeded.h"
+#include "support/seed.h"
 
 namespace cirein {
 namespace {
@@ -34,7 +34,7 @@ TEST(RandomTest, TheSeedDecidesEverything) {
 }
 
 TEST(RandomTest, BelowStaysBelowAndReachesAll) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   std::array<int, 7> seen{};
   for (int i = 0; i < 70'000; ++i) ++seen.at(random.Below(seen.size()));
   for (const int count : seen) EXPECT_NEAR(count, 10'000, 600);  // Six standard deviations.
@@ -44,7 +44,7 @@ TEST(RandomTest, BelowStaysBelowAndReachesAll) {
 }
 
 TEST(RandomTest, DoubleIsInTheUnitInterval) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   double sum = 0;
   for (int i = 0; i < 10'000; ++i) {
     const double value = random.Double();

@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 
-#include "base/seeded.h"
+#include "base/random.h"
+#include "base/random_bytes.h"
+#include "support/seed.h"
 
 namespace cirein {
 namespace {
@@ -164,7 +166,7 @@ TEST(ResourceUrlTest, LengthIsLimited) {
 }
 
 TEST(ResourceUrlTest, WhateverParsesReadsBack) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   int parsed = 0;
   for (int i = 0; i < 20'000; ++i) {
     const std::string text = RandomBytes(&random, 24, "a:/&=%26<>[]0x1lo");
@@ -180,7 +182,7 @@ TEST(ResourceUrlTest, WhateverParsesReadsBack) {
 }
 
 TEST(ResourceUrlTest, AnyOptionValueReadsBack) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   for (int i = 0; i < 3000; ++i) {
     ResourceUrl url = *ResourceUrl::Parse("local:/x");
     const std::string value = RandomBytes(&random, 40, "%256&=/");

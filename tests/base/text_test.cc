@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 
-#include "base/seeded.h"
+#include "base/random.h"
+#include "base/random_bytes.h"
+#include "support/seed.h"
 
 namespace cirein {
 namespace {
@@ -41,7 +43,7 @@ TEST(JsonStringTest, EscapesAndMendsUtf8) {
 }
 
 TEST(JsonStringTest, IsAlwaysUtf8WithoutControlCharacters) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   for (int i = 0; i < 2000; ++i) {
     const std::string json = JsonString(RandomBytes(&random, 16, "\"\\\xE1\x80\xF1"));
     ASSERT_TRUE(IsUtf8(json));
@@ -59,7 +61,7 @@ TEST(PercentTest, EncodesAndDecodes) {
 }
 
 TEST(PercentTest, AnyBytesComeBack) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   for (int i = 0; i < 2000; ++i) {
     const std::string bytes = RandomBytes(&random, 40, "%20/");
     ASSERT_EQ(*PercentDecode(PercentEncode(bytes)), bytes);

@@ -7,7 +7,8 @@
 
 #include <gtest/gtest.h>
 
-#include "base/seeded.h"
+#include "base/random.h"
+#include "support/seed.h"
 
 namespace cirein {
 namespace {
@@ -112,7 +113,7 @@ TEST(DurationTest, FormatsExactly) {
 }
 
 TEST(UnitsTest, WhatIsFormattedReadsBack) {
-  Random random = SeededForTest();
+  Random random(test::Seed());
   for (int i = 0; i < 5000; ++i) {
     const std::uint64_t value = random() >> random.Below(64) << random.Below(32);
     ASSERT_EQ(*ParseBytes(FormatBytes(value)), value);
