@@ -3,12 +3,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
-#include <fmt/format.h>
-
-#include "base/units.h"
-#include "runtime/file.h"
 #include "runtime/interrupt_flag.h"
 #include "runtime/real_clock.h"
 #include "runtime/thread_group.h"

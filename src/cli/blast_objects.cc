@@ -106,8 +106,7 @@ Status BlastObjects::CheckValue(std::uint64_t index, const DataObject& object) c
       fmt::format("the value of \"{}\" is damaged at byte {}", KeyOf(index).ToString(), place));
 }
 
-Status BlastObjects::CheckListed(std::uint64_t index, const ListedObject& listed) const {
-  const Pattern scan = ScanOf(index);
+Status BlastObjects::CheckListed(const Pattern& scan, const ListedObject& listed) const {
   const std::optional<std::string_view> column =
       listed.key.has_column() ? std::optional<std::string_view>(listed.key.column()) : std::nullopt;
   if (!scan.MatchesRow(listed.key.row()) || !scan.MatchesColumn(column)) {

@@ -30,8 +30,8 @@ class BlastObjects {
   Result<DataObject> MakeValue(std::uint64_t index, std::uint64_t stamp) const;
   /// Is this a whole value of the key, whatever its stamp? DataLoss says what is wrong.
   Status CheckValue(std::uint64_t index, const DataObject& object) const;
-  /// Can this have been listed by ScanOf(index)?
-  Status CheckListed(std::uint64_t index, const ListedObject& listed) const;
+  /// Can this have been listed by `scan`, which ScanOf gave?
+  Status CheckListed(const Pattern& scan, const ListedObject& listed) const;
 
  private:
   std::uint64_t SizeOf(std::uint64_t index, std::uint64_t stamp) const;

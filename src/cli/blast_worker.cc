@@ -121,8 +121,7 @@ void BlastWorker::Insert(Intended intended) {
 }
 
 void BlastWorker::Scan(Intended intended) {
-  const std::uint64_t index = ChooseKey();
-  const Pattern pattern = shared_.objects.ScanOf(index);
+  const Pattern pattern = shared_.objects.ScanOf(ChooseKey());
   ListOptions options;
   options.page_size = static_cast<std::uint32_t>(1 + random_.Below(plan_.scan_most));
   options.deadline = plan_.deadline;
@@ -137,7 +136,7 @@ void BlastWorker::Scan(Intended intended) {
   }
   Status status;
   for (const ListedObject& listed : page->objects) {
-    if (status.ok()) status = shared_.objects.CheckListed(index, listed);
+    if (status.ok()) status = shared_.objects.CheckListed(pattern, listed);
   }
   Check(BlastVerb::kScan, status);
 }

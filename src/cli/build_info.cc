@@ -32,10 +32,17 @@ std::string BuildType() {
 #endif
 }
 
+// gcc tells by macros of its own, clang by a question.
+#if defined(__has_feature)
+#define CIREIN_HAS_SANITIZER(name) __has_feature(name)
+#else
+#define CIREIN_HAS_SANITIZER(name) 0
+#endif
+
 std::string Sanitizers() {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || CIREIN_HAS_SANITIZER(address_sanitizer)
   return "address";
-#elif defined(__SANITIZE_THREAD__)
+#elif defined(__SANITIZE_THREAD__) || CIREIN_HAS_SANITIZER(thread_sanitizer)
   return "thread";
 #else
   return "";

@@ -39,10 +39,17 @@ class Command {
   Result<ExitCode> Run(std::span<const std::string> arguments) {
     const std::optional<std::size_t> place = VerbPlace(arguments, globals_);
     if (!place) return RunWithoutVerb({arguments.begin(), arguments.end()});
-    CIREIN_ASSIGN_OR_RETURN(const VerbEntry* entry, FindVerb(arguments[*place]));
+    const Result<const VerbEntry*> entry = FindVerb(arguments[*place]);
+    if (!entry.ok()) {
+      // It may be the value of an option that does not exist.
+      const std::array<const OptionSet*, 1> sets = {&globals_};
+      const auto before = arguments.first(*place);
+      CIREIN_RETURN_IF_ERROR(ParseArguments("cirein", sets, {before.begin(), before.end()}));
+      return entry.status();
+    }
     std::vector<std::string> rest(arguments.begin(), arguments.end());
     rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(*place));
-    return RunVerb(*entry, rest);
+    return RunVerb(**entry, rest);
   }
 
  private:

@@ -170,6 +170,13 @@ void OptionSet::AddArgument(OptionText text, Presence presence,
   options_.back().required = presence == Presence::kRequired;
 }
 
+void OptionSet::AddChoiceArgument(OptionText text, std::vector<std::string> choices,
+                                  std::string fallback,
+                                  std::function<Status(std::string_view)> set) {
+  AddChoice(std::move(text), std::move(choices), std::move(fallback), std::move(set));
+  options_.back().kind = Option::Kind::kArgument;
+}
+
 const Option* OptionSet::Find(std::string_view name) const {
   for (const Option& option : options_) {
     const std::vector<std::string> names = option.NameList();

@@ -78,6 +78,10 @@ class OptionSet {
   void AddArgument(OptionText text, Presence presence, std::string* target);
   void AddArgument(OptionText text, Presence presence, std::optional<std::string>* target);
 
+  /// An optional argument that is one of a few words; as AddChoice.
+  void AddChoiceArgument(OptionText text, std::vector<std::string> choices, std::string fallback,
+                         std::function<Status(std::string_view)> set);
+
   const std::vector<Option>& options() const noexcept { return options_; }
   /// The option of that name, dashes included, or null.
   const Option* Find(std::string_view name) const;

@@ -24,7 +24,7 @@ Progress::Progress(Console& console, std::string label, std::uint64_t total)
       total_(total),
       shown_(console.animates()),
       start_(RealClock::MonotonicNow()),
-      drawn_(start_) {}
+      drawn_(start_ - kBetween) {}  // The first piece of work is shown at once.
 
 Progress::~Progress() {
   if (dirty_) console_.Tell(kClearLine);

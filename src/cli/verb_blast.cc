@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,7 +10,9 @@
 
 #include "cirein/library.h"
 
+#include "base/units.h"
 #include "cli/blast.h"
+#include "cli/machine.h"
 #include "cli/verb_table.h"
 #include "runtime/entropy.h"
 
@@ -17,6 +21,24 @@ namespace {
 
 // Short enough to be typed again.
 constexpr std::uint64_t kSeedMax = 0xFFFF'FFFF;
+
+std::uint64_t Count(std::chrono::nanoseconds time) {
+  return static_cast<std::uint64_t>(time.count());
+}
+
+// A load that does not fit would not fail: the system would kill the process, or another one.
+Status CheckMemory(const BlastPlan& plan, const Pool& pool) {
+  constexpr std::uint64_t kBytesPerKey = 200;  // Of names, tables and headers, roughly.
+  const auto available = Machine().Field("/proc/meminfo", "MemAvailable");
+  if (!available || pool.type() != "local") return OkStatus();
+  const double value = static_cast<double>(plan.value_bytes_least + plan.value_bytes_most) / 2;
+  const double needed =
+      static_cast<double>(plan.keys) * (value + static_cast<double>(plan.key_bytes + kBytesPerKey));
+  if (needed <= static_cast<double>(*available)) return OkStatus();
+  return ResourceExhausted(fmt::format("{} keys would take about {:.1f} GiB, and {} are available",
+                                       plan.keys, needed / 0x1p30, BytesForPeople(*available)),
+                           "give fewer --keys or a smaller --value-size");
+}
 
 class BlastVerbCommand final : public Verb {
  public:
@@ -34,6 +56,7 @@ class BlastVerbCommand final : public Verb {
     const Library library(config);
     CIREIN_RETURN_IF_ERROR(library.status());
     CIREIN_ASSIGN_OR_RETURN(const Pool pool, Connect(url_));
+    CIREIN_RETURN_IF_ERROR(CheckMemory(plan_, pool));
     context.console.Tell(fmt::format("cirein: seed {}\n", plan_.seed));
     CIREIN_ASSIGN_OR_RETURN(const BlastResult result, RunBlast(plan_, pool, context.console));
     const std::array<Report, 2> reports = {RequestsReport(result),
@@ -174,9 +197,8 @@ class BlastVerbCommand final : public Verb {
                           {"lateness_max_ns", "late by", Type::kDuration}});
     report.AddRow({std::move(url), workload_, std::string(plan_.rate_per_s ? "open" : "closed"),
                    plan_.keys, plan_.threads, fmt::format("{}", plan_.seed),
-                   static_cast<std::uint64_t>(result.load_time.count()),
-                   static_cast<std::uint64_t>(result.run_time.count()),
-                   static_cast<std::uint64_t>(result.lateness_max.count())});
+                   Count(result.load_time), Count(result.run_time),
+                   plan_.rate_per_s ? Report::Cell(Count(result.lateness_max)) : Report::Cell()});
     return report;
   }
 

@@ -109,18 +109,8 @@ std::string BashCompletion() {
 class CompletionVerb final : public Verb {
  public:
   void Declare(OptionSet* options) override {
-    Option shell;
-    shell.kind = Option::Kind::kArgument;
-    shell.names = "SHELL";
-    shell.help = "for which shell";
-    shell.choices = {"bash"};
-    shell.fallback = "bash";
-    shell.set = [](std::string_view name) -> Status {
-      if (name == "bash") return OkStatus();
-      return InvalidArgument(fmt::format("there is no completion for {}", name),
-                             "bash is the shell that has one");
-    };
-    options->Add(std::move(shell));
+    options->AddChoiceArgument({"SHELL", "", "for which shell"}, {"bash"}, "bash",
+                               [](std::string_view) { return OkStatus(); });
   }
 
   Result<ExitCode> Run(const VerbContext& context) override {

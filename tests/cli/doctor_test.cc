@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/doctor.h"
+
+#include <algorithm>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/run_for_test.h"
+#include "runtime/temporary_directory.h"
+
+namespace cirein {
+namespace {
+
+using ::testing::HasSubstr;
+
+class DoctorTest : public ::testing::Test {
+ protected:
+  void Put(const std::string& path, std::string_view text) {
+    const std::string whole = root_.path() + path;
+    ASSERT_TRUE(MakeDirectories(whole.substr(0, whole.rfind('/'))).ok());
+    ASSERT_TRUE(WriteFileAtomically(whole, text).ok());
+  }
+  Finding Find(std::string_view check) {
+    for (const Finding& finding : Diagnose(Machine(root_.path()))) {
+      if (finding.check == check) return finding;
+    }
+    ADD_FAILURE() << "nothing is said about " << check;
+    return {};
+  }
+  const TemporaryDirectory root_ = *TemporaryDirectory::Create();
+};
+
+TEST_F(DoctorTest, AGoodMachinePasses) {
+  Put("/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n");
+  Put("/sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
+  Put("/proc/meminfo", "MemTotal: 16777216 kB\nMemAvailable: 8388608 kB\nHugePages_Total: 0\n");
+  Put("/proc/self/limits",
+      "Max open files            65536                65536                files\n"
+      "Max locked memory         unlimited            unlimited            bytes\n");
+  Put("/proc/cpuinfo", "flags : clwb clflushopt\n");
+  Put("/sys/class/infiniband/mlx5_0/node_type", "1");
+  for (const std::string_view check :
+       {"clock source", "huge pages", "memory", "open files", "memory lock", "cache flush"}) {
+    EXPECT_EQ(Find(check).verdict, Finding::Verdict::kPass) << check << ": " << Find(check).found;
+  }
+  EXPECT_EQ(Find("fabrics").found, "mlx5_0");
+}
+
+TEST_F(DoctorTest, EachWeaknessIsAWarningWithANextStep) {
+  Put("/sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet\n");
+  Put("/sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n");
+  Put("/proc/meminfo", "MemTotal: 16777216 kB\nMemAvailable: 8192 kB\n");
+  Put("/proc/self/limits",
+      "Max open files            256                  256                  files\n"
+      "Max locked memory         65536                65536                bytes\n");
+  Put("/proc/cpuinfo", "flags : fpu\n");
+  for (const std::string_view check :
+       {"clock source", "huge pages", "memory", "open files", "memory lock", "cache flush"}) {
+    const Finding finding = Find(check);
+    EXPECT_EQ(finding.verdict, Finding::Verdict::kWarn) << check;
+    EXPECT_FALSE(finding.next.empty()) << check;
+  }
+}
+
+TEST_F(DoctorTest, ASystemThatTellsNothingDoesNotFail) {
+  for (const Finding& finding : Diagnose(Machine(root_.path()))) {
+    EXPECT_FALSE(finding.found.empty()) << finding.check;
+    EXPECT_TRUE(finding.verdict == Finding::Verdict::kPass || !finding.next.empty());
+  }
+}
+
+TEST_F(DoctorTest, TheVerbPrintsAllChecksAndIsStrictOnlyWhenAsked) {
+  const CommandRun run = RunForTest({"doctor", "-o", "csv"});
+  EXPECT_EQ(run.code, 0);
+  for (const Finding& finding : Diagnose(Machine())) {
+    EXPECT_THAT(run.out, HasSubstr("\n" + finding.check + ","));
+  }
+  const CommandRun strict = RunForTest({"doctor", "--strict", "-o", "csv"});
+  const bool warned = strict.out.find(",WARN,") != std::string::npos;
+  EXPECT_EQ(strict.code, warned ? 5 : 0);
+}
+
+}  // namespace
+}  // namespace cirein

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/console.h"
+
+namespace cirein {
+
+/// Keeps what the command says; no terminal.
+class StringConsole : public Console {
+ public:
+  void Write(std::string_view data) override {
+    const std::lock_guard lock(mutex_);
+    out_ += data;
+  }
+  void Tell(std::string_view message) override {
+    const std::lock_guard lock(mutex_);
+    err_ += message;
+  }
+  Status Flush() override { return OkStatus(); }
+  bool animates() const override { return false; }
+  bool colors_data() const override { return false; }
+  bool colors_messages() const override { return false; }
+
+  const std::string& out() const { return out_; }
+  const std::string& err() const { return err_; }
+
+ private:
+  std::mutex mutex_;
+  std::string out_;
+  std::string err_;
+};
+
+struct CommandRun {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+/// Runs the command inside the test, with these arguments and this environment alone.
+inline CommandRun RunForTest(std::vector<std::string> arguments,
+                             std::vector<std::string> environment = {}) {
+  StringConsole console;
+  const ExitCode code = RunCommand(arguments, environment, console);
+  return {static_cast<int>(code), console.out(), console.err()};
+}
+
+/// The path of a file of the project, found beside this one.
+inline std::string ProjectFile(std::string_view path) {
+  const std::string here = __FILE__;
+  return here.substr(0, here.rfind("tests/cli/")) + std::string(path);
+}
+
+}  // namespace cirein
