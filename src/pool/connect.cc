@@ -37,6 +37,10 @@ Result<std::shared_ptr<PoolBackend>> MakeBackend(const PoolType& type, const Poo
     return Aborted(
         fmt::format("the factory of pool type \"{}\" threw: {}", type.name, error.what()),
         "return an error instead of throwing");
+  } catch (...) {
+    return Aborted(
+        fmt::format("the factory of pool type \"{}\" threw what is no std::exception", type.name),
+        "return an error instead of throwing");
   }
 }
 

@@ -2,6 +2,7 @@
 #include "cirein/pool.h"
 
 #include <atomic>
+#include <exception>
 #include <utility>
 #include <vector>
 
@@ -127,7 +128,7 @@ struct Call {
     const TimePoint end = End();
     const auto pending = MakePending(delivery, std::move(done));
     if (!pending->Begin()) return Operation();
-    return pending->Started(start(pending->Sink()), end);
+    return pending->Started(Ask(*pending), end);
   }
 
   // Waits for the answer; this thread keeps the deadline itself.
@@ -137,7 +138,7 @@ struct Call {
       Notification arrived;
       std::optional<Result<T>> result;
     };
-    // Shared with the callback, which may outlive this frame if user code throws in start().
+    // Shared with the callback: who answers may be in it still when this frame has ended.
     const auto answer = std::make_shared<Answer>();
     const TimePoint end = End();
     const auto pending = MakePending(Delivery::kInPlace, [answer](Result<T> result) {
@@ -145,7 +146,7 @@ struct Call {
       answer->arrived.Notify();
     });
     if (pending->Begin()) {
-      pending->Started(start(pending->Sink()), kEndOfTime);
+      pending->Started(Ask(*pending), kEndOfTime);
       if (!answer->arrived.WaitUntil(end)) pending->Expire();
     }
     // Whoever claimed the answer has given it or is about to.
@@ -168,6 +169,22 @@ struct Call {
   }
 
  private:
+  // The backend may be the user's own and throw: that is its answer then, if it gave none before.
+  Operation Ask(Pending<T>& pending) {
+    const Done done = pending.Sink();
+    try {
+      return start(done);
+    } catch (const std::exception& error) {
+      done(Aborted(
+          fmt::format("the pool type \"{}\" threw: {}", pool.backend().type(), error.what()),
+          "make it answer with an error instead of throwing"));
+    } catch (...) {
+      done(Aborted(fmt::format("the pool type \"{}\" threw something", pool.backend().type()),
+                   "make it answer with an error instead of throwing"));
+    }
+    return Operation();
+  }
+
   std::shared_ptr<Pending<T>> MakePending(Delivery delivery, Done done) {
     return std::make_shared<Pending<T>>(pool.shared_process(), pool.process().pending(),
                                         pool.process().environment(), std::move(what),

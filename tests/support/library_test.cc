@@ -24,6 +24,7 @@ std::size_t FileDescriptorCount() { return CountEntries("/proc/self/fd"); }
 Config TestConfig(const std::vector<std::pair<std::string, std::string>>& settings) {
   Config config;
   EXPECT_OK(config.Set("runtime.stuck_after", "5ms"));
+  EXPECT_OK(config.Set("log.level", "error"));  // Stuck workers are what tests are about.
   for (const auto& [name, value] : settings) EXPECT_OK(config.Set(name, value));
   return config;
 }

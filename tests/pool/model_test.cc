@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Random operations over every type of pool, in every form of call, against one simple model.
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cirein/cirein.h"
+
+#include "base/random.h"
+#include "runtime/temporary_directory.h"
+#include "support/forwarding_pool.h"
+#include "support/library_test.h"
+#include "support/objects.h"
+#include "support/pool_model.h"
+#include "support/random_names.h"
+#include "support/seed.h"
+#include "support/status_matchers.h"
+#include "support/waiting.h"
+
+namespace cirein {
+namespace {
+
+using namespace std::chrono_literals;
+using test::PoolModel;
+
+struct PoolCase {
+  const char* name;
+  const char* url;  ///< "@" stands for a temporary directory.
+  PoolModel::Options model = {};
+};
+
+const PoolCase kPools[] = {
+    {"local", "local:/model"},
+    {"overwrites", "local:/model&behavior=DefaultLocal_EnableOverwrites", {.overwrites = true}},
+    {"keep",
+     "local:/model&keep=2&behavior=DefaultLocal_EnableOverwrites",
+     {.overwrites = true, .keep = 2}},
+    {"passing", "local:/model&behavior=ReadToLocal", {.stores = false}},
+    {"trace", "trace:/model&file=@/trace&next_pool=local:/model"},
+    {"forward", "forward:/model&next_pool=local:/model"},
+    {"twice", "forward:/model&next_pool=forward:/inner%26next_pool=local:/model"},
+};
+
+class PoolModelTest : public test::LibraryTest, public testing::WithParamInterface<PoolCase> {
+ protected:
+  struct Want {
+    Operation operation;
+    std::atomic<int> count{0};
+    Result<NamedObject> result = NotFound("not answered");
+  };
+
+  void SetUp() override {
+    test::RegisterForwardingPool();
+    LibraryTest::SetUp();
+    std::string url = GetParam().url;
+    if (const auto at = url.find('@'); at != std::string::npos) {
+      url.replace(at, 1, directory_.path());
+    }
+    pool_ = Open(url);
+  }
+  void TearDown() override {
+    wants_.clear();  // Handles keep what is left of the library.
+    answered_.clear();
+    pool_ = Pool();
+    LibraryTest::TearDown();
+  }
+
+  /// Publishes by one of the three forms.
+  Result<ObjectInfo> Publish(const Key& key, const DataObject& object,
+                             const PublishOptions& options) {
+    switch (random_.Below(3)) {
+      case 0:
+        return pool_.Publish(key, object, options);
+      case 1: {
+        Notification done;
+        Result<ObjectInfo> info = NotFound("not answered");
+        pool_.Publish(
+            key, object,
+            [&](Result<ObjectInfo> result) {
+              info = std::move(result);
+              done.Notify();
+            },
+            options);
+        EXPECT_TRUE(test::Await(done));
+        return info;
+      }
+      default: {
+        ResultCollector collector;
+        pool_.Publish(key, object, collector, options);
+        EXPECT_OK(collector.Wait());
+        const auto entry = collector.results().at(0);
+        if (!entry.status.ok()) return entry.status;
+        EXPECT_EQ(entry.key, key);
+        return entry.info;
+      }
+    }
+  }
+
+  Result<std::uint64_t> Drop(const Pattern& pattern) {
+    if (random_.OneIn(2)) return pool_.Drop(pattern);
+    ResultCollector collector;
+    pool_.Drop(pattern, collector);
+    EXPECT_OK(collector.Wait());
+    const auto entry = collector.results().at(0);
+    if (!entry.status.ok()) return entry.status;
+    return entry.dropped;
+  }
+
+  void PublishStep() {
+    const Key key = test::RandomKey(random_);
+    PublishOptions options;
+    options.overwrite = static_cast<Overwrite>(random_.Below(3));
+    if (random_.OneIn(5)) options.ttl = 1h;
+    if (random_.OneIn(4)) {
+      const auto* entry = model_.Get(key);
+      options.if_version = entry != nullptr && random_.OneIn(2) ? entry->version : Version{};
+    }
+    const std::string data(random_.Below(30), static_cast<char>('a' + random_.Below(26)));
+    const std::string meta(random_.Below(5), 'm');
+    const StatusCode expected = model_.CheckPublish(key, options);
+    const Result<ObjectInfo> info = Publish(key, test::MakeObject(data, meta), options);
+    ASSERT_EQ(info.code(), expected) << key.ToString();
+    if (!info.ok()) return;
+    ASSERT_GT(info->version, last_version_[key]);
+    last_version_[key] = info->version;
+    ASSERT_EQ(info->ttl.has_value(), options.ttl.has_value());
+    for (const auto id : model_.Publish(key, data, meta, options, info->version)) {
+      Want& want = *wants_.at(id);
+      ASSERT_TRUE(test::Eventually([&] { return want.count > 0; })) << "forgotten";
+      ASSERT_OK(want.result);
+      ASSERT_EQ(want.result->key, key);
+      ASSERT_EQ(want.result->object.text(), data);
+      ASSERT_EQ(want.result->info.version, info->version);
+      ASSERT_TRUE(want.operation.done());
+      answered_.push_back(std::move(wants_.at(id)));
+      wants_.erase(id);
+    }
+  }
+
+  void WantStep() {
+    const Pattern pattern = test::RandomPattern(random_);
+    auto want = std::make_shared<Want>();
+    want->operation = pool_.Want(pattern,
+                                 [want](Result<NamedObject> result) {
+                                   want->result = std::move(result);
+                                   ++want->count;
+                                 },
+                                 {.deadline = kNoDeadline});
+    if (!model_.Matches(pattern)) {
+      wants_.emplace(model_.Park(pattern), want);
+      return;
+    }
+    ASSERT_TRUE(test::Eventually([&] { return want->count > 0; }));
+    ASSERT_OK(want->result);
+    ASSERT_TRUE(pattern.Matches(want->result->key));
+    const auto* entry = model_.Get(want->result->key);
+    ASSERT_NE(entry, nullptr);
+    ASSERT_EQ(want->result->object.text(), entry->data);
+    answered_.push_back(std::move(want));
+  }
+
+  void CancelStep() {
+    if (wants_.empty()) return;
+    const auto victim =
+        std::next(wants_.begin(), static_cast<std::ptrdiff_t>(random_.Below(wants_.size())));
+    const std::shared_ptr<Want> want = victim->second;
+    ASSERT_EQ(want->count, 0);
+    ASSERT_TRUE(want->operation.Cancel());
+    ASSERT_TRUE(test::Eventually([&] { return want->count > 0; }));
+    ASSERT_EQ(want->result.code(), StatusCode::kCancelled);
+    model_.Unpark(victim->first);
+    wants_.erase(victim);
+    answered_.push_back(want);
+  }
+
+  void LookStep() {
+    const Key key = test::RandomKey(random_);
+    const auto* entry = model_.Get(key);
+    const Result<ObjectInfo> info = pool_.Info(key);
+    ASSERT_EQ(info.ok(), entry != nullptr);
+    const Result<DataObject> object = pool_.Need(key, {.deadline = 0ms});
+    const Result<RowInfo> row = pool_.RowInfo(key);
+    const auto expected_row = model_.GetRowInfo(key.row());
+    ASSERT_EQ(row.ok(), expected_row.has_value());
+    if (row.ok()) {
+      ASSERT_EQ(row->columns, expected_row->columns);
+      ASSERT_EQ(row->has_object, expected_row->has_object);
+      ASSERT_EQ(row->user_bytes, expected_row->user_bytes);
+    }
+    if (entry == nullptr) {
+      ASSERT_CODE(info, kNotFound);
+      ASSERT_CODE(object, kDeadlineExceeded);
+      return;
+    }
+    ASSERT_EQ(info->version, entry->version);
+    ASSERT_EQ(info->data_bytes + info->meta_bytes, entry->user_bytes());
+    // Waiting for nothing, a pool that answers later may miss what is there.
+    ASSERT_TRUE(!object.ok() || object->text() == entry->data) << key.ToString();
+    const Result<DataObject> needed = pool_.Need(key);
+    ASSERT_OK(needed);
+    ASSERT_EQ(needed->meta_text(), entry->meta);
+  }
+
+  void ListStep() {
+    const Pattern pattern = test::RandomPattern(random_);
+    std::vector<Key> listed;
+    ListOptions options;
+    options.page_size = 1 + static_cast<std::uint32_t>(random_.Below(20));
+    do {
+      const Result<ListPage> page = pool_.List(pattern, options);
+      ASSERT_OK(page);
+      for (const ListedObject& object : page->objects) {
+        listed.push_back(object.key);
+        const auto* entry = model_.Get(object.key);
+        ASSERT_NE(entry, nullptr);
+        ASSERT_EQ(object.version, entry->version);
+        ASSERT_EQ(object.data_bytes, entry->data.size());
+        ASSERT_EQ(object.meta_bytes, entry->meta.size());
+      }
+      options.cursor = page->next;
+    } while (!options.cursor.empty());
+    std::sort(listed.begin(), listed.end());
+    ASSERT_EQ(listed, model_.List(pattern)) << pattern.ToString();
+  }
+
+  void ComputeStep() {
+    const Pattern pattern = Pattern::Row(test::RandomRow(random_));
+    const std::vector<Key> keys = model_.List(pattern);
+    const Result<DataObject> joined = pool_.Compute(pattern, "concat", ",");
+    if (keys.empty()) {
+      ASSERT_CODE(joined, kNotFound);
+      return;
+    }
+    std::string expected;
+    for (const Key& key : keys) expected += (&key == &keys[0] ? "" : ",") + model_.Get(key)->data;
+    ASSERT_OK(joined);
+    ASSERT_EQ(joined->text(), expected);
+  }
+
+  void Step() {
+    switch (random_.Below(10)) {
+      case 0:
+      case 1:
+      case 2:
+        return PublishStep();
+      case 3:
+      case 4:
+        return WantStep();
+      case 5: {
+        const Pattern pattern = test::RandomPattern(random_);
+        const Result<std::uint64_t> dropped = Drop(pattern);
+        ASSERT_OK(dropped);
+        ASSERT_EQ(*dropped, model_.Drop(pattern)) << pattern.ToString();
+        return;
+      }
+      case 6:
+        return CancelStep();
+      case 7:
+        return LookStep();
+      case 8:
+        return ListStep();
+      default:
+        return ComputeStep();
+    }
+  }
+
+  TemporaryDirectory directory_ = TemporaryDirectory::Create().value();
+  Random random_{test::Seed()};
+  Pool pool_;
+  PoolModel model_{GetParam().model};
+  std::map<Key, Version> last_version_;
+  std::map<PoolModel::WaiterId, std::shared_ptr<Want>> wants_;
+  std::vector<std::shared_ptr<Want>> answered_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Pools, PoolModelTest, testing::ValuesIn(kPools),
+                         [](const auto& each) { return std::string(each.param.name); });
+
+TEST_P(PoolModelTest, DoesWhatTheModelDoes) {
+  constexpr int kSteps = 1500;
+  for (int step = 0; step < kSteps; ++step) {
+    ASSERT_NO_FATAL_FAILURE(Step()) << "step " << step;
+    ASSERT_FALSE(HasFailure()) << "step " << step;
+  }
+  std::vector<std::shared_ptr<Want>> parked;
+  for (const auto& [id, want] : wants_) {
+    EXPECT_EQ(want->count, 0) << "nobody published what it waits for";
+    parked.push_back(want);
+  }
+  FinishNow();
+  for (const auto& want : parked) {
+    EXPECT_EQ(want->count, 1);
+    EXPECT_EQ(want->result.code(), StatusCode::kUnavailable);
+  }
+  for (const auto& want : answered_) EXPECT_EQ(want->count, 1) << "answered once";
+}
+
+// A pool that forgets everything has a model of its own: nothing is ever there, nobody waits.
+class NullPoolTest : public test::LibraryTest {};
+
+TEST_F(NullPoolTest, ForgetsWhatItIsGivenAndMakesNobodyWait) {
+  Random random(test::Seed());
+  Pool pool = Open("null:");
+  EXPECT_EQ(pool.type(), "null");
+  for (int step = 0; step < 500; ++step) {
+    const Key key = test::RandomKey(random);
+    const Pattern pattern = test::RandomPattern(random);
+    const Result<ObjectInfo> info = pool.Publish(key, test::MakeObject("data", "meta"));
+    ASSERT_OK(info);
+    ASSERT_EQ(info->data_bytes, 4U);
+    const Result<DataObject> object = pool.Need(key);
+    ASSERT_OK(object);
+    ASSERT_EQ(object->user_bytes(), 0U);
+    ResultCollector collector;
+    pool.Want(pattern, collector);
+    ASSERT_OK(collector.Wait());
+    ASSERT_OK(collector.results().at(0).status);
+    ASSERT_EQ(pool.Drop(pattern).value(), 0U);
+    ASSERT_OK(pool.Info(key));
+    ASSERT_EQ(pool.RowInfo(key)->columns, 0U);
+    ASSERT_TRUE(pool.List(pattern)->objects.empty());
+    ASSERT_CODE(pool.Compute(Pattern::Row(key.row()), "count"), kNotFound);
+  }
+}
+
+}  // namespace
+}  // namespace cirein

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pool/trace_pool.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cirein/cirein.h"
+
+#include "pool/trace_record.h"
+#include "runtime/file.h"
+#include "runtime/temporary_directory.h"
+#include "runtime/thread_group.h"
+#include "support/library_test.h"
+#include "support/objects.h"
+#include "support/status_matchers.h"
+
+namespace cirein {
+namespace {
+
+using namespace std::chrono_literals;
+using test::MakeObject;
+using Verb = TraceRecord::Verb;
+
+class TracePoolTest : public test::LibraryTest {
+ protected:
+  std::string Url(const std::string& options = "&next_pool=local:/next") const {
+    return "trace:/my/trace&file=" + directory_.File("trace") + options;
+  }
+  /// The requests in the file of a rank; the header is checked.
+  std::vector<TraceRecord> Records(const std::string& rank = "0") const {
+    const std::string text = ReadFile(directory_.File("trace." + rank), 1 << 24).value();
+    std::vector<TraceRecord> records;
+    std::size_t start = 0;
+    bool header = true;
+    while (start < text.size()) {
+      const std::size_t end = text.find('\n', start);
+      EXPECT_NE(end, std::string::npos) << "whole lines only";
+      if (end == std::string::npos) break;
+      const std::string line = text.substr(start, end - start);
+      start = end + 1;
+      if (header) {
+        EXPECT_EQ(line, kTraceHeader);
+        header = false;
+        continue;
+      }
+      const Result<TraceRecord> record = TraceRecord::Parse(line);
+      EXPECT_OK(record);
+      if (record.ok()) records.push_back(*record);
+    }
+    EXPECT_FALSE(header) << "a trace has a first line";
+    return records;
+  }
+
+  TemporaryDirectory directory_ = TemporaryDirectory::Create().value();
+};
+
+TEST_F(TracePoolTest, RecordsEachRequestAndHandsItOn) {
+  Pool pool = Open(Url());
+  EXPECT_EQ(pool.type(), "trace");
+  PublishOptions options;
+  options.overwrite = Overwrite::kYes;
+  options.ttl = 90s;
+  ASSERT_OK(pool.Publish(Key("row", "c"), MakeObject("data", "m"), options));
+  EXPECT_EQ(pool.Need(Key("row", "c"))->text(), "data");
+  EXPECT_OK(pool.Info(Key("row", "c")));
+  EXPECT_OK(pool.RowInfo(Key("row", "ignored")));
+  EXPECT_OK(pool.List(Pattern::RowPrefix("r")));
+  EXPECT_OK(pool.Compute(Pattern::Row("row"), "concat", "a b"));
+  EXPECT_EQ(pool.Drop(Pattern::Row("row")).value(), 1U);
+  EXPECT_CODE(pool.Need(Key("none"), {.deadline = 1ms}), kDeadlineExceeded);
+
+  const std::vector<TraceRecord> records = Records();
+  ASSERT_EQ(records.size(), 8U);
+  EXPECT_EQ(records[0].verb, Verb::kPublish);
+  EXPECT_EQ(records[0].pattern, Pattern(Key("row", "c")));
+  EXPECT_EQ(records[0].meta_bytes, 1U);
+  EXPECT_EQ(records[0].data_bytes, 4U);
+  EXPECT_EQ(records[0].overwrite, Overwrite::kYes);
+  EXPECT_EQ(records[0].ttl, 90s);
+  EXPECT_EQ(records[1].verb, Verb::kNeed);
+  EXPECT_EQ(records[2].verb, Verb::kInfo);
+  EXPECT_EQ(records[3].verb, Verb::kRowInfo);
+  EXPECT_EQ(records[3].pattern, Pattern(Key("row")));
+  EXPECT_EQ(records[4].verb, Verb::kList);
+  EXPECT_EQ(records[4].pattern, Pattern::RowPrefix("r"));
+  EXPECT_EQ(records[5].verb, Verb::kCompute);
+  EXPECT_EQ(records[5].function, "concat");
+  EXPECT_EQ(records[5].args, "a b");
+  EXPECT_EQ(records[6].verb, Verb::kDrop);
+  EXPECT_EQ(records[7].pattern, Pattern(Key("none"))) << "one that had to wait, once";
+  for (const TraceRecord& record : records) EXPECT_GE(record.delay, 0ns);
+}
+
+TEST_F(TracePoolTest, RecordsKeysOfAnyBytes) {
+  std::string all;
+  for (int byte = 0; byte < 256; ++byte) all.push_back(static_cast<char>(byte));
+  Pool pool = Open(Url());
+  ASSERT_OK(pool.Publish(Key(all, all), MakeObject("x")));
+  ASSERT_EQ(Records().size(), 1U);
+  EXPECT_EQ(Records()[0].pattern, Pattern(Key(all, all)));
+}
+
+TEST_F(TracePoolTest, WithoutNextPoolForgets) {
+  Pool pool = Open(Url(""));
+  ASSERT_OK(pool.Publish(Key("row"), MakeObject("x")));
+  EXPECT_EQ(pool.Need(Key("row"))->data_bytes(), 0U) << "null: is behind it";
+  EXPECT_EQ(Records().size(), 2U);
+}
+
+TEST_F(TracePoolTest, SharesItsBucketWithTheNextPool) {
+  Pool pool = Open(Url("&next_pool=local:/next&bucket=mine"));
+  ASSERT_OK(pool.Publish(Key("row"), MakeObject("x")));
+  EXPECT_OK(Open("local:[mine]").Info(Key("row")));
+  Pool other = Open(Url("&next_pool=local:[other]/next&rank=1"));
+  ASSERT_OK(other.Publish(Key("row"), MakeObject("y")));
+  EXPECT_EQ(Open("local:[other]").Need(Key("row"))->text(), "y");
+  EXPECT_EQ(Records("1").size(), 1U);
+}
+
+TEST_F(TracePoolTest, ManyThreadsWriteWholeLines) {
+  Pool pool = Open(Url());
+  constexpr std::size_t kThreads = 4;
+  constexpr std::size_t kCalls = 200;
+  ASSERT_OK(RunThreads(kThreads, "trace", [&](std::size_t index) -> Status {
+    for (std::size_t i = 0; i < kCalls; ++i) {
+      const Key key(std::to_string(index), std::to_string(i));
+      CIREIN_RETURN_IF_ERROR(pool.Publish(key, MakeObject("x")).status());
+    }
+    return OkStatus();
+  }));
+  EXPECT_EQ(Records().size(), kThreads * kCalls);
+}
+
+TEST_F(TracePoolTest, SaysWhichFileCannotBeWritten) {
+  const Status missing = Connect("trace:/a&file=" + directory_.File("no/such")).status();
+  EXPECT_CODE(missing, kNotFound);
+  EXPECT_NE(missing.message().find("no/such.0"), std::string::npos) << missing.ToString();
+  std::filesystem::create_directory(directory_.File("dir.0"));
+  EXPECT_FALSE(Connect("trace:/a&file=" + directory_.File("dir")).ok());
+}
+
+TEST_F(TracePoolTest, SaysWhenTheDiskIsFull) {
+  std::filesystem::create_symlink("/dev/full", directory_.File("trace.0"));
+  EXPECT_CODE(Connect(Url()), kIoError);
+}
+
+TEST_F(TracePoolTest, RefusesANextPoolThatCannotBe) {
+  EXPECT_CODE(Connect(Url("&next_pool=nowhere:/x")), kNotFound);
+  EXPECT_CODE(Connect(Url("&next_pool=local:/x%26keep=0")), kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace cirein
