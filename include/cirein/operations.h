@@ -67,11 +67,11 @@ enum class Overwrite : std::uint8_t {
 struct PublishOptions {
   Overwrite overwrite = Overwrite::kPoolDefault;
   /// The object is gone this long after the publish; must be positive.
-  std::optional<std::chrono::nanoseconds> ttl;
+  std::optional<std::chrono::nanoseconds> ttl = std::nullopt;
   /// Publish only if this is the version that is there now (Version{} for: nothing is there), and
   /// then replace it whatever `overwrite` says; FailedPrecondition otherwise.
-  std::optional<Version> if_version;
-  Deadline deadline;
+  std::optional<Version> if_version = std::nullopt;
+  Deadline deadline = {};
 };
 
 struct WantOptions {
@@ -90,8 +90,8 @@ struct ListOptions {
   std::uint32_t page_size = kDefaultPageSize;
   /// Empty for the first page, then the last page's `next`. Text that may be kept and sent; one
   /// that this pool did not make is InvalidArgument.
-  std::string cursor;
-  Deadline deadline;
+  std::string cursor = {};
+  Deadline deadline = {};
 };
 
 struct ListedObject {

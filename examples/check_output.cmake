@@ -1,0 +1,17 @@
+# cmake -D PROGRAM=... -D SOURCE=... -P check_output.cmake: runs an example and compares what it
+# prints with what its source says.
+file(STRINGS ${SOURCE} expected REGEX "^// Prints: ")
+if(NOT expected)
+  message(FATAL_ERROR "${SOURCE} does not say what it prints: add a line \"// Prints: REGEX\"")
+endif()
+execute_process(COMMAND ${PROGRAM} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE errors)
+message("${output}${errors}")
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "${PROGRAM} ended with ${result}")
+endif()
+foreach(line IN LISTS expected)
+  string(REGEX REPLACE "^// Prints: " "" regex "${line}")
+  if(NOT output MATCHES "${regex}")
+    message(FATAL_ERROR "${PROGRAM} did not print: ${regex}")
+  endif()
+endforeach()
