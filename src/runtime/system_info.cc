@@ -126,7 +126,7 @@ std::vector<HugePages> ReadHugePages() {
     size.remove_suffix(2);
     const auto kibibytes = ParseUint64(size);
     if (!kibibytes.ok()) continue;
-    const std::string path = directory + "/" + name;
+    const std::string path = fmt::format("{}/{}", directory, name);
     sizes.push_back({.page_bytes = *kibibytes * 1024,
                      .total = ReadNumber(path + "/nr_hugepages").value_or(0),
                      .free = ReadNumber(path + "/free_hugepages").value_or(0)});
