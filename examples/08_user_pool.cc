@@ -3,23 +3,20 @@
 // A pool type of one's own: it counts requests and hands them on to another pool.
 // Prints: counting: 3 requests
 
-#include <atomic>
 #include <iostream>
 
 #include <cirein/cirein.h>
 
 using namespace cirein;
-
 namespace {
-
-std::atomic<int> requests{0};
+int requests = 0;
 class CountingPool : public PoolBackend {
  public:
   explicit CountingPool(Pool next) : next_(std::move(next)) {}
   std::string_view type() const override { return "counting"; }
-  Operation Publish(const Key& key, DataObject object, const PublishOptions& options,
+  Operation Publish(const Key& key, DataObject data, const PublishOptions& how,
                     PublishCallback done) override {
-    return Count().Publish(key, std::move(object), std::move(done), options);
+    return Count().Publish(key, std::move(data), std::move(done), how);
   }
   Operation Want(const Pattern& what, const WantOptions& options, WantCallback done) override {
     return Count().Want(what, std::move(done), options);
@@ -36,10 +33,8 @@ class CountingPool : public PoolBackend {
   Operation List(const Pattern&, const ListOptions&, ListCallback done) override {
     return done(Unimplemented("counting: pools do not list")), Operation();
   }
-  Operation Compute(const ComputeRequest& request, Deadline deadline,
-                    ComputeCallback done) override {
-    return Count().Compute(request.pattern, request.function, request.args, std::move(done),
-                           deadline);
+  Operation Compute(const ComputeRequest& what, Deadline end, ComputeCallback done) override {
+    return Count().Compute(what.pattern, what.function, what.args, std::move(done), end);
   }
 
  private:
@@ -48,10 +43,9 @@ class CountingPool : public PoolBackend {
 };
 
 Result<std::shared_ptr<PoolBackend>> MakeCountingPool(const PoolContext& context) {
-  CIREIN_ASSIGN_OR_RETURN(Pool next, Connect(context.url.option("next").value_or("local:")));
+  CIREIN_ASSIGN_OR_RETURN(Pool next, Connect(context.url.option("next").value_or("null:")));
   return std::shared_ptr<PoolBackend>(std::make_shared<CountingPool>(std::move(next)));
 }
-
 }  // namespace
 
 // What fails here ends the program: value() throws.
