@@ -27,20 +27,29 @@ Status Damaged(std::string_view path, std::string_view what) {
                   "restore the file from a copy, or write it anew with WriteImage");
 }
 
-Result<ImageHeader> ReadHeader(const std::string& path) {
-  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t file_bytes, FileBytes(path));
-  if (file_bytes < sizeof(ImageHeader)) {
-    return Damaged(path, fmt::format("it has {} bytes, and the header alone {}", file_bytes,
+// What one look at a file's beginning gives, not checked yet.
+struct Look {
+  std::uint64_t file_bytes = 0;
+  ImageHeader header;
+
+  friend bool operator==(const Look&, const Look&) = default;
+};
+
+Result<Look> LookAt(const std::string& path) {
+  Look look;
+  CIREIN_ASSIGN_OR_RETURN(look.file_bytes, FileBytes(path));
+  if (look.file_bytes < sizeof(ImageHeader)) {
+    return Damaged(path, fmt::format("it has {} bytes, and the header alone {}", look.file_bytes,
                                      sizeof(ImageHeader)));
   }
-  ImageHeader header;
-  CIREIN_RETURN_IF_ERROR(ReadFileInto(path, 0, std::as_writable_bytes(std::span(&header, 1))));
-  CIREIN_RETURN_IF_ERROR(CheckImageHeader(header, file_bytes, path));
-  return header;
+  CIREIN_RETURN_IF_ERROR(ReadFileInto(path, 0, std::as_writable_bytes(std::span(&look.header, 1))));
+  return look;
 }
 
 // The rest of the image, straight into the object: a large one is never in memory twice.
-Result<DataObject> ReadBody(const std::string& path, const ImageHeader& header, Arena* arena) {
+Result<DataObject> ReadBody(const std::string& path, const Look& look, Arena* arena) {
+  const ImageHeader& header = look.header;
+  CIREIN_RETURN_IF_ERROR(CheckImageHeader(header, look.file_bytes, path));
   CIREIN_ASSIGN_OR_RETURN(DataObject object, DataObject::Allocate({.meta_bytes = header.meta_bytes,
                                                                    .data_bytes = header.data_bytes,
                                                                    .type = header.type},
@@ -101,15 +110,15 @@ Status DataObject::WriteImage(const std::string& path) const {
 
 Result<DataObject> DataObject::ReadImage(const std::string& path, Arena* arena) {
   // WriteImage may put another image in the file's place between our reads. Then the parts do not
-  // match, but the header is another one too, and we begin again.
+  // match, but another look at the file differs from the first too, and we begin again.
   constexpr int kMaxReplacements = 16;
-  CIREIN_ASSIGN_OR_RETURN(ImageHeader header, ReadHeader(path));
+  CIREIN_ASSIGN_OR_RETURN(Look look, LookAt(path));
   for (int i = 0;; ++i) {
-    auto object = ReadBody(path, header, arena);
+    auto object = ReadBody(path, look, arena);
     if (object.code() != StatusCode::kDataLoss || i == kMaxReplacements) return object;
-    CIREIN_ASSIGN_OR_RETURN(const ImageHeader now, ReadHeader(path));
-    if (now == header) return object;
-    header = now;
+    CIREIN_ASSIGN_OR_RETURN(const Look again, LookAt(path));
+    if (again == look) return object;
+    look = again;
   }
 }
 

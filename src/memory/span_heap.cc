@@ -42,6 +42,13 @@ constexpr std::uint32_t RunsOf(std::uint32_t bits, std::uint32_t length) noexcep
   return bits;
 }
 
+// Where among `runs` a span begins: single pieces gather at the low end, so that few of them in use
+// leave the rest of the slab for long runs.
+constexpr std::uint32_t PlaceOf(std::uint32_t runs, std::uint32_t pieces) noexcept {
+  return static_cast<std::uint32_t>(pieces == 1 ? std::countr_zero(runs)
+                                                : 31 - std::countl_zero(runs));
+}
+
 constexpr std::uint32_t LongestRun(std::uint32_t bits) noexcept {
   std::uint32_t length = 0;
   for (; bits != 0; bits &= bits >> 1) ++length;
@@ -121,7 +128,7 @@ Span* SpanHeap::MakeSpan(std::uint8_t size_class) noexcept {
   if (slab == nullptr) return nullptr;
   const std::uint32_t pieces = kSpanPieces[size_class];
   const std::uint32_t usable = slab->free_pieces & ~(FitsFirstPiece(size_class) ? 0 : kFirstPiece);
-  const auto first = static_cast<std::uint32_t>(std::countr_zero(RunsOf(usable, pieces)));
+  const std::uint32_t first = PlaceOf(RunsOf(usable, pieces), pieces);
   Delist(slab);
   slab->free_pieces &= ~PieceMask(first, pieces);
   Enlist(slab);
