@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "runtime/file.h"
+#include "runtime/input_file.h"
 
 namespace cirein {
 namespace {
@@ -27,42 +28,15 @@ Status Damaged(std::string_view path, std::string_view what) {
                   "restore the file from a copy, or write it anew with WriteImage");
 }
 
-// What one look at a file's beginning gives, not checked yet.
-struct Look {
-  std::uint64_t file_bytes = 0;
-  ImageHeader header;
-
-  friend bool operator==(const Look&, const Look&) = default;
-};
-
-Result<Look> LookAt(const std::string& path) {
-  Look look;
-  CIREIN_ASSIGN_OR_RETURN(look.file_bytes, FileBytes(path));
-  if (look.file_bytes < sizeof(ImageHeader)) {
-    return Damaged(path, fmt::format("it has {} bytes, and the header alone {}", look.file_bytes,
+Result<ImageHeader> ReadHeader(const std::string& path, const InputFile& file) {
+  if (file.bytes() < sizeof(ImageHeader)) {
+    return Damaged(path, fmt::format("it has {} bytes, and the header alone {}", file.bytes(),
                                      sizeof(ImageHeader)));
   }
-  CIREIN_RETURN_IF_ERROR(ReadFileInto(path, 0, std::as_writable_bytes(std::span(&look.header, 1))));
-  return look;
-}
-
-// The rest of the image, straight into the object: a large one is never in memory twice.
-Result<DataObject> ReadBody(const std::string& path, const Look& look, Arena* arena) {
-  const ImageHeader& header = look.header;
-  CIREIN_RETURN_IF_ERROR(CheckImageHeader(header, look.file_bytes, path));
-  CIREIN_ASSIGN_OR_RETURN(DataObject object, DataObject::Allocate({.meta_bytes = header.meta_bytes,
-                                                                   .data_bytes = header.data_bytes,
-                                                                   .type = header.type},
-                                                                  arena));
-  std::uint64_t offset = sizeof(header);
-  for (const std::span<std::byte> part : {object.mutable_meta(), object.mutable_data()}) {
-    if (!part.empty()) CIREIN_RETURN_IF_ERROR(ReadFileInto(path, offset, part));
-    offset += part.size();
-  }
-  if (ImageChecksum(header, object) != header.checksum) {
-    return Damaged(path, "its bytes do not match their checksum");
-  }
-  return object;
+  ImageHeader header;
+  CIREIN_RETURN_IF_ERROR(file.ReadAt(0, std::as_writable_bytes(std::span(&header, 1))));
+  CIREIN_RETURN_IF_ERROR(CheckImageHeader(header, file.bytes(), path));
+  return header;
 }
 
 }  // namespace
@@ -109,17 +83,20 @@ Status DataObject::WriteImage(const std::string& path) const {
 }
 
 Result<DataObject> DataObject::ReadImage(const std::string& path, Arena* arena) {
-  // WriteImage may put another image in the file's place between our reads. Then the parts do not
-  // match, but another look at the file differs from the first too, and we begin again.
-  constexpr int kMaxReplacements = 16;
-  CIREIN_ASSIGN_OR_RETURN(Look look, LookAt(path));
-  for (int i = 0;; ++i) {
-    auto object = ReadBody(path, look, arena);
-    if (object.code() != StatusCode::kDataLoss || i == kMaxReplacements) return object;
-    CIREIN_ASSIGN_OR_RETURN(const Look again, LookAt(path));
-    if (again == look) return object;
-    look = again;
+  // One open file throughout: WriteImage may put another in its place meanwhile.
+  CIREIN_ASSIGN_OR_RETURN(const InputFile file, InputFile::Open(path));
+  CIREIN_ASSIGN_OR_RETURN(const ImageHeader header, ReadHeader(path, file));
+  CIREIN_ASSIGN_OR_RETURN(DataObject object, Allocate({.meta_bytes = header.meta_bytes,
+                                                       .data_bytes = header.data_bytes,
+                                                       .type = header.type},
+                                                      arena));
+  // Straight into the object, so that a large one is never in memory twice.
+  CIREIN_RETURN_IF_ERROR(file.ReadAt(sizeof(header), object.mutable_meta()));
+  CIREIN_RETURN_IF_ERROR(file.ReadAt(sizeof(header) + header.meta_bytes, object.mutable_data()));
+  if (ImageChecksum(header, object) != header.checksum) {
+    return Damaged(path, "its bytes do not match their checksum");
   }
+  return object;
 }
 
 }  // namespace cirein

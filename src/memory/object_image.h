@@ -23,8 +23,6 @@ struct ImageHeader {
 
   static constexpr std::uint32_t kMagic = 0x4F52'4943;
   static constexpr std::uint16_t kVersion = 1;
-
-  friend bool operator==(const ImageHeader&, const ImageHeader&) = default;
 };
 // The image is little-endian, and so is all hardware this builds for: then the struct is the image.
 static_assert(std::endian::native == std::endian::little);
