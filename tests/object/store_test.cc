@@ -30,6 +30,8 @@ class SeatedWaiter : public Waiter {
 
 class StoreTest : public testing::Test {
  protected:
+  ~StoreTest() override { store_.Close(effects_); }
+
   Result<ObjectInfo> Publish(const Key& key, std::string_view data, PutRequest request = {}) {
     request.object = MakeObject(data, "m");
     effects_ = Effects();

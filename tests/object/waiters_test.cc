@@ -35,6 +35,15 @@ Pattern InBucket(Pattern pattern, Bucket bucket = kBucket) {
   return pattern;
 }
 
+/// A table that lets everyone go at the end: a seat inside its waiter keeps it alive while parked.
+class TestTable : public WaiterTable {
+ public:
+  ~TestTable() {
+    Waiting out;
+    CollectAll(out);
+  }
+};
+
 std::shared_ptr<SeatedWaiter> Park(WaiterTable& table, const Pattern& pattern) {
   auto waiter = std::make_shared<SeatedWaiter>();
   table.Park(pattern, waiter->seat, waiter);
@@ -88,7 +97,7 @@ TEST(WaiterTable, FindsEachKindByItsKey) {
   };
   for (const Case& c : cases) {
     const auto found = [&](const Key& key) {
-      WaiterTable table;
+      TestTable table;
       const auto waiter = Park(table, InBucket(c.pattern));
       EXPECT_EQ(table.size(), 1U);
       const std::size_t count = Collect(table, key);
@@ -105,7 +114,7 @@ TEST(WaiterTable, FindsEachKindByItsKey) {
 }
 
 TEST(WaiterTable, KeepsBucketsApart) {
-  WaiterTable table;
+  TestTable table;
   const auto a = Park(table, InBucket(Key("row"), Bucket(1)));
   const auto b = Park(table, InBucket(Pattern::RowPrefix(""), Bucket(2)));
   EXPECT_EQ(Collect(table, Key("row"), Bucket(3)), 0U);
@@ -115,7 +124,7 @@ TEST(WaiterTable, KeepsBucketsApart) {
 }
 
 TEST(WaiterTable, DoesNotMixUpWhereRowsEndAndColumnsBegin) {
-  WaiterTable table;
+  TestTable table;
   const auto a = Park(table, InBucket(Key("ab", "c")));
   const auto b = Park(table, InBucket(Key("abr")));
   EXPECT_EQ(Collect(table, Key("a", "bc")), 0U);
@@ -125,7 +134,7 @@ TEST(WaiterTable, DoesNotMixUpWhereRowsEndAndColumnsBegin) {
 }
 
 TEST(WaiterTable, CountsThoseOfOneKeyOnly) {
-  WaiterTable table;
+  TestTable table;
   std::vector<std::shared_ptr<SeatedWaiter>> waiters;
   for (int i = 0; i < 3; ++i) waiters.push_back(Park(table, InBucket(Key("row"))));
   waiters.push_back(Park(table, InBucket(Pattern::Row("row"))));
@@ -137,7 +146,7 @@ TEST(WaiterTable, CountsThoseOfOneKeyOnly) {
 }
 
 TEST(WaiterTable, LetsGoOfThoseItGivesOut) {
-  WaiterTable table;
+  TestTable table;
   auto waiter = Park(table, InBucket(Key("row")));
   const std::weak_ptr<SeatedWaiter> weak = waiter;
   waiter.reset();
@@ -154,7 +163,7 @@ TEST(WaiterTable, LetsGoOfThoseItGivesOut) {
 // Random steps against a list of those who wait.
 TEST(WaiterTable, AgreesWithAListOfWaiters) {
   Random random(test::Seed());
-  WaiterTable table;
+  TestTable table;
   std::vector<std::pair<Pattern, std::shared_ptr<SeatedWaiter>>> model;
   const Bucket buckets[] = {Bucket(1), Bucket(2)};
   for (int step = 0; step < 30'000; ++step) {

@@ -33,6 +33,11 @@ class CountingImpl : public Operation::Impl {
 
 class PendingTest : public testing::Test {
  protected:
+  ~PendingTest() override {
+    table_.Close(Unavailable("the test is over"));  // A table keeps what is pending.
+    world_.RunReady();
+  }
+
   std::shared_ptr<IntPending> Make(PendingTable& table,
                                    Delivery delivery = Delivery::kOnCallbackThread) {
     return std::make_shared<IntPending>(

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <iterator>
+#include <thread>
 
 #include "support/status_matchers.h"
 #include "support/waiting.h"
@@ -32,6 +33,8 @@ Config TestConfig(const std::vector<std::pair<std::string, std::string>>& settin
 LibraryTest::LibraryTest(Settings settings) : config_(TestConfig(settings)) {}
 
 void LibraryTest::SetUp() {
+  // A sanitizer starts a thread of its own with the first thread there is.
+  std::thread([] {}).join();
   threads_before_ = ThreadCount();
   files_before_ = FileDescriptorCount();
   ASSERT_OK(Start(config_));
