@@ -2,7 +2,6 @@
 #include "bench/small_objects.h"
 
 #include <array>
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <malloc.h>
@@ -18,6 +17,8 @@
 
 #include "base/hash.h"
 #include "base/random.h"
+#include "base/scatter.h"
+#include "base/zipf.h"
 #include "bench/turns.h"
 
 namespace cirein::bench {
@@ -69,37 +70,6 @@ class CireinPool {
   Pool pool_;
 };
 
-// The keys 0 to count-1 in an order that leaps about, without a table of them.
-std::uint64_t Scattered(std::uint64_t i, std::uint64_t count) {
-  std::uint64_t state = i;
-  return SplitMix64(&state) % count;
-}
-
-// YCSB's zipfian generator (Gray et al., "Quickly generating billion-record synthetic databases",
-// SIGMOD 1994), with its hottest keys scattered over the key space.
-class Zipf {
- public:
-  Zipf(std::uint64_t count, double theta) : count_(count), theta_(theta) {
-    for (std::uint64_t i = 1; i <= count; ++i) zeta_ += std::pow(1.0 / double(i), theta);
-    const double zeta2 = 1 + std::pow(0.5, theta);
-    eta_ = (1 - std::pow(2.0 / double(count), 1 - theta)) / (1 - zeta2 / zeta_);
-  }
-  std::uint64_t Draw(Random& random) const {
-    const double u = random.Double();
-    const double uz = u * zeta_;
-    if (uz < 1) return Scattered(0, count_);
-    if (uz < 1 + std::pow(0.5, theta_)) return Scattered(1, count_);
-    const double rank = double(count_) * std::pow(eta_ * u - eta_ + 1, 1 / (1 - theta_));
-    return Scattered(static_cast<std::uint64_t>(rank), count_);
-  }
-
- private:
-  const std::uint64_t count_;
-  const double theta_;
-  double zeta_ = 0;
-  double eta_ = 0;
-};
-
 struct Workload {
   std::uint64_t keys;
   std::size_t value_bytes;
@@ -130,9 +100,10 @@ std::vector<DataObject> MakeObjects(const Workload& workload) {
 // The draws are made ahead: the generator costs as much as a look-up.
 std::vector<std::uint32_t> Draws(const Workload& workload, const Zipf* zipf, std::uint64_t seed) {
   Random random(seed);
+  const Scatter scatter(workload.keys);
   std::vector<std::uint32_t> draws(workload.reads / workload.threads);
   for (std::uint32_t& draw : draws) {
-    draw = static_cast<std::uint32_t>(zipf != nullptr ? zipf->Draw(random)
+    draw = static_cast<std::uint32_t>(zipf != nullptr ? scatter.Place(zipf->Draw(&random))
                                                       : random.Below(workload.keys));
   }
   return draws;

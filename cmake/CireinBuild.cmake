@@ -67,6 +67,12 @@ endfunction()
 
 # cirein_command(FOLDER): src/FOLDER/main.cc becomes the command CIREIN_BIN_DIR/cirein.
 function(cirein_command folder)
+  # For this one file only, so that a new commit compiles nothing else anew.
+  execute_process(COMMAND git describe --always --dirty WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+    OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/src/${folder}/build_info.cc
+    TARGET_DIRECTORY cirein_${folder} PROPERTIES COMPILE_DEFINITIONS
+    "CIREIN_VERSION=\"${PROJECT_VERSION}\";CIREIN_COMMIT=\"${commit}\"")
   add_executable(cirein_command ${PROJECT_SOURCE_DIR}/src/${folder}/main.cc)
   target_link_libraries(cirein_command PRIVATE cirein_${folder} cirein_options)
   set_target_properties(cirein_command PROPERTIES

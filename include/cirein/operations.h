@@ -44,10 +44,10 @@ std::string_view AvailabilityName(Availability availability);
 struct ObjectInfo {
   std::uint64_t meta_bytes = 0;
   std::uint64_t data_bytes = 0;
-  Version version;
+  Version version = {};
   Availability availability = Availability::kUnavailable;
   /// How long the object has still to live; nullopt: until it is dropped.
-  std::optional<std::chrono::nanoseconds> ttl;
+  std::optional<std::chrono::nanoseconds> ttl = std::nullopt;
 };
 
 struct RowInfo {
@@ -76,11 +76,11 @@ struct PublishOptions {
 
 struct WantOptions {
   /// When it passes, the callback gets DeadlineExceeded.
-  Deadline deadline;
+  Deadline deadline = {};
 };
 
 struct NeedOptions {
-  Deadline deadline;
+  Deadline deadline = {};
 };
 
 struct ListOptions {
@@ -98,7 +98,7 @@ struct ListedObject {
   Key key;
   std::uint64_t meta_bytes = 0;
   std::uint64_t data_bytes = 0;
-  Version version;
+  Version version = {};
 };
 
 /// One page of a listing. An object that is there during the whole listing is in exactly one page;

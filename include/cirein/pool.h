@@ -45,54 +45,57 @@ class Pool {
   /// Stores the object under its key and answers everybody who waits for it. Write-once unless
   /// options or the pool say otherwise: AlreadyExists, and the old object stays. The pool shares
   /// the body; do not write to it afterwards.
-  Result<ObjectInfo> Publish(const Key& key, DataObject object, const PublishOptions& options = {});
+  Result<ObjectInfo> Publish(const Key& key, DataObject object,
+                             const PublishOptions& options = {}) const;
   Operation Publish(const Key& key, DataObject object, PublishCallback done,
-                    const PublishOptions& options = {});
+                    const PublishOptions& options = {}) const;
   Operation Publish(const Key& key, DataObject object, ResultCollector& collector,
-                    const PublishOptions& options = {});
+                    const PublishOptions& options = {}) const;
 
   /// Calls back once, with the object, when it exists or as soon as it does. `what` is a key, the
   /// columns of one row with a prefix, or all rows with a prefix; of several candidates any one is
   /// given. Without a callback the object is only fetched ahead, for a later Need.
-  Operation Want(const Pattern& what, WantCallback done = {}, const WantOptions& options = {});
-  Operation Want(const Pattern& what, ResultCollector& collector, const WantOptions& options = {});
+  Operation Want(const Pattern& what, WantCallback done = {},
+                 const WantOptions& options = {}) const;
+  Operation Want(const Pattern& what, ResultCollector& collector,
+                 const WantOptions& options = {}) const;
 
   /// The object, waiting for it to be published if need be.
-  Result<DataObject> Need(const Key& key, const NeedOptions& options = {});
+  Result<DataObject> Need(const Key& key, const NeedOptions& options = {}) const;
 
   /// Removes what matches and says how many objects that were. Those who wait go on waiting for the
   /// next publish. A pattern with a row prefix is carried out row by row, not at one instant.
-  Result<std::uint64_t> Drop(const Pattern& what, Deadline deadline = {});
-  Operation Drop(const Pattern& what, DropCallback done, Deadline deadline = {});
-  Operation Drop(const Pattern& what, ResultCollector& collector, Deadline deadline = {});
+  Result<std::uint64_t> Drop(const Pattern& what, Deadline deadline = {}) const;
+  Operation Drop(const Pattern& what, DropCallback done, Deadline deadline = {}) const;
+  Operation Drop(const Pattern& what, ResultCollector& collector, Deadline deadline = {}) const;
 
   /// Size, version and whereabouts now, without waiting for a publish; NotFound when there is none.
-  Result<ObjectInfo> Info(const Key& key, Deadline deadline = {});
-  Operation Info(const Key& key, InfoCallback done, Deadline deadline = {});
+  Result<ObjectInfo> Info(const Key& key, Deadline deadline = {}) const;
+  Operation Info(const Key& key, InfoCallback done, Deadline deadline = {}) const;
 
   /// The same of a whole row (`key`'s column is ignored); NotFound when it holds nothing.
-  Result<cirein::RowInfo> RowInfo(const Key& key, Deadline deadline = {});
+  Result<cirein::RowInfo> RowInfo(const Key& key, Deadline deadline = {}) const;
 
   /// One page of the keys and sizes that match.
-  Result<ListPage> List(const Pattern& what, const ListOptions& options = {});
+  Result<ListPage> List(const Pattern& what, const ListOptions& options = {}) const;
 
   /// Runs a registered function at the owner of a row over the objects there that match (it waits
   /// for none) and gives its result. NotFound when no object matches or the name is unknown; the
   /// function's own error otherwise. A function that outlasts the deadline goes on alone, and its
   /// caller gets DeadlineExceeded.
   Result<DataObject> Compute(const Pattern& row_pattern, std::string_view function,
-                             std::string_view args = {}, Deadline deadline = {});
+                             std::string_view args = {}, Deadline deadline = {}) const;
   Operation Compute(const Pattern& row_pattern, std::string_view function, std::string_view args,
-                    ComputeCallback done, Deadline deadline = {});
+                    ComputeCallback done, Deadline deadline = {}) const;
   Operation Compute(const Pattern& row_pattern, std::string_view function, std::string_view args,
-                    ResultCollector& collector, Deadline deadline = {});
+                    ResultCollector& collector, Deadline deadline = {}) const;
 
   /// Batches: one result for each item, in order. The deadline is for the batch as a whole.
   std::vector<Result<ObjectInfo>> PublishAll(std::span<const PublishItem> items,
-                                             const PublishOptions& options = {});
+                                             const PublishOptions& options = {}) const;
   std::vector<Result<DataObject>> NeedAll(std::span<const Key> keys,
-                                          const NeedOptions& options = {});
-  std::vector<Result<ObjectInfo>> InfoAll(std::span<const Key> keys, Deadline deadline = {});
+                                          const NeedOptions& options = {}) const;
+  std::vector<Result<ObjectInfo>> InfoAll(std::span<const Key> keys, Deadline deadline = {}) const;
 
   /// Handles are equal when they share the connection.
   friend bool operator==(const Pool& a, const Pool& b) noexcept { return a.state_ == b.state_; }

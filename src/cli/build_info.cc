@@ -3,13 +3,7 @@
 
 #include <fmt/format.h>
 
-// The build defines these for this file alone, so that a new commit recompiles nothing else.
-#ifndef CIREIN_VERSION
-#define CIREIN_VERSION "0.1.0"  // As CMakeLists.txt has it; a test compares them.
-#endif
-#ifndef CIREIN_COMMIT
-#define CIREIN_COMMIT ""
-#endif
+// CIREIN_VERSION and CIREIN_COMMIT are defined by the build for this file alone.
 
 namespace cirein {
 namespace {

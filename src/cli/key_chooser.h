@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "base/random.h"
-#include "cli/scatter.h"
-#include "cli/zipf.h"
+#include "base/scatter.h"
+#include "base/zipf.h"
 
 namespace cirein {
 

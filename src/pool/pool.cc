@@ -321,7 +321,8 @@ Bucket Pool::bucket() const { return url().bucket(); }
 // The state outlives each call: a backend's answer may come when the last handle is gone, but then
 // the Call that refers to the state is gone too.
 
-Result<ObjectInfo> Pool::Publish(const Key& key, DataObject object, const PublishOptions& options) {
+Result<ObjectInfo> Pool::Publish(const Key& key, DataObject object,
+                                 const PublishOptions& options) const {
   if (!state_) return NoPool();
   CIREIN_RETURN_IF_ERROR(CheckPublish(key, object, options, *state_));
   if (!key.bucket().specified()) {
@@ -332,14 +333,14 @@ Result<ObjectInfo> Pool::Publish(const Key& key, DataObject object, const Publis
 }
 
 Operation Pool::Publish(const Key& key, DataObject object, PublishCallback done,
-                        const PublishOptions& options) {
+                        const PublishOptions& options) const {
   if (!state_) return Refuse(done);
   return PublishCall(*state_, key, std::move(object), options)
       .Begin(Delivery::kOnCallbackThread, std::move(done));
 }
 
 Operation Pool::Publish(const Key& key, DataObject object, ResultCollector& collector,
-                        const PublishOptions& options) {
+                        const PublishOptions& options) const {
   if (!state_) return Refuse(*collector.state_, ResultCollector::Kind::kPublish, key);
   return PublishCall(*state_, key, std::move(object), options)
       .Collect(*collector.state_, ResultCollector::Kind::kPublish, key,
@@ -349,13 +350,14 @@ Operation Pool::Publish(const Key& key, DataObject object, ResultCollector& coll
                });
 }
 
-Operation Pool::Want(const Pattern& what, WantCallback done, const WantOptions& options) {
+Operation Pool::Want(const Pattern& what, WantCallback done, const WantOptions& options) const {
   if (!state_) return Refuse(done);
   return WantCall(*state_, "want", what, options)
       .Begin(Delivery::kOnCallbackThread, std::move(done));
 }
 
-Operation Pool::Want(const Pattern& what, ResultCollector& collector, const WantOptions& options) {
+Operation Pool::Want(const Pattern& what, ResultCollector& collector,
+                     const WantOptions& options) const {
   if (!state_) return Refuse(*collector.state_, ResultCollector::Kind::kWant, what);
   return WantCall(*state_, "want", what, options)
       .Collect(*collector.state_, ResultCollector::Kind::kWant, what,
@@ -366,7 +368,7 @@ Operation Pool::Want(const Pattern& what, ResultCollector& collector, const Want
                });
 }
 
-Result<DataObject> Pool::Need(const Key& key, const NeedOptions& options) {
+Result<DataObject> Pool::Need(const Key& key, const NeedOptions& options) const {
   if (!state_) return NoPool();
   CIREIN_RETURN_IF_ERROR(CheckKey(key, *state_));
   if (!key.bucket().specified()) {
@@ -378,17 +380,17 @@ Result<DataObject> Pool::Need(const Key& key, const NeedOptions& options) {
   return std::move(found->object);
 }
 
-Result<std::uint64_t> Pool::Drop(const Pattern& what, Deadline deadline) {
+Result<std::uint64_t> Pool::Drop(const Pattern& what, Deadline deadline) const {
   if (!state_) return NoPool();
   return DropCall(*state_, what, deadline).Wait();
 }
 
-Operation Pool::Drop(const Pattern& what, DropCallback done, Deadline deadline) {
+Operation Pool::Drop(const Pattern& what, DropCallback done, Deadline deadline) const {
   if (!state_) return Refuse(done);
   return DropCall(*state_, what, deadline).Begin(Delivery::kOnCallbackThread, std::move(done));
 }
 
-Operation Pool::Drop(const Pattern& what, ResultCollector& collector, Deadline deadline) {
+Operation Pool::Drop(const Pattern& what, ResultCollector& collector, Deadline deadline) const {
   if (!state_) return Refuse(*collector.state_, ResultCollector::Kind::kDrop, what);
   return DropCall(*state_, what, deadline)
       .Collect(
@@ -396,42 +398,43 @@ Operation Pool::Drop(const Pattern& what, ResultCollector& collector, Deadline d
           [](ResultCollector::Entry& entry, std::uint64_t dropped) { entry.dropped = dropped; });
 }
 
-Result<ObjectInfo> Pool::Info(const Key& key, Deadline deadline) {
+Result<ObjectInfo> Pool::Info(const Key& key, Deadline deadline) const {
   if (!state_) return NoPool();
   return InfoCall(*state_, key, deadline).Wait();
 }
 
-Operation Pool::Info(const Key& key, InfoCallback done, Deadline deadline) {
+Operation Pool::Info(const Key& key, InfoCallback done, Deadline deadline) const {
   if (!state_) return Refuse(done);
   return InfoCall(*state_, key, deadline).Begin(Delivery::kOnCallbackThread, std::move(done));
 }
 
-Result<cirein::RowInfo> Pool::RowInfo(const Key& key, Deadline deadline) {
+Result<cirein::RowInfo> Pool::RowInfo(const Key& key, Deadline deadline) const {
   if (!state_) return NoPool();
   return RowInfoCall(*state_, key, deadline).Wait();
 }
 
-Result<ListPage> Pool::List(const Pattern& what, const ListOptions& options) {
+Result<ListPage> Pool::List(const Pattern& what, const ListOptions& options) const {
   if (!state_) return NoPool();
   return ListCall(*state_, what, options).Wait();
 }
 
 Result<DataObject> Pool::Compute(const Pattern& row_pattern, std::string_view function,
-                                 std::string_view args, Deadline deadline) {
+                                 std::string_view args, Deadline deadline) const {
   if (!state_) return NoPool();
   return ComputeCall(*state_, {row_pattern, std::string(function), std::string(args)}, deadline)
       .Wait();
 }
 
 Operation Pool::Compute(const Pattern& row_pattern, std::string_view function,
-                        std::string_view args, ComputeCallback done, Deadline deadline) {
+                        std::string_view args, ComputeCallback done, Deadline deadline) const {
   if (!state_) return Refuse(done);
   return ComputeCall(*state_, {row_pattern, std::string(function), std::string(args)}, deadline)
       .Begin(Delivery::kOnCallbackThread, std::move(done));
 }
 
 Operation Pool::Compute(const Pattern& row_pattern, std::string_view function,
-                        std::string_view args, ResultCollector& collector, Deadline deadline) {
+                        std::string_view args, ResultCollector& collector,
+                        Deadline deadline) const {
   if (!state_) return Refuse(*collector.state_, ResultCollector::Kind::kCompute, row_pattern);
   return ComputeCall(*state_, {row_pattern, std::string(function), std::string(args)}, deadline)
       .Collect(*collector.state_, ResultCollector::Kind::kCompute, row_pattern,
@@ -441,7 +444,7 @@ Operation Pool::Compute(const Pattern& row_pattern, std::string_view function,
 }
 
 std::vector<Result<ObjectInfo>> Pool::PublishAll(std::span<const PublishItem> items,
-                                                 const PublishOptions& options) {
+                                                 const PublishOptions& options) const {
   if (!state_) return std::vector<Result<ObjectInfo>>(items.size(), NoPool());
   Batch<ObjectInfo> batch(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -452,7 +455,7 @@ std::vector<Result<ObjectInfo>> Pool::PublishAll(std::span<const PublishItem> it
 }
 
 std::vector<Result<DataObject>> Pool::NeedAll(std::span<const Key> keys,
-                                              const NeedOptions& options) {
+                                              const NeedOptions& options) const {
   if (!state_) return std::vector<Result<DataObject>>(keys.size(), NoPool());
   Batch<DataObject> batch(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -464,7 +467,7 @@ std::vector<Result<DataObject>> Pool::NeedAll(std::span<const Key> keys,
   return batch.Wait();
 }
 
-std::vector<Result<ObjectInfo>> Pool::InfoAll(std::span<const Key> keys, Deadline deadline) {
+std::vector<Result<ObjectInfo>> Pool::InfoAll(std::span<const Key> keys, Deadline deadline) const {
   if (!state_) return std::vector<Result<ObjectInfo>>(keys.size(), NoPool());
   Batch<ObjectInfo> batch(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {

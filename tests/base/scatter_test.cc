@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/scatter.h"
+#include "base/scatter.h"
 
 #include <vector>
 

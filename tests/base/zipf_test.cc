@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/zipf.h"
+#include "base/zipf.h"
 
 #include <algorithm>
 #include <cmath>
