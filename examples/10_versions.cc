@@ -26,7 +26,7 @@ void Increment(Pool& pool, const Key& key) {
     const Version before = pool.Info(key)->version;
     const int next = std::stoi(std::string(pool.Need(key)->text())) + 1;
     // FAILED_PRECONDITION when somebody was faster.
-    done = pool.Publish(key, Text(std::to_string(next)), {.if_version = before}).ok();
+    done = pool.Publish(key, Text(std::to_string(next)), PublishOptions{.if_version = before}).ok();
   }
 }
 
@@ -39,7 +39,7 @@ int main() {
   const Key key("counter");
   pool.Publish(key, Text("7")).value();
   std::cout << "again: " << StatusCodeName(pool.Publish(key, Text("8")).code()) << '\n';
-  pool.Publish(key, Text("0"), {.overwrite = Overwrite::kYes}).value();
+  pool.Publish(key, Text("0"), PublishOptions{.overwrite = Overwrite::kYes}).value();
 
   std::vector<std::thread> threads;
   for (int t = 0; t < 3; ++t) {
@@ -50,7 +50,7 @@ int main() {
   for (std::thread& thread : threads) thread.join();
   std::cout << "the counter is " << pool.Need(key)->text() << '\n';
 
-  pool.Publish(Key("brief"), Text("x"), {.ttl = 10ms}).value();
+  pool.Publish(Key("brief"), Text("x"), PublishOptions{.ttl = 10ms}).value();
   while (pool.Info(Key("brief")).ok()) std::this_thread::yield();
   std::cout << "after its ttl: " << StatusCodeName(pool.Info(Key("brief")).code()) << '\n';
 }
