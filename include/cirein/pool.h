@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cirein/compute.h"
@@ -47,8 +49,12 @@ class Pool {
   /// the body; do not write to it afterwards.
   Result<ObjectInfo> Publish(const Key& key, DataObject object,
                              const PublishOptions& options = {}) const;
-  Operation Publish(const Key& key, DataObject object, PublishCallback done,
-                    const PublishOptions& options = {}) const;
+  // A template, so that a list of options in braces is never taken for a callback.
+  template <std::invocable<Result<ObjectInfo>> Callback>
+  Operation Publish(const Key& key, DataObject object, Callback done,
+                    const PublishOptions& options = {}) const {
+    return PublishThen(key, std::move(object), PublishCallback(std::move(done)), options);
+  }
   Operation Publish(const Key& key, DataObject object, ResultCollector& collector,
                     const PublishOptions& options = {}) const;
 
@@ -104,6 +110,8 @@ class Pool {
 
  private:
   friend Result<Pool> Connect(const ResourceUrl& url);
+  Operation PublishThen(const Key& key, DataObject object, PublishCallback done,
+                        const PublishOptions& options) const;
   explicit Pool(std::shared_ptr<State> state) noexcept : state_(std::move(state)) {}
   std::shared_ptr<State> state_;
 };

@@ -58,7 +58,7 @@ class PoolBackend {
 struct PoolContext {
   /// The URL with its bucket filled in.
   ResourceUrl url;
-  /// From the URL's `behavior` option; nullopt: the type's own default.
+  /// From the URL's `behavior` option, for a type that takes one; nullopt: the type's own default.
   std::optional<Behavior> behavior;
 };
 

@@ -37,8 +37,8 @@ class ResultCollector {
   ResultCollector(const ResultCollector&) = delete;
   ResultCollector& operator=(const ResultCollector&) = delete;
 
-  /// Waits until every call made so far has its result. DeadlineExceeded says how many have not.
-  /// OK says only that all are there: look at each entry's status.
+  /// Waits until every call has its result, also those made while it waits. DeadlineExceeded says
+  /// how many have not. OK says only that all are there: look at each entry's status.
   Status Wait(Deadline deadline = {});
   std::size_t pending() const;
   /// A copy of all entries, in the order of the calls.

@@ -2,7 +2,6 @@
 #include "object/memory_engine.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace cirein {
@@ -42,8 +41,9 @@ PutOutcome MemoryEngine::Put(const KeyView& key, PutRequest& request, Garbage& g
   if (!request.store) return {PutOutcome::Code::kStored, {kEpoch, ++last_version_}};
 
   PutOutcome outcome = Store(key, row, cell, request, garbage);
-  if (outcome.code == PutOutcome::Code::kFull && expiring_ != 0) {
-    Sweep(std::numeric_limits<std::size_t>::max(), garbage);
+  if (outcome.code == PutOutcome::Code::kFull && expiring_ != 0 &&
+      earliest_expiry_ <= clock_.Now()) {
+    ClearAllExpired(garbage);
     row = rows_.Find(key);  // The sweep may have erased it.
     outcome = Store(key, row, FindCell(row, key), request, garbage);
   }
@@ -92,6 +92,7 @@ void MemoryEngine::Fill(Row& row, Cell& cell, bool is_column, PutRequest& reques
   cell.version = ++last_version_;
   cell.expires = request.expires;
   if (cell.expires != kEndOfTime) ++expiring_;
+  earliest_expiry_ = std::min(earliest_expiry_, cell.expires);
 }
 
 // Linear in the columns, of which a row that is kept short has few: the pool option is bounded.
@@ -247,6 +248,23 @@ std::uint64_t MemoryEngine::ClearExpired(Row& row, Garbage& garbage) {
     }
   }
   return cleared;
+}
+
+void MemoryEngine::ClearAllExpired(Garbage& garbage) {
+  earliest_expiry_ = kEndOfTime;
+  const auto keep_earliest = [this](const Cell& cell) {
+    if (!cell.object.is_null()) earliest_expiry_ = std::min(earliest_expiry_, cell.expires);
+  };
+  for (Row* row = rows_.Seek({}); row != nullptr;) {
+    Row* const next = rows_.Next(row);
+    ClearExpired(*row, garbage);
+    keep_earliest(row->cell);
+    if (row->columns != nullptr) {
+      for (const auto& [name, cell] : row->columns->cells) keep_earliest(cell);
+    }
+    EraseIfEmpty(row);
+    row = next;
+  }
 }
 
 bool MemoryEngine::Sweep(std::size_t max_rows, Garbage& garbage) {

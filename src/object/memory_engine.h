@@ -47,6 +47,8 @@ class MemoryEngine : public Engine {
   ColumnIterator EraseColumn(Row& row, ColumnIterator column, Garbage& garbage);
   void EraseIfEmpty(Row* row);
   std::uint64_t ClearExpired(Row& row, Garbage& garbage);
+  /// Frees all that has expired, if anything can have.
+  void ClearAllExpired(Garbage& garbage);
 
   static std::uint64_t ColumnBytes(std::size_t name_bytes) noexcept;
 
@@ -54,7 +56,8 @@ class MemoryEngine : public Engine {
   RowTable rows_;
   MemoryCredit credit_;
   std::uint64_t objects_ = 0;
-  std::uint64_t expiring_ = 0;  ///< Objects kept that have an expiry.
+  std::uint64_t expiring_ = 0;              ///< Objects kept that have an expiry.
+  TimePoint earliest_expiry_ = kEndOfTime;  ///< No object expires before; may be too early.
   std::uint64_t last_version_ = 0;
   RowName sweep_from_;
 };

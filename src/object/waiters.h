@@ -61,7 +61,7 @@ struct WaiterGroup {
 
 /// The waiters of one partition, found by the key that is published. Exact keys take one probe; a
 /// publish pays for prefix waiters only while there are some, and then by the number of different
-/// lengths of their prefixes, not by their number.
+/// patterns for its row and of different lengths of row prefixes, not by the number of waiters.
 /// Not thread-safe; guarded like the partition. Seats are the caller's, and stay where they are
 /// until they are unparked or collected.
 class WaiterTable {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cirein/library.h"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 
@@ -12,7 +13,8 @@ namespace {
 
 struct Users {
   std::mutex mutex;  ///< Held while the library starts and ends, so that these do not overlap.
-  int count = 0;
+  std::atomic<int> count{
+      0};  ///< Changed under mutex; read without it, also while the library ends.
   Config config;
   std::mutex current_mutex;  ///< Held for a moment only: Current may be called while it ends.
   std::shared_ptr<Process> current;
@@ -87,11 +89,7 @@ void Finish() {
   process->Stop();
 }
 
-int UserCount() {
-  Users& users = TheUsers();
-  const std::lock_guard lock(users.mutex);
-  return users.count;
-}
+int UserCount() { return TheUsers().count; }
 
 Config CurrentConfig() {
   const std::shared_ptr<Process> process = Process::Current();

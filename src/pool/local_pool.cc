@@ -153,7 +153,7 @@ Result<std::shared_ptr<PoolBackend>> MakeLocalPool(const PoolContext& context) {
 PoolType LocalPoolType() {
   return {.name = "local",
           .description = "objects in the memory of this process, shared by all its local pools",
-          .options = {"keep", "max_age"},
+          .options = {"behavior", "keep", "max_age"},
           .factory = MakeLocalPool};
 }
 

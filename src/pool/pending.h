@@ -26,7 +26,7 @@ class PendingBase : public Operation::Impl {
   PendingBase& operator=(const PendingBase&) = delete;
   ~PendingBase() override = default;
 
-  bool done() const override { return answered_.load(std::memory_order_acquire); }
+  bool done() const override { return answered_.load(std::memory_order_seq_cst); }
 
   /// Answers with an error and tells the backend to forget it; false when it was answered already.
   virtual bool Abandon(Status status) = 0;
@@ -88,7 +88,7 @@ class Pending final : public PendingBase, public std::enable_shared_from_this<Pe
   using Callback = std::function<void(Result<T>)>;
 
   /// `what` names it in errors: "need \"run/42\"".
-  /// `owner` keeps table and environment alive.
+  /// `owner` keeps backend, table and environment alive until the callback has run.
   Pending(std::shared_ptr<const void> owner, PendingTable& table, const Environment& environment,
           std::string what, Callback callback, Delivery delivery)
       : owner_(std::move(owner)),
@@ -171,6 +171,8 @@ class Pending final : public PendingBase, public std::enable_shared_from_this<Pe
 
   // Releases its place also when the callback throws.
   void Run(Result<T> result) {
+    // Dropped last: the backend may go with it, and all that this refers to.
+    const std::shared_ptr<const void> owner = std::move(owner_);
     struct Releaser {
       PendingTable& table;
       ~Releaser() { table.Release(); }
@@ -181,7 +183,7 @@ class Pending final : public PendingBase, public std::enable_shared_from_this<Pe
     if (callback) callback(std::move(result));
   }
 
-  const std::shared_ptr<const void> owner_;
+  std::shared_ptr<const void> owner_;
   PendingTable& table_;
   const Environment* const environment_;
   const std::string what_;

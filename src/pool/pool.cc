@@ -186,7 +186,7 @@ struct Call {
   }
 
   std::shared_ptr<Pending<T>> MakePending(Delivery delivery, Done done) {
-    return std::make_shared<Pending<T>>(pool.shared_process(), pool.process().pending(),
+    return std::make_shared<Pending<T>>(pool.shared_from_this(), pool.process().pending(),
                                         pool.process().environment(), std::move(what),
                                         std::move(done), delivery);
   }
@@ -332,8 +332,8 @@ Result<ObjectInfo> Pool::Publish(const Key& key, DataObject object,
   return PublishCall(*state_, key, std::move(object), options).Wait();
 }
 
-Operation Pool::Publish(const Key& key, DataObject object, PublishCallback done,
-                        const PublishOptions& options) const {
+Operation Pool::PublishThen(const Key& key, DataObject object, PublishCallback done,
+                            const PublishOptions& options) const {
   if (!state_) return Refuse(done);
   return PublishCall(*state_, key, std::move(object), options)
       .Begin(Delivery::kOnCallbackThread, std::move(done));

@@ -11,8 +11,8 @@
 
 namespace cirein {
 
-/// One connection: what all handles to one URL share.
-class Pool::State {
+/// One connection: what all handles to one URL share, and the operations under way keep.
+class Pool::State : public std::enable_shared_from_this<State> {
  public:
   State(ResourceUrl url, std::shared_ptr<PoolBackend> backend, std::shared_ptr<Process> process)
       : url_(std::move(url)), backend_(std::move(backend)), process_(std::move(process)) {}
@@ -20,7 +20,6 @@ class Pool::State {
   const ResourceUrl& url() const noexcept { return url_; }
   PoolBackend& backend() const noexcept { return *backend_; }
   Process& process() const noexcept { return *process_; }
-  const std::shared_ptr<Process>& shared_process() const noexcept { return process_; }
 
  private:
   const ResourceUrl url_;

@@ -94,7 +94,7 @@ std::vector<std::string> PoolTypeNames() { return Registry::Instance().Names(); 
 Result<PoolType> FindPoolType(std::string_view name) { return Registry::Instance().Find(name); }
 
 Status CheckPoolOptions(const ResourceUrl& url, const PoolType& type) {
-  std::vector<std::string_view> known = {"behavior", "bucket"};
+  std::vector<std::string_view> known = {"bucket"};
   known.insert(known.end(), type.options.begin(), type.options.end());
   for (const auto& [name, value] : url.options()) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;

@@ -339,5 +339,12 @@ TEST_F(FullPoolTest, SaysWhenMemoryIsFullAndGoesOn) {
   EXPECT_OK(pool.Publish(Key("again"), test::MakeObjectOf(1 << 20)));
 }
 
+TEST_F(PoolTest, OptionsMayStandInBraces) {
+  const Pool pool = Open("local:/braces");  // A handle may be const, like a pointer.
+  ASSERT_OK(pool.Publish(Key("row"), MakeObject("1"), {.ttl = std::chrono::hours(1)}));
+  ASSERT_OK(pool.Publish(Key("row"), MakeObject("2"), {.overwrite = Overwrite::kYes}));
+  EXPECT_OK(pool.Need(Key("row"), {.deadline = kNoDeadline}));
+}
+
 }  // namespace
 }  // namespace cirein

@@ -100,6 +100,44 @@ class SilentPool final : public PoolBackend {
   }
 };
 
+/// Says when it goes.
+class MortalPool final : public PoolBackend {
+ public:
+  inline static std::atomic<int> alive{0};
+  MortalPool() { ++alive; }
+  ~MortalPool() override { --alive; }
+  std::string_view type() const override { return "mortal"; }
+  Operation Publish(const Key&, DataObject, const PublishOptions&, PublishCallback done) override {
+    Silent::Instance().Keep([done = std::move(done)] { done(ObjectInfo()); });
+    return Operation();
+  }
+  Operation Want(const Pattern&, const WantOptions&, WantCallback done) override {
+    return Refuse<NamedObject>(done);
+  }
+  Operation Drop(const Pattern&, Deadline, DropCallback done) override {
+    return Refuse<std::uint64_t>(done);
+  }
+  Operation Info(const Key&, Deadline, InfoCallback done) override {
+    return Refuse<ObjectInfo>(done);
+  }
+  Operation GetRowInfo(const Key&, Deadline, RowInfoCallback done) override {
+    return Refuse<RowInfo>(done);
+  }
+  Operation List(const Pattern&, const ListOptions&, ListCallback done) override {
+    return Refuse<ListPage>(done);
+  }
+  Operation Compute(const ComputeRequest&, Deadline, ComputeCallback done) override {
+    return Refuse<DataObject>(done);
+  }
+
+ private:
+  template <typename T>
+  static Operation Refuse(const std::function<void(Result<T>)>& done) {
+    done(Unimplemented("it only publishes"));
+    return Operation();
+  }
+};
+
 class ThrowingPool final : public PoolBackend {
  public:
   std::string_view type() const override { return "throwing"; }
@@ -135,6 +173,7 @@ Result<std::shared_ptr<PoolBackend>> Make(const PoolContext& /*context*/) {
 void RegisterTypes() {
   static const bool done = [] {
     EXPECT_OK(RegisterPoolType(Type("silent", Make<SilentPool>)));
+    EXPECT_OK(RegisterPoolType(Type("mortal", Make<MortalPool>)));
     EXPECT_OK(RegisterPoolType(Type("throwing", Make<ThrowingPool>)));
     EXPECT_OK(RegisterPoolType(Type("factory-error", [](const PoolContext& context) {
       return Result<std::shared_ptr<PoolBackend>>(
@@ -241,6 +280,20 @@ TEST_F(UserPoolTest, FinishAnswersForIt) {
   EXPECT_EQ(unavailable, 200);
   Silent::Instance().AnswerAll();
   EXPECT_EQ(answers, 200);
+}
+
+TEST_F(UserPoolTest, ABackendLivesUntilItsOperationsAreAnswered) {
+  std::atomic<int> answers{0};
+  {
+    const Pool pool = Open("mortal:/a");
+    pool.Publish(Key("row"), MakeObject("x"), [&](const Result<ObjectInfo>& info) {
+      EXPECT_OK(info);
+      ++answers;
+    });
+  }
+  EXPECT_EQ(MortalPool::alive, 1) << "its handle is gone, its operation is not answered";
+  Silent::Instance().AnswerAll();
+  EXPECT_TRUE(test::Eventually([&] { return answers == 1 && MortalPool::alive == 0; }));
 }
 
 TEST_F(UserPoolTest, AnAnswerMayComeTwiceOrFromAnyThread) {
