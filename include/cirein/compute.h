@@ -30,7 +30,8 @@ using ComputeFunction = std::function<Result<DataObject>(const ComputeInput&)>;
 /// Makes `function` known in this process as `name` (letters, digits, '_', '-', '.', up to 64).
 /// AlreadyExists when the name is taken. Thread-safe; may be called before Start and at any time.
 ///
-/// Built in: pick (args first, last, smallest, largest; default first), concat, count, size, and
+/// Built in: pick (args first, last, smallest, largest; default first), concat (args between two
+/// objects; at most 1 GiB in all), count, size, and
 /// sum, min, max over numeric arrays (args: i32, i64, u32, u64, f32, f64; default f64).
 Status RegisterComputeFunction(std::string name, ComputeFunction function);
 

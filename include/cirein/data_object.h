@@ -169,7 +169,7 @@ class DataObject {
 
   /// How many handles share the body; exact only while no other thread copies or drops one.
   std::uint32_t use_count() const noexcept {
-    return header_ == nullptr ? 0 : header_->references.load(std::memory_order_relaxed);
+    return header_ == nullptr ? 0 : header_->references.load(std::memory_order_acquire);
   }
 
   Registration registration() const noexcept {

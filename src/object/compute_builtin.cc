@@ -13,6 +13,9 @@
 namespace cirein {
 namespace {
 
+// With long arguments between a million small objects the result could be all of memory.
+constexpr std::uint64_t kMaxConcatBytes = std::uint64_t{1} << 30;
+
 // Each gives decimal text, so that the result reads the same in every language.
 Result<DataObject> Number(auto value) { return DataObject::FromString(fmt::format("{}", value)); }
 
@@ -34,6 +37,10 @@ Result<DataObject> Concat(const ComputeInput& input) {
   for (const NamedObject& named : input.objects) {
     bytes += named.object.data_bytes();
     bytes += &named == &input.objects.front() ? 0 : input.args.size();
+  }
+  if (bytes > kMaxConcatBytes) {
+    return ResourceExhausted(fmt::format("{} bytes are too many to join", bytes),
+                             "join the columns of one prefix at a time");
   }
   CIREIN_ASSIGN_OR_RETURN(DataObject joined, DataObject::Allocate({.data_bytes = bytes}));
   std::byte* out = joined.mutable_data().data();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace cirein {
 namespace {
@@ -95,20 +96,27 @@ void MemoryEngine::Fill(Row& row, Cell& cell, bool is_column, PutRequest& reques
   earliest_expiry_ = std::min(earliest_expiry_, cell.expires);
 }
 
-// Linear in the columns, of which a row that is kept short has few: the pool option is bounded.
+// One pass over the columns: few, unless a pool that keeps all of them filled the row before.
 void MemoryEngine::KeepNewest(const KeyView& key, Row& row, std::uint32_t keep, Garbage& garbage) {
   auto& cells = row.columns->cells;
-  while (cells.size() > keep) {
-    auto oldest = cells.end();
-    for (auto column = cells.begin(); column != cells.end(); ++column) {
-      if (column->first == key.column) continue;  // Just written.
-      if (!Alive(column->second)) {               // Not to be kept instead of one that lives.
-        oldest = column;
-        break;
-      }
-      if (oldest == cells.end() || column->second.version < oldest->second.version) oldest = column;
+  if (cells.size() <= keep) return;
+  // What is not to be kept: the column just written stays whatever the others are, and what has
+  // expired goes before anything that lives.
+  const auto age = [this](const Cell& cell) { return Alive(cell) ? cell.version : 0; };
+  std::vector<std::uint64_t> ages;
+  ages.reserve(cells.size());
+  for (const auto& [name, cell] : cells) {
+    if (name != key.column) ages.push_back(age(cell));
+  }
+  const auto last_to_go = ages.begin() + static_cast<std::ptrdiff_t>(cells.size() - keep - 1);
+  std::nth_element(ages.begin(), last_to_go, ages.end());
+  const std::uint64_t newest_to_go = *last_to_go;
+  for (auto column = cells.begin(); column != cells.end();) {
+    if (column->first != key.column && age(column->second) <= newest_to_go) {
+      column = EraseColumn(row, column, garbage);
+    } else {
+      ++column;
     }
-    EraseColumn(row, oldest, garbage);
   }
 }
 

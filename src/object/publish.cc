@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <utility>
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -32,7 +32,7 @@ Status Refusal(const KeyView& key, const PutRequest& request, const PutOutcome& 
 
 }  // namespace
 
-Result<ObjectInfo> Store::Publish(const KeyView& key, PutRequest request, Effects& effects) {
+Result<ObjectInfo> Store::Publish(const KeyView& key, PutRequest&& request, Effects& effects) {
   CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
   const std::uint64_t meta_bytes = request.object.meta_bytes();
   const std::uint64_t data_bytes = request.object.data_bytes();
@@ -54,7 +54,8 @@ Result<ObjectInfo> Store::Publish(const KeyView& key, PutRequest request, Effect
                   .availability = Availability::kLocalMemory,
                   .ttl = std::nullopt};
   if (!request.store) info.availability = Availability::kUnavailable;
-  if (request.expires != kEndOfTime) info.ttl = request.expires - clock_.Now();
+  if (request.expires != kEndOfTime)
+    info.ttl = std::max(request.expires - clock_.Now(), TimePoint::zero());
   return info;
 }
 

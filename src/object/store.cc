@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "object/finished.h"
+
 namespace cirein {
 
 Store::Store(std::unique_ptr<Engine> engine, const Clock& clock)
@@ -11,7 +13,7 @@ Store::Store(std::unique_ptr<Engine> engine, const Clock& clock)
 
 Status Store::RefuseIfClosed() const {
   if (engine_ != nullptr) return OkStatus();
-  return Unavailable("the store is closed", "the library was finished: call cirein::Start again");
+  return LibraryFinished();
 }
 
 ObjectInfo Store::InfoOf(const StoredObject& stored) const {

@@ -38,8 +38,10 @@ class Store {
   /// `clock` outlives the store.
   Store(std::unique_ptr<Engine> engine, const Clock& clock);
 
-  /// publish.cc. Errors: AlreadyExists, FailedPrecondition (version), ResourceExhausted (full).
-  Result<ObjectInfo> Publish(const KeyView& key, PutRequest request, Effects& effects);
+  /// publish.cc. Takes the object only if it stores it: a body that is refused must not be freed
+  /// inside the partition, because its release function is the user's. Errors: AlreadyExists,
+  /// FailedPrecondition (version), ResourceExhausted (full).
+  Result<ObjectInfo> Publish(const KeyView& key, PutRequest&& request, Effects& effects);
 
   /// get.cc. NotFound is said by false, because a miss is no error to those who then wait.
   Result<bool> Get(const KeyView& key, StoredObject& found);

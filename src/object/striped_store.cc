@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "object/compute_registry.h"
+#include "object/finished.h"
 #include "object/list_cursor.h"
 #include "object/memory_engine.h"
 
@@ -24,6 +25,11 @@ constexpr std::size_t kMaxComputeObjects = 1'000'000;
 
 constexpr std::chrono::seconds kSweepPeriod{1};
 constexpr std::size_t kRowsPerSweep = 16'384;
+
+Status ForeignCursor() {
+  return InvalidArgument("the cursor belongs to another listing",
+                         "give the `next` of a page of this listing");
+}
 
 }  // namespace
 
@@ -68,6 +74,18 @@ class StripedStore::ParkedWant : public Waiter,
   std::size_t seat_count_ = 1;
   Seat seat_;  ///< Each seat is guarded by its stripe's lock.
   std::unique_ptr<Seat[]> many_seats_;
+};
+
+/// A compute that waits for its turn.
+class StripedStore::QueuedCompute : public Operation::Impl {
+ public:
+  bool Cancel() override { return !over_.exchange(true); }
+  bool done() const override { return over_.load(); }
+  /// Its turn has come; false when it was cancelled before.
+  bool Begin() { return !over_.exchange(true); }
+
+ private:
+  std::atomic<bool> over_{false};
 };
 
 std::shared_ptr<StripedStore> StripedStore::Create(const Environment& environment,
@@ -128,12 +146,12 @@ Result<DataObject> StripedStore::Get(const KeyView& key) {
   return std::move(found.object);
 }
 
-Operation StripedStore::Want(const Pattern& pattern, WantCallback done) {
+Operation StripedStore::Want(const Pattern& pattern, TimePoint end, WantCallback done) {
   const std::size_t stripe =
       pattern.row_is_prefix() ? 0 : StripeOf(KeyView(pattern.bucket(), pattern.row()).row_hash);
   auto want = std::make_shared<ParkedWant>(weak_from_this(), stripe, std::move(done));
   if (pattern.row_is_prefix()) {
-    WantPrefix(pattern, want);
+    WantPrefix(pattern, end, want);
   } else {
     WantInRow(pattern, want);
   }
@@ -153,7 +171,8 @@ void StripedStore::WantInRow(const Pattern& pattern, const std::shared_ptr<Parke
 
 // Parks everywhere first and looks afterwards, so that whatever is published meanwhile is seen by
 // the one or the other; the claim sees to it that only one of them answers.
-void StripedStore::WantPrefix(const Pattern& pattern, const std::shared_ptr<ParkedWant>& want) {
+void StripedStore::WantPrefix(const Pattern& pattern, TimePoint end,
+                              const std::shared_ptr<ParkedWant>& want) {
   want->MakeSeats(stripes_.size());
   Status status;
   for (std::size_t i = 0; i < stripes_.size() && status.ok(); ++i) {
@@ -175,7 +194,7 @@ void StripedStore::WantPrefix(const Pattern& pattern, const std::shared_ptr<Park
       });
       return status.ok() && !hit && !want->claimed();
     };
-    const auto walked = EachRow(pattern, {}, SIZE_MAX, look);
+    const auto walked = EachRow(pattern, {}, SIZE_MAX, end, look);
     if (!walked.ok()) status = walked.status();
   }
   if (want->claimed()) return want->Withdraw();  // From seats taken after it was answered.
@@ -185,7 +204,7 @@ void StripedStore::WantPrefix(const Pattern& pattern, const std::shared_ptr<Park
 }
 
 Result<std::optional<Engine::RowName>> StripedStore::EachRow(
-    const Pattern& pattern, Engine::RowName from, std::size_t max_rows,
+    const Pattern& pattern, Engine::RowName from, std::size_t max_rows, TimePoint end,
     const std::function<bool(const Engine::RowName& row)>& visit) {
   std::size_t looked_at = 0;
   for (std::size_t i = StripeOf(from.hash); i < stripes_.size(); ++i, from = {}) {
@@ -201,6 +220,10 @@ Result<std::optional<Engine::RowName>> StripedStore::EachRow(
       next = std::move(page->next);
       looked_at += kRowsPerVisit;
       if (next && looked_at >= max_rows) return next;
+      if (end != kEndOfTime && environment_.clock.Now() >= end) {
+        return DeadlineExceeded(
+            fmt::format("the deadline passed while looking for \"{}\"", pattern.ToString()));
+      }
     }
   }
   return std::optional<Engine::RowName>();
@@ -218,17 +241,18 @@ Result<std::uint64_t> StripedStore::Drop(const Pattern& pattern, TimePoint end) 
   };
   Status status;
   if (pattern.row_is_prefix()) {
-    const auto walked = EachRow(pattern, {}, SIZE_MAX, [&](const Engine::RowName& row) {
+    const auto walked = EachRow(pattern, {}, SIZE_MAX, end, [&](const Engine::RowName& row) {
       status = drop_row(KeyView(row.bucket, row.name));
-      if (status.ok() && end != kEndOfTime && environment_.clock.Now() >= end) {
-        status = DeadlineExceeded(
-            fmt::format("dropping \"{}\" took too long: {} objects are gone, others are not",
-                        pattern.ToString(), dropped),
-            "drop again to go on, or give a later deadline");
-      }
       return status.ok();
     });
-    if (!walked.ok()) status = walked.status();
+    if (walked.status().code() == StatusCode::kDeadlineExceeded) {
+      status = DeadlineExceeded(
+          fmt::format("dropping \"{}\" took too long: {} objects are gone, others may not be",
+                      pattern.ToString(), dropped),
+          "drop again to go on, or give a later deadline");
+    } else if (!walked.ok()) {
+      status = walked.status();
+    }
   } else {
     status = drop_row(KeyView(pattern.bucket(), pattern.row()));
   }
@@ -297,8 +321,7 @@ Result<ListPage> StripedStore::List(const Pattern& pattern, const ListOptions& o
 
   if (!pattern.row_is_prefix()) {
     if (!options.cursor.empty() && (cursor.hash || cursor.row != pattern.row())) {
-      return InvalidArgument("the cursor belongs to another listing",
-                             "give the `next` of a page of this listing");
+      return ForeignCursor();
     }
     if (!add_row(KeyView(pattern.bucket(), pattern.row())) && status.ok()) page.next = after_last();
   } else {
@@ -309,12 +332,13 @@ Result<ListPage> StripedStore::List(const Pattern& pattern, const ListOptions& o
       const KeyView row(pattern.bucket(), cursor.row);
       from = {row.row_hash, row.bucket, cursor.row};
     }
+    if (cursor.inside && !pattern.MatchesRow(cursor.row)) return ForeignCursor();
     bool full = false;
-    const auto stopped =
-        EachRow(pattern, std::move(from), kRowsPerPage, [&](const Engine::RowName& row) {
-          full = !add_row(KeyView(row.bucket, row.name));
-          return !full;
-        });
+    const auto stopped = EachRow(pattern, std::move(from), kRowsPerPage, kEndOfTime,
+                                 [&](const Engine::RowName& row) {
+                                   full = !add_row(KeyView(row.bucket, row.name));
+                                   return !full;
+                                 });
     if (!stopped.ok()) return stopped.status();
     if (full && status.ok()) {
       page.next = after_last();
@@ -328,10 +352,14 @@ Result<ListPage> StripedStore::List(const Pattern& pattern, const ListOptions& o
   return page;
 }
 
-void StripedStore::Compute(const Pattern& pattern, std::string_view function, std::string_view args,
-                           const ComputeCallback& done) {
+Operation StripedStore::Compute(const Pattern& pattern, std::string_view function,
+                                std::string_view args, const ComputeCallback& done) {
+  const auto refuse = [&done](const Status& status) {
+    done(status);
+    return Operation();
+  };
   Result<std::shared_ptr<const ComputeFunction>> found = FindComputeFunction(function);
-  if (!found.ok()) return done(found.status());
+  if (!found.ok()) return refuse(found.status());
 
   const KeyView row(pattern.bucket(), pattern.row());
   std::vector<NamedObject> objects;
@@ -345,23 +373,26 @@ void StripedStore::Compute(const Pattern& pattern, std::string_view function, st
                            return true;
                          });
   });
-  if (!walked.ok()) return done(walked);
+  if (!walked.ok()) return refuse(walked);
   if (objects.empty()) {
-    return done(NotFound(fmt::format("no object matches \"{}\"", pattern.ToString()),
-                         "compute does not wait: publish first, or need the objects"));
+    return refuse(NotFound(fmt::format("no object matches \"{}\"", pattern.ToString()),
+                           "compute does not wait: publish first, or need the objects"));
   }
   if (too_many) {
-    return done(ResourceExhausted(
+    return refuse(ResourceExhausted(
         fmt::format("more than {} objects match \"{}\"", kMaxComputeObjects, pattern.ToString()),
         "compute over a column prefix at a time"));
   }
 
+  auto queued = std::make_shared<QueuedCompute>();
   const Status submitted =
-      environment_.compute.Submit([pattern, name = std::string(function), function = *found,
+      environment_.compute.Submit([queued, pattern, name = std::string(function), function = *found,
                                    args = std::string(args), done, objects = std::move(objects)] {
-        done(RunComputeFunction(name, *function, {pattern, args, objects}));
+        done(queued->Begin() ? RunComputeFunction(name, *function, {pattern, args, objects})
+                             : Result<DataObject>(Cancelled("the compute was given up")));
       });
-  if (!submitted.ok()) done(submitted);
+  if (!submitted.ok()) return refuse(submitted);
+  return Operation(std::move(queued));
 }
 
 void StripedStore::Close() {
@@ -372,8 +403,7 @@ void StripedStore::Close() {
       const std::lock_guard lock(stripe->mutex);
       engine = stripe->store.Close(effects);
     }
-    Answer(effects.waiters, Unavailable("the library finished while this waited",
-                                        "call cirein::Start again and repeat the call"));
+    Answer(effects.waiters, LibraryFinished());
   }
 }
 
@@ -398,12 +428,16 @@ void StripedStore::ArmSweep() {
 void StripedStore::Sweep() {
   sweep_armed_.store(false);
   bool more = false;
+  auto effects = std::make_shared<Effects>();
   for (const std::unique_ptr<Stripe>& stripe : stripes_) {
-    Effects effects;
     const std::lock_guard lock(stripe->mutex);
-    more = stripe->store.Sweep(kRowsPerSweep, effects) || more;
+    more = stripe->store.Sweep(kRowsPerSweep, *effects) || more;
   }
   if (more) ArmSweep();
+  // Release functions are the user's and may block: not on the thread that keeps all deadlines.
+  if (!effects->garbage.empty()) {
+    (void)environment_.callbacks.Submit([effects] { effects->garbage.clear(); });
+  }
 }
 
 }  // namespace cirein

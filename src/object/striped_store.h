@@ -45,15 +45,17 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   /// The object if it is there: a null object if not. Does not wait.
   Result<DataObject> Get(const KeyView& key);
   /// Answers at once when something that matches is there; else parks. The Operation cancels.
-  Operation Want(const Pattern& pattern, WantCallback done);
+  /// A row prefix is looked for until `end`; parked it stays until it is cancelled.
+  Operation Want(const Pattern& pattern, TimePoint end, WantCallback done);
   /// Stops at `end` between two rows.
   Result<std::uint64_t> Drop(const Pattern& pattern, TimePoint end);
   Result<ObjectInfo> Info(const KeyView& key);
   Result<RowInfo> GetRowInfo(const KeyView& row);
   Result<ListPage> List(const Pattern& pattern, const ListOptions& options);
-  /// Runs a registered function over a row on the compute threads; `done` runs there too.
-  void Compute(const Pattern& pattern, std::string_view function, std::string_view args,
-               const ComputeCallback& done);
+  /// Runs a registered function over a row on the compute threads; `done` runs there too. A
+  /// function that is cancelled before its turn does not run.
+  Operation Compute(const Pattern& pattern, std::string_view function, std::string_view args,
+                    const ComputeCallback& done);
 
   /// Everyone who waits gets Unavailable, all objects go, later calls are Unavailable.
   void Close();
@@ -68,6 +70,7 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
     Store store;  ///< Guarded by mutex.
   };
   class ParkedWant;
+  class QueuedCompute;
 
   StripedStore(const Environment& environment, const Options& options);
 
@@ -81,11 +84,12 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   static void Answer(std::span<const std::shared_ptr<Waiter>> waiters,
                      const Result<NamedObject>& result);
   void WantInRow(const Pattern& pattern, const std::shared_ptr<ParkedWant>& want);
-  void WantPrefix(const Pattern& pattern, const std::shared_ptr<ParkedWant>& want);
+  void WantPrefix(const Pattern& pattern, TimePoint end, const std::shared_ptr<ParkedWant>& want);
   /// Calls `visit` with each row that matches, stripe by stripe and in table order, from a place
-  /// on; no lock is held while it does. After looking at `max_rows` rows it stops and says where.
+  /// on; no lock is held while it does. After looking at `max_rows` rows it stops and says where;
+  /// at `end` it fails with DeadlineExceeded.
   Result<std::optional<Engine::RowName>> EachRow(
-      const Pattern& pattern, Engine::RowName from, std::size_t max_rows,
+      const Pattern& pattern, Engine::RowName from, std::size_t max_rows, TimePoint end,
       const std::function<bool(const Engine::RowName& row)>& visit);
 
   void ArmSweep();

@@ -30,35 +30,72 @@ std::string ExactName(Bucket bucket, std::string_view row, bool has_column,
   return name;
 }
 
-std::string NameOf(const Pattern& pattern) {
-  if (!pattern.is_exact()) return RowName(pattern.bucket(), pattern.row());
+std::string ExactName(const Pattern& pattern) {
   return ExactName(pattern.bucket(), pattern.row(),
                    pattern.column_match() == Pattern::ColumnMatch::kExact, pattern.column());
 }
 
+// The column part of a pattern: its kind and its text.
+std::string ColumnName(Pattern::ColumnMatch match, std::string_view column) {
+  std::string name(1, static_cast<char>('0' + static_cast<int>(match)));
+  name.append(column);
+  return name;
+}
+
+void Count(absl::btree_map<std::size_t, std::size_t>& lengths, std::size_t length) {
+  ++lengths[length];
+}
+
+void Uncount(absl::btree_map<std::size_t, std::size_t>& lengths, std::size_t length) {
+  const auto entry = lengths.find(length);
+  if (--entry->second == 0) lengths.erase(entry);
+}
+
 }  // namespace
 
-WaiterTable::GroupMap& WaiterTable::MapOf(const Pattern& pattern) {
-  if (pattern.is_exact()) return exact_;
-  return pattern.row_is_prefix() ? prefixes_ : rows_;
+WaiterGroup& WaiterTable::GroupOf(const Pattern& pattern) {
+  using ColumnMatch = Pattern::ColumnMatch;
+  if (pattern.is_exact()) {
+    std::unique_ptr<WaiterGroup>& group = exact_[ExactName(pattern)];
+    if (group == nullptr) group = std::make_unique<WaiterGroup>(WaiterGroup{pattern, {}});
+    return *group;
+  }
+  const auto [row, row_is_new] =
+      RowMapOf(pattern).try_emplace(RowName(pattern.bucket(), pattern.row()));
+  if (row_is_new && pattern.row_is_prefix()) Count(prefix_lengths_, pattern.row().size());
+  std::unique_ptr<WaiterGroup>& group =
+      row->second.groups[ColumnName(pattern.column_match(), pattern.column())];
+  if (group == nullptr) {
+    group = std::make_unique<WaiterGroup>(WaiterGroup{pattern, {}});
+    if (pattern.column_match() == ColumnMatch::kPrefix) {
+      Count(row->second.prefix_lengths, pattern.column().size());
+    }
+  }
+  return *group;
+}
+
+void WaiterTable::EraseGroup(const Pattern& pattern) {
+  if (pattern.is_exact()) {
+    exact_.erase(ExactName(pattern));
+    return;
+  }
+  RowMap& map = RowMapOf(pattern);
+  const auto row = map.find(RowName(pattern.bucket(), pattern.row()));
+  row->second.groups.erase(ColumnName(pattern.column_match(), pattern.column()));
+  if (pattern.column_match() == Pattern::ColumnMatch::kPrefix) {
+    Uncount(row->second.prefix_lengths, pattern.column().size());
+  }
+  if (!row->second.groups.empty()) return;
+  map.erase(row);
+  if (pattern.row_is_prefix()) Uncount(prefix_lengths_, pattern.row().size());
 }
 
 void WaiterTable::Park(const Pattern& pattern, Seat& seat, std::shared_ptr<Waiter> waiter) {
-  Groups& groups = MapOf(pattern)[NameOf(pattern)];
-  WaiterGroup* group = nullptr;
-  for (const auto& candidate : groups) {
-    if (candidate->pattern == pattern) group = candidate.get();
-  }
-  if (group == nullptr) {
-    groups.push_back(std::make_unique<WaiterGroup>());
-    group = groups.back().get();
-    group->pattern = pattern;
-    if (pattern.row_is_prefix()) ++prefix_lengths_[pattern.row().size()];
-  }
+  WaiterGroup& group = GroupOf(pattern);
   seat.waiter = std::move(waiter);
-  seat.group = group;
-  seat.index = static_cast<std::uint32_t>(group->seats.size());
-  group->seats.push_back(&seat);
+  seat.group = &group;
+  seat.index = static_cast<std::uint32_t>(group.seats.size());
+  group.seats.push_back(&seat);
   ++size_;
 }
 
@@ -71,82 +108,80 @@ std::shared_ptr<Waiter> WaiterTable::Unpark(Seat& seat) {
   last->index = seat.index;
   group->seats.pop_back();
   --size_;
-  if (!group->seats.empty()) return waiter;
-  GroupMap& map = MapOf(group->pattern);
-  const auto entry = map.find(NameOf(group->pattern));
-  std::size_t position = 0;
-  while (entry->second[position].get() != group) ++position;
-  EraseGroup(map, entry, position);
+  if (group->seats.empty()) EraseGroup(Pattern(group->pattern));
   return waiter;
 }
 
-void WaiterTable::ForgetPrefix(const WaiterGroup& group) {
-  if (!group.pattern.row_is_prefix()) return;
-  const auto length = prefix_lengths_.find(group.pattern.row().size());
-  if (--length->second == 0) prefix_lengths_.erase(length);
-}
-
-void WaiterTable::EraseGroup(GroupMap& map, GroupMap::iterator entry, std::size_t position) {
-  Groups& groups = entry->second;
-  ForgetPrefix(*groups[position]);
-  if (position + 1 != groups.size()) groups[position] = std::move(groups.back());
-  groups.pop_back();
-  if (groups.empty()) map.erase(entry);
-}
-
-void WaiterTable::Take(WaiterGroup& group, std::vector<std::shared_ptr<Waiter>>& out) {
-  out.reserve(out.size() + group.seats.size());
+void WaiterTable::TakeFrom(GroupMap& map, const std::string& name, Waiters& out) {
+  const auto entry = map.find(name);
+  if (entry == map.end()) return;
+  WaiterGroup& group = *entry->second;
   for (Seat* seat : group.seats) {
     seat->group = nullptr;
     out.push_back(std::move(seat->waiter));
   }
+  size_ -= group.seats.size();
+  EraseGroup(Pattern(group.pattern));
 }
 
-void WaiterTable::CollectMatching(GroupMap& map, const std::string& name, const KeyView& key,
-                                  std::vector<std::shared_ptr<Waiter>>& out) {
-  const auto entry = map.find(name);
-  if (entry == map.end()) return;
-  const auto column = key.has_column ? std::optional(key.column) : std::nullopt;
-  for (std::size_t i = entry->second.size(); i-- > 0;) {
-    WaiterGroup& group = *entry->second[i];
-    if (!group.pattern.MatchesColumn(column)) continue;
-    Take(group, out);
-    size_ -= group.seats.size();
-    const bool was_last = entry->second.size() == 1;
-    EraseGroup(map, entry, i);
-    if (was_last) return;
+void WaiterTable::CollectColumns(RowMap& map, const std::string& row, const KeyView& key,
+                                 Waiters& out) {
+  using ColumnMatch = Pattern::ColumnMatch;
+  // Taking a group may take the row with it: each probe looks the row up anew.
+  const auto take = [&](const std::string& column) {
+    const auto entry = map.find(row);
+    if (entry != map.end()) TakeFrom(entry->second.groups, column, out);
+  };
+  take(ColumnName(ColumnMatch::kAll, {}));
+  if (!key.has_column) return take(ColumnName(ColumnMatch::kNone, {}));
+  take(ColumnName(ColumnMatch::kExact, key.column));
+  for (std::size_t least = 0; least <= key.column.size();) {
+    const auto entry = map.find(row);
+    if (entry == map.end()) return;
+    const auto length = entry->second.prefix_lengths.lower_bound(least);
+    if (length == entry->second.prefix_lengths.end() || length->first > key.column.size()) return;
+    least = length->first + 1;
+    take(ColumnName(ColumnMatch::kPrefix, key.column.substr(0, length->first)));
   }
 }
 
-void WaiterTable::Collect(const KeyView& key, std::vector<std::shared_ptr<Waiter>>& out) {
+void WaiterTable::Collect(const KeyView& key, Waiters& out) {
   if (size_ == 0) return;
   if (!exact_.empty()) {
-    CollectMatching(exact_, ExactName(key.bucket, key.row, key.has_column, key.column), key, out);
+    TakeFrom(exact_, ExactName(key.bucket, key.row, key.has_column, key.column), out);
   }
-  if (!rows_.empty()) CollectMatching(rows_, RowName(key.bucket, key.row), key, out);
-  // Collecting may take lengths away: step by value.
+  if (!rows_.empty()) CollectColumns(rows_, RowName(key.bucket, key.row), key, out);
   for (auto length = prefix_lengths_.begin(); length != prefix_lengths_.end();) {
     const std::size_t bytes = length->first;
     if (bytes > key.row.size()) break;
-    CollectMatching(prefixes_, RowName(key.bucket, key.row.substr(0, bytes)), key, out);
-    length = prefix_lengths_.upper_bound(bytes);
+    CollectColumns(prefixes_, RowName(key.bucket, key.row.substr(0, bytes)), key, out);
+    length = prefix_lengths_.upper_bound(bytes);  // It may have gone with its last group.
   }
 }
 
-void WaiterTable::CollectAll(std::vector<std::shared_ptr<Waiter>>& out) {
-  for (GroupMap* map : {&exact_, &rows_, &prefixes_}) {
-    for (auto& [name, groups] : *map) {
-      for (const auto& group : groups) Take(*group, out);
+void WaiterTable::CollectAll(Waiters& out) {
+  out.reserve(out.size() + size_);
+  const auto take_all = [&out](GroupMap& map) {
+    for (auto& [name, group] : map) {
+      for (Seat* seat : group->seats) {
+        seat->group = nullptr;
+        out.push_back(std::move(seat->waiter));
+      }
     }
+  };
+  take_all(exact_);
+  for (RowMap* map : {&rows_, &prefixes_}) {
+    for (auto& [name, row] : *map) take_all(row.groups);
     map->clear();
   }
+  exact_.clear();
   prefix_lengths_.clear();
   size_ = 0;
 }
 
 std::size_t WaiterTable::CountFor(const KeyView& key) const {
   const auto entry = exact_.find(ExactName(key.bucket, key.row, key.has_column, key.column));
-  return entry == exact_.end() ? 0 : entry->second.front()->seats.size();
+  return entry == exact_.end() ? 0 : entry->second->seats.size();
 }
 
 }  // namespace cirein

@@ -61,7 +61,7 @@ struct WaiterGroup {
 
 /// The waiters of one partition, found by the key that is published. Exact keys take one probe; a
 /// publish pays for prefix waiters only while there are some, and then by the number of different
-/// patterns for its row and of different lengths of row prefixes, not by the number of waiters.
+/// lengths of their prefixes, not by their number.
 /// Not thread-safe; guarded like the partition. Seats are the caller's, and stay where they are
 /// until they are unparked or collected.
 class WaiterTable {
@@ -85,22 +85,29 @@ class WaiterTable {
   std::size_t CountFor(const KeyView& key) const;
 
  private:
-  // Groups of one row name, or of one row prefix; few, because a group has a pattern of its own.
-  using Groups = std::vector<std::unique_ptr<WaiterGroup>>;
-  using GroupMap = absl::flat_hash_map<std::string, Groups>;
+  using Waiters = std::vector<std::shared_ptr<Waiter>>;
+  using GroupMap = absl::flat_hash_map<std::string, std::unique_ptr<WaiterGroup>>;
+  /// How many groups have a prefix of each length.
+  using Lengths = absl::btree_map<std::size_t, std::size_t>;
 
-  GroupMap& MapOf(const Pattern& pattern);
-  static void Take(WaiterGroup& group, std::vector<std::shared_ptr<Waiter>>& out);
-  void CollectMatching(GroupMap& map, const std::string& name, const KeyView& key,
-                       std::vector<std::shared_ptr<Waiter>>& out);
-  void EraseGroup(GroupMap& map, GroupMap::iterator entry, std::size_t position);
-  void ForgetPrefix(const WaiterGroup& group);
+  /// The groups of one row, or of one row prefix, by their column part.
+  struct ColumnGroups {
+    GroupMap groups;
+    Lengths prefix_lengths;
+  };
+  using RowMap = absl::flat_hash_map<std::string, ColumnGroups>;
+
+  RowMap& RowMapOf(const Pattern& pattern) { return pattern.row_is_prefix() ? prefixes_ : rows_; }
+  WaiterGroup& GroupOf(const Pattern& pattern);
+  void EraseGroup(const Pattern& pattern);
+  void TakeFrom(GroupMap& map, const std::string& name, Waiters& out);
+  void CollectColumns(RowMap& map, const std::string& row, const KeyView& key, Waiters& out);
 
   std::size_t size_ = 0;
-  GroupMap exact_;     ///< By bucket, row and column.
-  GroupMap rows_;      ///< Several columns of one row: by bucket and row.
-  GroupMap prefixes_;  ///< By bucket and row prefix.
-  absl::btree_map<std::size_t, std::size_t> prefix_lengths_;  ///< How many groups have each.
+  GroupMap exact_;          ///< By bucket, row and column.
+  RowMap rows_;             ///< Several columns of one row: by bucket and row.
+  RowMap prefixes_;         ///< By bucket and row prefix.
+  Lengths prefix_lengths_;  ///< Of prefixes_.
 };
 
 }  // namespace cirein

@@ -45,9 +45,8 @@ class LocalPool final : public PoolBackend {
     return store_->Publish(View(key), Request(std::move(object), options));
   }
 
-  Operation Want(const Pattern& pattern, const WantOptions& /*options*/,
-                 WantCallback done) override {
-    return store_->Want(InBucket(pattern), std::move(done));
+  Operation Want(const Pattern& pattern, const WantOptions& options, WantCallback done) override {
+    return store_->Want(InBucket(pattern), clock_.EndOf(options.deadline), std::move(done));
   }
 
   std::optional<Result<DataObject>> TryNeed(const Key& key) override {
@@ -78,8 +77,7 @@ class LocalPool final : public PoolBackend {
 
   Operation Compute(const ComputeRequest& request, Deadline /*deadline*/,
                     ComputeCallback done) override {
-    store_->Compute(InBucket(request.pattern), request.function, request.args, done);
-    return Operation();
+    return store_->Compute(InBucket(request.pattern), request.function, request.args, done);
   }
 
  private:

@@ -3,15 +3,9 @@
 
 #include <fmt/format.h>
 
+#include "object/finished.h"
+
 namespace cirein {
-namespace {
-
-Status Ended() {
-  return Unavailable("the library was finished", "call cirein::Start again and connect anew");
-}
-
-}  // namespace
-
 PendingTable::List& PendingTable::ListOf(const PendingBase& pending) noexcept {
   // Addresses differ in the bits above an object's size.
   return lists_[(reinterpret_cast<std::uintptr_t>(&pending) >> 8) % lists_.size()];
@@ -28,7 +22,7 @@ Status PendingTable::Add(std::shared_ptr<PendingBase> pending) {
   const std::lock_guard lock(list.mutex);
   if (list.closed) {
     Release();
-    return Ended();
+    return LibraryFinished();
   }
   PendingBase& entry = *pending;
   entry.next_ = list.first;

@@ -13,6 +13,7 @@
 #include "cirein/operations.h"
 
 #include "runtime/environment.h"
+#include "runtime/guarded.h"
 
 namespace cirein {
 
@@ -30,6 +31,8 @@ class PendingBase : public Operation::Impl {
 
   /// Answers with an error and tells the backend to forget it; false when it was answered already.
   virtual bool Abandon(Status status) = 0;
+  /// Abandons it because its deadline passed.
+  virtual void Expire() = 0;
 
  protected:
   PendingBase() = default;
@@ -77,6 +80,14 @@ class PendingTable {
   std::array<List, 16> lists_;
 };
 
+/// Gives an answer to user code on this thread, when there is no other: an exception out of it is
+/// logged and counted, as it is on a callback thread.
+template <typename T>
+void CallInPlace(const std::function<void(Result<T>)>& callback, Result<T> result) {
+  if (!callback) return;
+  RunGuarded("callback", [&] { callback(std::move(result)); });
+}
+
 /// Where an answer goes: to user code on a callback thread, or to code of ours where it arises.
 enum class Delivery : std::uint8_t { kOnCallbackThread, kInPlace };
 
@@ -102,7 +113,7 @@ class Pending final : public PendingBase, public std::enable_shared_from_this<Pe
   bool Begin() {
     const Status status = table_.Add(this->shared_from_this());
     if (status.ok()) return true;
-    if (Claim() && callback_) callback_(status);
+    if (Claim()) CallInPlace<T>(callback_, status);
     return false;
   }
 
@@ -139,7 +150,7 @@ class Pending final : public PendingBase, public std::enable_shared_from_this<Pe
     return true;
   }
 
-  void Expire() {
+  void Expire() override {
     Abandon(DeadlineExceeded(what_ + ": the deadline passed before there was an answer"));
   }
 
@@ -165,8 +176,9 @@ class Pending final : public PendingBase, public std::enable_shared_from_this<Pe
     const auto self = this->shared_from_this();
     const Status submitted =
         environment_->callbacks.Submit([self] { self->Run(std::move(*self->result_)); });
-    // The queue is as long as the bound on operations, so this happens only as the library ends.
-    if (!submitted.ok()) Run(std::move(*result_));
+    // The queue is as long as the bound on operations, so this happens only as the library ends, or
+    // when the system refuses the very first thread.
+    if (!submitted.ok()) RunGuarded("callback", [this] { Run(std::move(*result_)); });
   }
 
   // Releases its place also when the callback throws.

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "object/finished.h"
 #include "pool/collector_state.h"
 #include "pool/pool_state.h"
 #include "runtime/notification.h"
@@ -21,10 +22,6 @@ Status NoPool() {
                             "assign it what cirein::Connect gives");
 }
 
-Status Ended() {
-  return Unavailable("the library was finished", "call cirein::Start again and connect anew");
-}
-
 Status CheckBucket(Bucket given, const Pool::State& pool) {
   if (!given.specified() || given == pool.url().bucket()) return OkStatus();
   return InvalidArgument(fmt::format("the key is of bucket {}, the pool of {}", given.ToString(),
@@ -33,7 +30,7 @@ Status CheckBucket(Bucket given, const Pool::State& pool) {
 }
 
 Status CheckReady(const Pool::State& pool) {
-  return pool.process().stopped() ? Ended() : OkStatus();
+  return pool.process().stopped() ? LibraryFinished() : OkStatus();
 }
 
 Status CheckKey(const Key& key, const Pool::State& pool) {
@@ -105,6 +102,29 @@ Deadline Resolve(Deadline deadline, const Pool::State& pool) {
   return deadline.Or(pool.process().default_deadline());
 }
 
+// A backend may be the user's own and throw: inside a catch block, what that means to the caller.
+Status Threw(const Pool::State& pool) {
+  std::string what = "something that is no std::exception";
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    what = error.what();
+  } catch (...) {
+  }
+  return Aborted(fmt::format("the pool type \"{}\" threw: {}", pool.backend().type(), what),
+                 "make it answer with an error instead of throwing");
+}
+
+// A backend's short cut. What it costs not to be thrown at is nothing until it happens.
+template <typename ShortCut>
+auto Try(const Pool::State& pool, ShortCut&& short_cut) -> decltype(short_cut()) {
+  try {
+    return short_cut();
+  } catch (...) {
+    return Threw(pool);
+  }
+}
+
 // One operation, however its answer is wanted: what it is called in errors, why it cannot be, how
 // long it may take, and how the backend is asked.
 template <typename T>
@@ -122,13 +142,26 @@ struct Call {
   // Hands the answer to `done`.
   Operation Begin(Delivery delivery, Done done) {
     if (!refusal.ok()) {
-      if (done) done(refusal);
+      CallInPlace<T>(done, refusal);
       return Operation();
     }
     const TimePoint end = End();
     const auto pending = MakePending(delivery, std::move(done));
     if (!pending->Begin()) return Operation();
     return pending->Started(Ask(*pending), end);
+  }
+
+  // Hands the answer to `done`, code of ours; whoever asked keeps the deadline. Null when it was
+  // answered at once.
+  std::shared_ptr<PendingBase> BeginInPlace(Done done) {
+    if (!refusal.ok()) {
+      done(refusal);
+      return nullptr;
+    }
+    const auto pending = MakePending(Delivery::kInPlace, std::move(done));
+    if (!pending->Begin()) return nullptr;
+    pending->Started(Ask(*pending), kEndOfTime);
+    return pending->done() ? nullptr : pending;
   }
 
   // Waits for the answer; this thread keeps the deadline itself.
@@ -169,18 +202,12 @@ struct Call {
   }
 
  private:
-  // The backend may be the user's own and throw: that is its answer then, if it gave none before.
   Operation Ask(Pending<T>& pending) {
     const Done done = pending.Sink();
     try {
       return start(done);
-    } catch (const std::exception& error) {
-      done(Aborted(
-          fmt::format("the pool type \"{}\" threw: {}", pool.backend().type(), error.what()),
-          "make it answer with an error instead of throwing"));
     } catch (...) {
-      done(Aborted(fmt::format("the pool type \"{}\" threw something", pool.backend().type()),
-                   "make it answer with an error instead of throwing"));
+      done(Threw(pool));  // Unless it answered before.
     }
     return Operation();
   }
@@ -263,17 +290,28 @@ Call<DataObject> ComputeCall(const Pool::State& pool, ComputeRequest request, De
           }};
 }
 
-// Results of many calls, each of which keeps its own deadline.
+// Results of many calls that share one deadline, which the waiting thread keeps.
 template <typename T>
 class Batch {
  public:
-  explicit Batch(std::size_t size) : shared_(std::make_shared<Shared>(size)) {}
+  Batch(const Pool::State& pool, Deadline deadline, std::size_t size)
+      : end_(pool.process().environment().clock.EndOf(Resolve(deadline, pool))),
+        shared_(std::make_shared<Shared>(size)) {
+    begun_.reserve(size);
+  }
 
   std::function<void(Result<T>)> Sink(std::size_t i) {
     return [shared = shared_, i](Result<T> result) { shared->Set(i, std::move(result)); };
   }
+  // Keeps what Call::BeginInPlace gave.
+  void Add(std::shared_ptr<PendingBase> begun) {
+    if (begun != nullptr) begun_.push_back(std::move(begun));
+  }
   std::vector<Result<T>> Wait() {
-    if (!shared_->results.empty()) shared_->all.WaitUntil(kEndOfTime);
+    if (!shared_->results.empty() && !shared_->all.WaitUntil(end_)) {
+      for (const std::shared_ptr<PendingBase>& pending : begun_) pending->Expire();
+      shared_->all.WaitUntil(kEndOfTime);
+    }
     std::vector<Result<T>> results;
     results.reserve(shared_->results.size());
     for (std::optional<Result<T>>& result : shared_->results) results.push_back(std::move(*result));
@@ -291,12 +329,14 @@ class Batch {
     std::atomic<std::size_t> missing;
     Notification all;
   };
+  const TimePoint end_;
   std::shared_ptr<Shared> shared_;
+  std::vector<std::shared_ptr<PendingBase>> begun_;
 };
 
 template <typename T>
 Operation Refuse(const std::function<void(Result<T>)>& done) {
-  if (done) done(NoPool());
+  CallInPlace<T>(done, NoPool());
   return Operation();
 }
 
@@ -326,7 +366,7 @@ Result<ObjectInfo> Pool::Publish(const Key& key, DataObject object,
   if (!state_) return NoPool();
   CIREIN_RETURN_IF_ERROR(CheckPublish(key, object, options, *state_));
   if (!key.bucket().specified()) {
-    auto answer = state_->backend().TryPublish(key, object, options);
+    auto answer = Try(*state_, [&] { return state_->backend().TryPublish(key, object, options); });
     if (answer) return std::move(*answer);
   }
   return PublishCall(*state_, key, std::move(object), options).Wait();
@@ -372,7 +412,7 @@ Result<DataObject> Pool::Need(const Key& key, const NeedOptions& options) const 
   if (!state_) return NoPool();
   CIREIN_RETURN_IF_ERROR(CheckKey(key, *state_));
   if (!key.bucket().specified()) {
-    auto answer = state_->backend().TryNeed(key);
+    auto answer = Try(*state_, [&] { return state_->backend().TryNeed(key); });
     if (answer) return std::move(*answer);
   }
   Result<NamedObject> found = WantCall(*state_, "need", key, {.deadline = options.deadline}).Wait();
@@ -446,10 +486,10 @@ Operation Pool::Compute(const Pattern& row_pattern, std::string_view function,
 std::vector<Result<ObjectInfo>> Pool::PublishAll(std::span<const PublishItem> items,
                                                  const PublishOptions& options) const {
   if (!state_) return std::vector<Result<ObjectInfo>>(items.size(), NoPool());
-  Batch<ObjectInfo> batch(items.size());
+  Batch<ObjectInfo> batch(*state_, options.deadline, items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
-    PublishCall(*state_, items[i].key, items[i].object, options)
-        .Begin(Delivery::kInPlace, batch.Sink(i));
+    batch.Add(
+        PublishCall(*state_, items[i].key, items[i].object, options).BeginInPlace(batch.Sink(i)));
   }
   return batch.Wait();
 }
@@ -457,21 +497,22 @@ std::vector<Result<ObjectInfo>> Pool::PublishAll(std::span<const PublishItem> it
 std::vector<Result<DataObject>> Pool::NeedAll(std::span<const Key> keys,
                                               const NeedOptions& options) const {
   if (!state_) return std::vector<Result<DataObject>>(keys.size(), NoPool());
-  Batch<DataObject> batch(keys.size());
+  Batch<DataObject> batch(*state_, options.deadline, keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    WantCall(*state_, "need", keys[i], {.deadline = options.deadline})
-        .Begin(Delivery::kInPlace, [sink = batch.Sink(i)](Result<NamedObject> found) {
-          sink(found.ok() ? Result<DataObject>(std::move(found->object)) : found.status());
-        });
+    const auto take = [sink = batch.Sink(i)](Result<NamedObject> found) {
+      sink(found.ok() ? Result<DataObject>(std::move(found->object)) : found.status());
+    };
+    batch.Add(
+        WantCall(*state_, "need", keys[i], {.deadline = options.deadline}).BeginInPlace(take));
   }
   return batch.Wait();
 }
 
 std::vector<Result<ObjectInfo>> Pool::InfoAll(std::span<const Key> keys, Deadline deadline) const {
   if (!state_) return std::vector<Result<ObjectInfo>>(keys.size(), NoPool());
-  Batch<ObjectInfo> batch(keys.size());
+  Batch<ObjectInfo> batch(*state_, deadline, keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    InfoCall(*state_, keys[i], deadline).Begin(Delivery::kInPlace, batch.Sink(i));
+    batch.Add(InfoCall(*state_, keys[i], deadline).BeginInPlace(batch.Sink(i)));
   }
   return batch.Wait();
 }

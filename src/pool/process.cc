@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "object/finished.h"
 #include "runtime/real_clock.h"
 
 namespace cirein {
@@ -60,12 +61,10 @@ Process::~Process() { Stop(); }
 
 void Process::Stop() {
   if (stopped_.exchange(true)) return;
-  const Status ended =
-      Unavailable("the library was finished", "call cirein::Start again and connect anew");
   // First those who wait, so that callbacks and functions which block in a call come back; then
   // user code; timers last, because all of these use them.
   store_->Close();
-  pending_.Close(ended);
+  pending_.Close(LibraryFinished());
   // Each logs whom it leaves behind; what those call later finds a process that has stopped.
   (void)compute_->Close(kComputeGrace);
   (void)callbacks_->Close(kCallbackGrace);

@@ -299,7 +299,12 @@ Status WorkerPool::State::Close(Deadline grace) {
   if (grace.is_none()) {
     worker_ended_.wait(lock, all_ended);
   } else {
-    worker_ended_.wait_for(lock, std::min(grace.after(), kLongestWait), all_ended);
+    // Work that goes on being done is waited for, however much there is.
+    std::uint64_t run_before;
+    do {
+      run_before = counts_.run;
+      worker_ended_.wait_for(lock, std::min(grace.after(), kLongestWait), all_ended);
+    } while (!all_ended() && counts_.run != run_before);
   }
   if (std::exchange(abandoned_, true)) return OkStatus();  // Another Close has done the rest.
   const std::size_t left = LeaveWorkers();

@@ -100,15 +100,15 @@ TEST_F(StripedStoreTest, AnswersAtOnceOrWhenItIsPublished) {
                                  : found.status().ToString());
     EXPECT_FALSE(found.ok() && found->key.bucket().specified()) << "keys in answers have no bucket";
   };
-  Operation parked = store_->Want(InBucket(Key("row", "c")), note);
+  Operation parked = store_->Want(InBucket(Key("row", "c")), kEndOfTime, note);
   EXPECT_FALSE(parked.done());
   EXPECT_TRUE(answers.empty());
   ASSERT_OK(Publish(Key("row", "c"), "data"));
   EXPECT_EQ(answers, (std::vector<std::string>{"row|c=data"}));
   EXPECT_TRUE(parked.done());
   EXPECT_FALSE(parked.Cancel());
-  EXPECT_TRUE(store_->Want(InBucket(Pattern::Row("row")), note).done());
-  EXPECT_TRUE(store_->Want(InBucket(Pattern::RowPrefix("r")), note).done());
+  EXPECT_TRUE(store_->Want(InBucket(Pattern::Row("row")), kEndOfTime, note).done());
+  EXPECT_TRUE(store_->Want(InBucket(Pattern::RowPrefix("r")), kEndOfTime, note).done());
   EXPECT_EQ(answers.size(), 3U);
 }
 
@@ -116,7 +116,7 @@ TEST_F(StripedStoreTest, ACancelledWantIsForgotten) {
   for (const Pattern& pattern :
        {Pattern(Key("row")), Pattern::Row("row"), Pattern::RowPrefix("r")}) {
     Answers answers;
-    Operation want = store_->Want(InBucket(pattern), answers.Callback());
+    Operation want = store_->Want(InBucket(pattern), kEndOfTime, answers.Callback());
     EXPECT_TRUE(want.Cancel());
     EXPECT_FALSE(want.Cancel());
     EXPECT_EQ(answers.count, 1);
@@ -129,8 +129,8 @@ TEST_F(StripedStoreTest, ACancelledWantIsForgotten) {
 TEST_F(StripedStoreTest, LetsGoOfTheCallbackOfAnAnsweredWant) {
   for (const Pattern& pattern : {Pattern(Key("row")), Pattern::RowPrefix("r")}) {
     auto token = std::make_shared<int>();
-    Operation want =
-        store_->Want(InBucket(pattern), [token](const Result<NamedObject>& /*found*/) {});
+    Operation want = store_->Want(InBucket(pattern), kEndOfTime,
+                                  [token](const Result<NamedObject>& /*found*/) {});
     ASSERT_OK(Publish(Key("row"), "data"));
     EXPECT_EQ(token.use_count(), 1) << pattern.ToString();
     ASSERT_OK(store_->Drop(InBucket(Key("row")), kEndOfTime));
@@ -139,12 +139,13 @@ TEST_F(StripedStoreTest, LetsGoOfTheCallbackOfAnAnsweredWant) {
 
 TEST_F(StripedStoreTest, AWaiterMayUseTheStore) {
   int answers = 0;
-  Operation want = store_->Want(InBucket(Key("a")), [&](const Result<NamedObject>& /*found*/) {
-    ++answers;
-    EXPECT_OK(Publish(Key("b"), "from a callback"));
-    EXPECT_EQ(Get(Key("a")), "data");
-    EXPECT_OK(store_->Drop(InBucket(Key("a")), kEndOfTime));
-  });
+  Operation want =
+      store_->Want(InBucket(Key("a")), kEndOfTime, [&](const Result<NamedObject>& /*found*/) {
+        ++answers;
+        EXPECT_OK(Publish(Key("b"), "from a callback"));
+        EXPECT_EQ(Get(Key("a")), "data");
+        EXPECT_OK(store_->Drop(InBucket(Key("a")), kEndOfTime));
+      });
   ASSERT_OK(Publish(Key("a"), "data"));
   EXPECT_EQ(answers, 1);
   EXPECT_EQ(Get(Key("b")), "from a callback");
@@ -207,7 +208,7 @@ TEST_F(StripedStoreTest, CloseAnswersEveryone) {
     for (const Pattern& pattern : {Pattern(Key(std::to_string(i))), Pattern::Row(std::to_string(i)),
                                    Pattern::RowPrefix(std::to_string(i))}) {
       all.push_back(std::make_unique<Answers>());
-      wants.push_back(store_->Want(InBucket(pattern), all.back()->Callback()));
+      wants.push_back(store_->Want(InBucket(pattern), kEndOfTime, all.back()->Callback()));
     }
   }
   EXPECT_EQ(store_->GetStats().waiting, 100U * (1 + 1 + 8));
@@ -218,10 +219,10 @@ TEST_F(StripedStoreTest, CloseAnswersEveryone) {
   }
   for (Operation& want : wants) EXPECT_FALSE(want.Cancel());
   Answers late;
-  store_->Want(InBucket(Key("row")), late.Callback());
+  store_->Want(InBucket(Key("row")), kEndOfTime, late.Callback());
   EXPECT_EQ(late.code, StatusCode::kUnavailable);
   Answers late_prefix;
-  store_->Want(InBucket(Pattern::RowPrefix("")), late_prefix.Callback());
+  store_->Want(InBucket(Pattern::RowPrefix("")), kEndOfTime, late_prefix.Callback());
   EXPECT_EQ(late_prefix.code, StatusCode::kUnavailable);
   EXPECT_EQ(late_prefix.count, 1);
   EXPECT_CODE(Publish(Key("row"), "data"), kUnavailable);
@@ -233,7 +234,7 @@ TEST_F(StripedStoreTest, CloseAnswersEveryone) {
 
 TEST_F(StripedStoreTest, AnOperationMayOutliveTheStore) {
   Answers answers;
-  Operation want = store_->Want(InBucket(Pattern::RowPrefix("r")), answers.Callback());
+  Operation want = store_->Want(InBucket(Pattern::RowPrefix("r")), kEndOfTime, answers.Callback());
   store_.reset();
   EXPECT_EQ(answers.count, 1);
   EXPECT_EQ(answers.code, StatusCode::kUnavailable);
@@ -404,7 +405,8 @@ TEST_F(StripedStoreTest, PrefixWantsRacingPublishesAreAnsweredOnce) {
       Random random(seed + static_cast<std::uint64_t>(round) * 4 + index);
       if (index < 2) {
         for (std::size_t i = 0; i < 4; ++i) {
-          store_->Want(InBucket(Pattern::RowPrefix("r")), answers[index * 4 + i].Callback());
+          store_->Want(InBucket(Pattern::RowPrefix("r")), kEndOfTime,
+                       answers[index * 4 + i].Callback());
         }
       } else {
         for (int i = 0; i < 4; ++i) (void)Publish(Key("r" + std::to_string(random.Below(20))), "");
@@ -431,7 +433,7 @@ TEST_F(StripedStoreTest, CancelsRacingPublishesAndCloseAreAnsweredOnce) {
       const Pattern pattern = i % 3 == 0   ? Pattern::RowPrefix("r")
                               : i % 3 == 1 ? Pattern::Row("row")
                                            : Pattern(Key("row"));
-      wants.push_back(store_->Want(InBucket(pattern), answers[i].Callback()));
+      wants.push_back(store_->Want(InBucket(pattern), kEndOfTime, answers[i].Callback()));
     }
     std::atomic<int> cancelled{0};
     ASSERT_OK(RunThreads(3, "race", [&](std::size_t index) {
@@ -459,7 +461,7 @@ TEST_F(StripedStoreTest, ManyWantsOnOneKeyAndOnManyKeys) {
   constexpr int kWants = 100'000;
   std::vector<std::uint8_t> answered(2 * kWants);
   const auto want = [&](std::size_t i, const Key& key) {
-    store_->Want(InBucket(key), [&answered, i](const Result<NamedObject>& found) {
+    store_->Want(InBucket(key), kEndOfTime, [&answered, i](const Result<NamedObject>& found) {
       answered[i] = static_cast<std::uint8_t>(answered[i] + (found.ok() ? 1 : 100));
     });
   };
@@ -512,7 +514,7 @@ TEST_F(StripedStoreTest, AgreesWithTheModel) {
       case 2: {
         Want want{{}, std::make_shared<Answers>(), std::make_shared<Key>()};
         want.operation = store_->Want(
-            InBucket(pattern),
+            InBucket(pattern), kEndOfTime,
             [answers = want.answers, found_key = want.key](const Result<NamedObject>& found) {
               if (found.ok()) *found_key = found->key;
               answers->code = found.code();

@@ -113,7 +113,10 @@ TEST_F(DeadlineTest, HundredThreadsWaitForOneKey) {
   std::atomic<int> got{0};
   ASSERT_OK(RunThreads(101, "need", [&](std::size_t index) -> Status {
     if (index == 0) {
-      test::Eventually([&] { return waiting == 100; });
+      test::Eventually([&] {
+        return waiting == 100 &&
+               MetricsText().find("cirein_store_waiters 100\n") != std::string::npos;
+      });
       return pool.Publish(Key("row"), MakeObject("for all")).status();
     }
     ++waiting;

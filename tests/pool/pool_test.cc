@@ -10,6 +10,7 @@
 
 #include "cirein/cirein.h"
 
+#include "runtime/guarded.h"
 #include "support/library_test.h"
 #include "support/objects.h"
 #include "support/status_matchers.h"
@@ -344,6 +345,60 @@ TEST_F(PoolTest, OptionsMayStandInBraces) {
   ASSERT_OK(pool.Publish(Key("row"), MakeObject("1"), {.ttl = std::chrono::hours(1)}));
   ASSERT_OK(pool.Publish(Key("row"), MakeObject("2"), {.overwrite = Overwrite::kYes}));
   EXPECT_OK(pool.Need(Key("row"), {.deadline = kNoDeadline}));
+}
+
+// A body that a publish refuses, or only shows to those who wait, is freed by the publisher; its
+// release function is user code, and may call the pool.
+TEST_F(PoolTest, AReleaseFunctionMayCallThePool) {
+  const Pool pool = Open("local:/release");
+  const Pool passing = Open("local:/release&behavior=ReadToLocal");
+  ASSERT_OK(pool.Publish(Key("row"), MakeObject("first")));
+  std::byte memory[8] = {};
+  int released = 0;
+  const auto wrapped = [&] {
+    return DataObject::Wrap(memory,
+                            [&] {
+                              ++released;
+                              EXPECT_OK(pool.Info(Key("row")));
+                            })
+        .value();
+  };
+  EXPECT_CODE(pool.Publish(Key("row"), wrapped()), kAlreadyExists);
+  EXPECT_EQ(released, 1);
+  EXPECT_CODE(pool.Publish(Key("row"), wrapped(), {.if_version = Version{7, 7}}),
+              kFailedPrecondition);
+  EXPECT_EQ(released, 2);
+  EXPECT_OK(passing.Publish(Key("other"), wrapped()));
+  EXPECT_EQ(released, 3);
+  EXPECT_OK(pool.Publish(Key("again"), wrapped()));
+  EXPECT_OK(pool.Publish(Key("again"), wrapped(), {.overwrite = Overwrite::kYes}));
+  EXPECT_EQ(released, 4);
+  EXPECT_OK(pool.Drop(Key("again")));
+  EXPECT_EQ(released, 5);
+}
+
+TEST_F(PoolTest, ATtlThatIsOverAtOnceIsNotNegative) {
+  const Pool pool = Open("local:/ttl");
+  const auto info = pool.Publish(Key("row"), MakeObject("1"), {.ttl = std::chrono::nanoseconds(1)});
+  ASSERT_OK(info);
+  EXPECT_GE(info->ttl->count(), 0);
+}
+
+TEST_F(PoolTest, ABatchHasOneDeadline) {
+  const Pool pool = Open("local:/batch");
+  const std::vector<Key> keys(15, Key("missing"));
+  for (const auto& result : pool.NeedAll(keys, {.deadline = std::chrono::milliseconds(1)})) {
+    EXPECT_CODE(result, kDeadlineExceeded);
+  }
+}
+
+TEST_F(PoolTest, AnExceptionOfACallbackInPlaceStaysInside) {
+  const std::uint64_t before = CaughtExceptionCount();
+  const Pool none;
+  EXPECT_NO_THROW(none.Want(Key("row"), [](const Result<NamedObject>& /*found*/) { throw 7; }));
+  const Pool pool = Open("local:/throws");
+  EXPECT_NO_THROW(pool.Want(Key(""), [](const Result<NamedObject>& /*found*/) { throw 7; }));
+  EXPECT_EQ(CaughtExceptionCount(), before + 2);
 }
 
 }  // namespace

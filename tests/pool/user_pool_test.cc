@@ -153,6 +153,9 @@ class ThrowingPool final : public PoolBackend {
   Operation GetRowInfo(const Key&, Deadline, RowInfoCallback) override { return Throw(); }
   Operation List(const Pattern&, const ListOptions&, ListCallback) override { return Throw(); }
   Operation Compute(const ComputeRequest&, Deadline, ComputeCallback) override { return Throw(); }
+  std::optional<Result<DataObject>> TryNeed(const Key&) override {
+    throw std::runtime_error("short cut bug");
+  }
 
  private:
   static Operation Throw() { throw std::runtime_error("backend bug"); }

@@ -280,5 +280,21 @@ TEST(WorkerPool, ClosesAtRandomPoints) {
   }
 }
 
+TEST_F(WorkerPoolTest, CloseWaitsAsLongAsWorkIsDone) {
+  const auto pool = Make({.name = "slow", .min_threads = 1, .threads_max = 1});
+  constexpr int kPieces = 25;
+  std::atomic<int> run{0};
+  for (int i = 0; i < kPieces; ++i) {
+    ASSERT_TRUE(pool->Submit([&run] {
+                      Notification never;
+                      never.WaitUntil(RealClock::MonotonicNow() + 60ms);
+                      ++run;
+                    })
+                    .ok());
+  }
+  EXPECT_TRUE(pool->Close(1s).ok()) << "each piece takes less than the grace";
+  EXPECT_EQ(run, kPieces);
+}
+
 }  // namespace
 }  // namespace cirein

@@ -12,7 +12,7 @@
 namespace cirein::test {
 
 /// Longer than anything takes that is not broken, sanitizers on a busy machine included.
-inline constexpr std::chrono::seconds kPatience{60};
+inline constexpr std::chrono::seconds kPatience{150};
 
 inline TimePoint EndOfPatience() { return RealClock::Instance().Now() + kPatience; }
 
