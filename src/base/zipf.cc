@@ -15,9 +15,10 @@ double LogRatio(double x) { return std::fabs(x) > 1e-8 ? std::log1p(x) / x : 1 -
 
 // Inside, ranks count from 1. Integral is that of Weight with Integral(1) = 0; it holds for
 // theta = 1 too, where it is the logarithm.
-Zipf::Zipf(std::uint64_t count, double theta) : theta_(theta), first_area_(0), sure_distance_(0) {
-  first_area_ = Integral(1.5) - 1;
-  sure_distance_ = 2 - InverseIntegral(Integral(2.5) - Weight(2));
+Zipf::Zipf(std::uint64_t count, double theta)
+    : theta_(theta),
+      first_area_(Integral(1.5) - 1),
+      sure_distance_(2 - InverseIntegral(Integral(2.5) - Weight(2))) {
   SetCount(count);
 }
 
