@@ -69,7 +69,7 @@ class BlastWorker {
   using Intended = std::optional<TimePoint>;
   void Ask(BlastVerb verb, Intended intended);
   void Read(Intended intended);
-  void Write(BlastVerb verb, std::uint64_t key, Intended intended);
+  void Write(BlastVerb verb, std::uint64_t index, Intended intended);
   void Insert(Intended intended);
   void Scan(Intended intended);
   void ReadModifyWrite(Intended intended);

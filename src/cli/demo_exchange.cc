@@ -16,10 +16,8 @@
 namespace cirein {
 namespace {
 
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
-
-constexpr std::chrono::seconds kPatience = 10s;
+constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::milliseconds kMoment{50};
 
 // The want's callback: notes what was found and when.
 std::shared_ptr<DemoStage::Answer> WantAnswer(Pool& pool, const Pattern& pattern) {
@@ -161,7 +159,7 @@ Result<std::string> DemoDrop(DemoStage& stage) {
   const Key key = stage.first().key();
   CIREIN_ASSIGN_OR_RETURN(const std::uint64_t dropped, stage.pool.Drop(key));
   if (dropped != 1) return Internal(fmt::format("a drop took {} objects away", dropped));
-  const Status late = stage.pool.Need(key, {.deadline = 50ms}).status();
+  const Status late = stage.pool.Need(key, {.deadline = kMoment}).status();
   if (late.code() != StatusCode::kDeadlineExceeded) {
     return Internal("a need for a dropped object did not meet its deadline: " + late.ToString());
   }

@@ -67,6 +67,7 @@ std::string OptionHelp(const Option& option) {
 
 std::vector<Item> OptionItems(const std::vector<Option>& options) {
   std::vector<Item> items;
+  items.reserve(options.size());
   for (const Option& option : options) items.push_back({OptionTitle(option), OptionHelp(option)});
   return items;
 }

@@ -94,6 +94,7 @@ class TableText {
   TableText(const Report& report, TableColors colors) : report_(report), colors_(colors) {
     const auto& columns = report.columns();
     std::vector<std::string> titles;
+    titles.reserve(columns.size());
     for (const Report::Column& column : columns) titles.push_back(column.title);
     lines_.push_back(std::move(titles));
     for (const auto& row : report.rows()) {

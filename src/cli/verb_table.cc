@@ -92,6 +92,7 @@ Result<const VerbEntry*> FindVerb(std::string_view name) {
       kVerbs.begin(), kVerbs.end(), [name](const VerbEntry& entry) { return entry.name == name; });
   if (found != kVerbs.end()) return found;
   std::vector<std::string_view> names;
+  names.reserve(kVerbs.size());
   for (const VerbEntry& entry : kVerbs) names.push_back(entry.name);
   return InvalidArgument(fmt::format("there is no verb {}", QuoteForPeople(name)),
                          DidYouMean(name, names, "see cirein --help"));
