@@ -2,6 +2,8 @@
 #include "pool/null_pool.h"
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
 namespace cirein {
@@ -26,7 +28,7 @@ class NullPool final : public PoolBackend {
   }
   Operation Want(const Pattern& pattern, const WantOptions& /*options*/,
                  WantCallback done) override {
-    done(NamedObject{pattern.is_exact() ? pattern.key() : Key(pattern.row()), empty_, {}});
+    done(NamedObject{KeyFor(pattern), empty_, {}});
     return Operation();
   }
   std::optional<Result<DataObject>> TryNeed(const Key& /*key*/) override { return empty_; }
@@ -54,6 +56,12 @@ class NullPool final : public PoolBackend {
   }
 
  private:
+  // A key that may be, and that matches.
+  static Key KeyFor(const Pattern& pattern) {
+    if (pattern.is_exact()) return pattern.key();
+    const std::string row = pattern.row().empty() ? "null" : pattern.row();
+    return pattern.MatchesColumn(std::nullopt) ? Key(row) : Key(row, pattern.column());
+  }
   static ObjectInfo Forgotten(const DataObject& object) {
     ObjectInfo info;
     info.meta_bytes = object.meta_bytes();
