@@ -24,5 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CIREIN_FUZZ_CHECK(again.ok());
   CIREIN_FUZZ_CHECK(again->ToString() == written);
   CIREIN_FUZZ_CHECK(again->pattern == record->pattern);
+  CIREIN_FUZZ_CHECK(again->condition == record->condition);
+  CIREIN_FUZZ_CHECK(again->page_size == record->page_size && again->page == record->page);
   return 0;
 }

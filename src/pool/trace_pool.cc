@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pool/trace_pool.h"
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,8 +23,25 @@ namespace {
 /// times.
 class TraceFile {
  public:
-  TraceFile(std::unique_ptr<AppendFile> file, const Clock& clock)
-      : file_(std::move(file)), clock_(clock), last_(clock.Now()) {}
+  /// Which connection writes it: the URL, in one life of the library.
+  struct Owner {
+    std::string url;
+    const Process* process;
+    bool operator==(const Owner&) const = default;
+  };
+
+  /// Begins the file anew.
+  static Result<std::shared_ptr<TraceFile>> Open(const std::string& path, Owner owner) {
+    CIREIN_ASSIGN_OR_RETURN(std::unique_ptr<AppendFile> file,
+                            AppendFile::Open(path, AppendFile::Mode::kTruncate));
+    CIREIN_RETURN_IF_ERROR(file->Append(fmt::format("{}\n", kTraceHeader)));
+    const Clock& clock = owner.process->environment().clock;
+    return std::make_shared<TraceFile>(std::move(file), std::move(owner), clock);
+  }
+  TraceFile(std::unique_ptr<AppendFile> file, Owner owner, const Clock& clock)
+      : file_(std::move(file)), owner_(std::move(owner)), clock_(clock), last_(clock.Now()) {}
+
+  const Owner& owner() const noexcept { return owner_; }
 
   // A full disk ends the trace, not the program that is traced.
   void Add(TraceRecord record) {
@@ -39,53 +58,89 @@ class TraceFile {
  private:
   std::mutex mutex_;
   const std::unique_ptr<AppendFile> file_;
+  const Owner owner_;
   const Clock& clock_;
   TimePoint last_;
   bool failed_ = false;
 };
 
+/// The trace files that pools of this process write, so that none is begun anew under a pool that
+/// writes it. Thread-safe; blocks while it opens one.
+class TraceFiles {
+ public:
+  // Never destroyed: user code may connect while the process ends.
+  static TraceFiles& Instance() {
+    static TraceFiles& files = *new TraceFiles;
+    return files;
+  }
+
+  Result<std::shared_ptr<TraceFile>> Open(const std::string& path, TraceFile::Owner owner) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(files_, [](const auto& entry) { return entry.second.expired(); });
+    std::shared_ptr<TraceFile> file;
+    if (const auto entry = files_.find(path); entry != files_.end()) file = entry->second.lock();
+    if (file != nullptr) {
+      // Two threads that connect to one URL at once both come here; one of the two pools will stay.
+      if (file->owner() == owner) return file;
+      return AlreadyExists(fmt::format("the trace {} is being written by the pool {}",
+                                       QuoteForPeople(path), file->owner().url),
+                           "give another file= or rank=, or let go of that pool first");
+    }
+    CIREIN_ASSIGN_OR_RETURN(file, TraceFile::Open(path, std::move(owner)));
+    files_[path] = file;
+    return file;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<TraceFile>> files_;
+};
+
 class TracePool final : public PoolBackend {
  public:
-  TracePool(std::unique_ptr<AppendFile> file, std::shared_ptr<Pool::State> next)
-      : next_(std::move(next)), trace_(std::move(file), next_->process().environment().clock) {}
+  TracePool(std::shared_ptr<TraceFile> file, std::shared_ptr<Pool::State> next)
+      : next_(std::move(next)), trace_(std::move(file)) {}
 
   std::string_view type() const override { return "trace"; }
 
   Operation Publish(const Key& key, DataObject object, const PublishOptions& options,
                     PublishCallback done) override {
-    trace_.Add(PublishRecord(key, object, options));
+    trace_->Add(PublishRecord(key, object, options));
     return next().Publish(key, std::move(object), options, std::move(done));
   }
   std::optional<Result<ObjectInfo>> TryPublish(const Key& key, DataObject& object,
                                                const PublishOptions& options) override {
     TraceRecord record = PublishRecord(key, object, options);
     auto answer = next().TryPublish(key, object, options);
-    if (answer) trace_.Add(std::move(record));
+    if (answer) trace_->Add(std::move(record));
     return answer;
   }
   Operation Want(const Pattern& pattern, const WantOptions& options, WantCallback done) override {
-    trace_.Add(Record(TraceRecord::Verb::kWant, pattern));
+    trace_->Add(Record(TraceRecord::Verb::kWant, pattern));
     return next().Want(pattern, options, std::move(done));
   }
   std::optional<Result<DataObject>> TryNeed(const Key& key) override {
     auto answer = next().TryNeed(key);
-    if (answer) trace_.Add(Record(TraceRecord::Verb::kNeed, key));
+    if (answer) trace_->Add(Record(TraceRecord::Verb::kNeed, key));
     return answer;
   }
   Operation Drop(const Pattern& pattern, Deadline deadline, DropCallback done) override {
-    trace_.Add(Record(TraceRecord::Verb::kDrop, pattern));
+    trace_->Add(Record(TraceRecord::Verb::kDrop, pattern));
     return next().Drop(pattern, deadline, std::move(done));
   }
   Operation Info(const Key& key, Deadline deadline, InfoCallback done) override {
-    trace_.Add(Record(TraceRecord::Verb::kInfo, key));
+    trace_->Add(Record(TraceRecord::Verb::kInfo, key));
     return next().Info(key, deadline, std::move(done));
   }
   Operation GetRowInfo(const Key& row, Deadline deadline, RowInfoCallback done) override {
-    trace_.Add(Record(TraceRecord::Verb::kRowInfo, Key(row.row())));
+    trace_->Add(Record(TraceRecord::Verb::kRowInfo, Key(row.row())));
     return next().GetRowInfo(row, deadline, std::move(done));
   }
   Operation List(const Pattern& pattern, const ListOptions& options, ListCallback done) override {
-    trace_.Add(Record(TraceRecord::Verb::kList, pattern));
+    TraceRecord record = Record(TraceRecord::Verb::kList, pattern);
+    record.page_size = options.page_size;
+    if (!options.cursor.empty()) record.page = TraceRecord::Page::kNext;
+    trace_->Add(std::move(record));
     return next().List(pattern, options, std::move(done));
   }
   Operation Compute(const ComputeRequest& request, Deadline deadline,
@@ -93,7 +148,7 @@ class TracePool final : public PoolBackend {
     TraceRecord record = Record(TraceRecord::Verb::kCompute, request.pattern);
     record.function = request.function;
     record.args = request.args;
-    trace_.Add(std::move(record));
+    trace_->Add(std::move(record));
     return next().Compute(request, deadline, std::move(done));
   }
 
@@ -113,12 +168,18 @@ class TracePool final : public PoolBackend {
     record.data_bytes = object.data_bytes();
     record.overwrite = options.overwrite;
     record.ttl = options.ttl;
+    if (options.if_version) record.condition = TraceRecord::Condition::kIfVersion;
     return record;
   }
 
   const std::shared_ptr<Pool::State> next_;
-  TraceFile trace_;
+  const std::shared_ptr<TraceFile> trace_;
 };
+
+// Buckets are apart, so their traces are too.
+std::string DefaultFile(const ResourceUrl& url) {
+  return fmt::format("trace{}_{}", url.Dashify(), url.bucket().ToString());
+}
 
 Result<std::shared_ptr<PoolBackend>> MakeTracePool(const PoolContext& context) {
   std::string next_url = context.url.option("next_pool").value_or("null:");
@@ -130,11 +191,11 @@ Result<std::shared_ptr<PoolBackend>> MakeTracePool(const PoolContext& context) {
                            "give 0, 1, 2, ...");
   }
   const std::string path =
-      context.url.option("file").value_or("trace" + context.url.Dashify()) + "." + rank;
+      context.url.option("file").value_or(DefaultFile(context.url)) + "." + rank;
   CIREIN_ASSIGN_OR_RETURN(std::shared_ptr<Pool::State> state, ConnectState(next));
-  CIREIN_ASSIGN_OR_RETURN(std::unique_ptr<AppendFile> file,
-                          AppendFile::Open(path, AppendFile::Mode::kTruncate));
-  CIREIN_RETURN_IF_ERROR(file->Append(fmt::format("{}\n", kTraceHeader)));
+  CIREIN_ASSIGN_OR_RETURN(
+      std::shared_ptr<TraceFile> file,
+      TraceFiles::Instance().Open(path, {context.url.ToString(), &state->process()}));
   return std::shared_ptr<PoolBackend>(
       std::make_shared<TracePool>(std::move(file), std::move(state)));
 }

@@ -19,8 +19,9 @@ using Fields = std::map<std::string_view, std::string, std::less<>>;
 
 constexpr std::array<std::string_view, 8> kVerbs = {"publish", "want",    "need", "drop",
                                                     "info",    "rowinfo", "list", "compute"};
-constexpr std::array<std::string_view, 8> kFieldNames = {"row",       "column", "meta",     "data",
-                                                         "overwrite", "ttl",    "function", "args"};
+constexpr std::array<std::string_view, 11> kFieldNames = {
+    "row",        "column",    "meta", "data",     "overwrite", "ttl",
+    "if_version", "page_size", "next", "function", "args"};
 constexpr std::size_t kMaxLineBytes = std::size_t{1} << 20;
 
 std::string_view NextWord(std::string_view& rest) {
@@ -59,6 +60,14 @@ Result<std::uint64_t> NumberOf(const Fields& fields, std::string_view name) {
   return text == nullptr ? Result<std::uint64_t>(0) : ParseUint64(*text);
 }
 
+// For fields that say only that something was given. False when the field is not there.
+Result<bool> HasMark(const Fields& fields, std::string_view name, std::string_view mark) {
+  const std::string* text = Find(fields, name);
+  if (text == nullptr) return false;
+  if (*text == mark) return true;
+  return InvalidArgument(fmt::format("{}= takes {} only", name, mark), "or leave it out");
+}
+
 Result<Pattern> PatternOf(const Fields& fields) {
   const std::string* row = Find(fields, "row");
   const std::string* column = Find(fields, "column");
@@ -92,6 +101,22 @@ Status FillPublish(const Fields& fields, TraceRecord& record) {
   if (const std::string* ttl = Find(fields, "ttl")) {
     CIREIN_ASSIGN_OR_RETURN(record.ttl, ParseDuration(*ttl));
   }
+  CIREIN_ASSIGN_OR_RETURN(const bool if_version, HasMark(fields, "if_version", "any"));
+  if (if_version) record.condition = TraceRecord::Condition::kIfVersion;
+  return OkStatus();
+}
+
+Status FillList(const Fields& fields, TraceRecord& record) {
+  if (Find(fields, "page_size") != nullptr) {
+    CIREIN_ASSIGN_OR_RETURN(const std::uint64_t size, NumberOf(fields, "page_size"));
+    if (size < 1 || size > ListOptions::kMaxPageSize) {
+      return InvalidArgument(fmt::format("a page cannot have {} objects", size),
+                             fmt::format("give 1 to {}", ListOptions::kMaxPageSize));
+    }
+    record.page_size = static_cast<std::uint32_t>(size);
+  }
+  CIREIN_ASSIGN_OR_RETURN(const bool next, HasMark(fields, "next", "yes"));
+  if (next) record.page = TraceRecord::Page::kNext;
   return OkStatus();
 }
 
@@ -110,6 +135,11 @@ std::string TraceRecord::ToString() const {
       line += overwrite == Overwrite::kYes ? " overwrite=yes" : " overwrite=no";
     }
     if (ttl) line += " ttl=" + FormatDuration(*ttl);
+    if (condition == Condition::kIfVersion) line += " if_version=any";
+  }
+  if (verb == Verb::kList) {
+    line += fmt::format(" page_size={}", page_size);
+    if (page == Page::kNext) line += " next=yes";
   }
   if (verb == Verb::kCompute) {
     line += " function=" + PercentEncode(function);
@@ -139,6 +169,7 @@ Result<TraceRecord> TraceRecord::Parse(std::string_view line) {
                            "give row=, and column= if it has one");
   }
   if (record.verb == Verb::kPublish) CIREIN_RETURN_IF_ERROR(FillPublish(fields, record));
+  if (record.verb == Verb::kList) CIREIN_RETURN_IF_ERROR(FillList(fields, record));
   if (const std::string* function = Find(fields, "function")) record.function = *function;
   if (const std::string* args = Find(fields, "args")) record.args = *args;
   return record;

@@ -17,7 +17,8 @@ namespace cirein {
 ///
 /// First the time since the request before, then the verb, then NAME=VALUE with values
 /// percent-encoded; row and column are what Pattern::Parse reads. The file's first line is
-/// kTraceHeader; lines that begin with '#' are passed over.
+/// kTraceHeader; lines that begin with '#' are passed over. Versions and cursors are another run's,
+/// so a line says only that there was one: if_version=any, next=yes.
 struct TraceRecord {
   enum class Verb : std::uint8_t {
     kPublish,
@@ -29,6 +30,14 @@ struct TraceRecord {
     kList,
     kCompute
   };
+  enum class Condition : std::uint8_t {
+    kNone,
+    kIfVersion,  ///< PublishOptions::if_version was given.
+  };
+  enum class Page : std::uint8_t {
+    kFirst,
+    kNext,  ///< A cursor was given.
+  };
 
   std::chrono::nanoseconds delay{0};
   Verb verb = Verb::kPublish;
@@ -38,6 +47,10 @@ struct TraceRecord {
   std::uint64_t data_bytes = 0;
   Overwrite overwrite = Overwrite::kPoolDefault;
   std::optional<std::chrono::nanoseconds> ttl;
+  Condition condition = Condition::kNone;
+  // Of a list.
+  std::uint32_t page_size = ListOptions::kDefaultPageSize;
+  Page page = Page::kFirst;
   // Of a compute.
   std::string function;
   std::string args;

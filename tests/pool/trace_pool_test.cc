@@ -2,6 +2,7 @@
 #include "pool/trace_pool.h"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -91,7 +92,30 @@ TEST_F(TracePoolTest, RecordsEachRequestAndHandsItOn) {
   EXPECT_EQ(records[5].args, "a b");
   EXPECT_EQ(records[6].verb, Verb::kDrop);
   EXPECT_EQ(records[7].pattern, Pattern(Key("none"))) << "one that had to wait, once";
+  EXPECT_EQ(records[7].verb, Verb::kWant) << "a need that has to wait is a want";
   for (const TraceRecord& record : records) EXPECT_GE(record.delay, 0ns);
+}
+
+TEST_F(TracePoolTest, RecordsThatThereWasAVersionOrACursor) {
+  Pool pool = Open(Url());
+  const ObjectInfo first = pool.Publish(Key("row", "a"), MakeObject("x")).value();
+  PublishOptions exchange;
+  exchange.if_version = first.version;
+  ASSERT_OK(pool.Publish(Key("row", "a"), MakeObject("y"), exchange));
+  ASSERT_OK(pool.Publish(Key("row", "b"), MakeObject("z")));
+  ListOptions paging;
+  paging.page_size = 1;
+  paging.cursor = pool.List(Pattern::Row("row"), paging).value().next;
+  ASSERT_FALSE(paging.cursor.empty());
+  ASSERT_OK(pool.List(Pattern::Row("row"), paging));
+
+  const std::vector<TraceRecord> records = Records();
+  ASSERT_EQ(records.size(), 5U);
+  EXPECT_EQ(records[0].condition, TraceRecord::Condition::kNone);
+  EXPECT_EQ(records[1].condition, TraceRecord::Condition::kIfVersion);
+  EXPECT_EQ(records[3].page_size, 1U);
+  EXPECT_EQ(records[3].page, TraceRecord::Page::kFirst);
+  EXPECT_EQ(records[4].page, TraceRecord::Page::kNext);
 }
 
 TEST_F(TracePoolTest, RecordsKeysOfAnyBytes) {
@@ -132,6 +156,30 @@ TEST_F(TracePoolTest, ManyThreadsWriteWholeLines) {
     return OkStatus();
   }));
   EXPECT_EQ(Records().size(), kThreads * kCalls);
+}
+
+TEST_F(TracePoolTest, AFileThatIsBeingWrittenIsNotBegunAnew) {
+  std::optional<Pool> pool = Open(Url());
+  ASSERT_OK(pool->Publish(Key("row"), MakeObject("x")));
+  const Status taken = Connect(Url("&next_pool=local:/other")).status();
+  EXPECT_CODE(taken, kAlreadyExists);
+  EXPECT_NE(taken.message().find("trace.0"), std::string::npos) << taken.ToString();
+  EXPECT_NE(taken.hint().find("rank="), std::string::npos) << taken.ToString();
+  EXPECT_OK(Connect(Url("&rank=1")));
+  EXPECT_EQ(Records().size(), 1U) << "what was recorded is still there";
+  pool.reset();
+  EXPECT_OK(Connect(Url("&next_pool=local:/other")));
+  EXPECT_EQ(Records().size(), 0U);
+}
+
+TEST_F(TracePoolTest, ThreadsThatConnectAtOnceShareTheFile) {
+  constexpr std::size_t kThreads = 8;
+  std::vector<Pool> pools(kThreads);
+  ASSERT_OK(RunThreads(kThreads, "connect", [&](std::size_t index) -> Status {
+    CIREIN_ASSIGN_OR_RETURN(pools[index], Connect(Url()));
+    return pools[index].Publish(Key(std::to_string(index)), MakeObject("x")).status();
+  }));
+  EXPECT_EQ(Records().size(), kThreads);
 }
 
 TEST_F(TracePoolTest, SaysWhichFileCannotBeWritten) {

@@ -29,6 +29,9 @@ void ExpectRoundTrip(const TraceRecord& record) {
   EXPECT_EQ(back->data_bytes, record.data_bytes);
   EXPECT_EQ(back->overwrite, record.overwrite);
   EXPECT_EQ(back->ttl, record.ttl) << line;
+  EXPECT_EQ(back->condition, record.condition) << line;
+  EXPECT_EQ(back->page_size, record.page_size) << line;
+  EXPECT_EQ(back->page, record.page) << line;
   EXPECT_EQ(back->function, record.function);
   EXPECT_EQ(back->args, record.args);
 }
@@ -52,6 +55,21 @@ TEST(TraceRecord, LooksAsItIsDocumented) {
   record.data_bytes = 65536;
   record.overwrite = Overwrite::kYes;
   EXPECT_EQ(record.ToString(), "1500ns publish row=run42 column=7 meta=0 data=65536 overwrite=yes");
+  record.overwrite = Overwrite::kPoolDefault;
+  record.condition = TraceRecord::Condition::kIfVersion;
+  EXPECT_EQ(record.ToString(),
+            "1500ns publish row=run42 column=7 meta=0 data=65536 if_version=any");
+  TraceRecord list = Record(Verb::kList, Pattern::RowPrefix("run"));
+  list.page_size = 50;
+  EXPECT_EQ(list.ToString(), "0ns list row=run%2A column=%2A page_size=50");
+  list.page = TraceRecord::Page::kNext;
+  EXPECT_EQ(list.ToString(), "0ns list row=run%2A column=%2A page_size=50 next=yes");
+}
+
+TEST(TraceRecord, AListNeedNotNameItsPage) {
+  const TraceRecord list = TraceRecord::Parse("0 list row=a").value();
+  EXPECT_EQ(list.page_size, ListOptions::kDefaultPageSize);
+  EXPECT_EQ(list.page, TraceRecord::Page::kFirst);
 }
 
 TEST(TraceRecord, RoundTripsEveryVerb) {
@@ -102,6 +120,11 @@ TEST(TraceRecord, RoundTripsAnyRequest) {
         record.ttl =
             std::chrono::nanoseconds(1 + random.Below(std::uint64_t{1} << (1 + random.Below(60))));
       }
+      record.condition = static_cast<TraceRecord::Condition>(random.Below(2));
+    }
+    if (record.verb == Verb::kList) {
+      record.page_size = static_cast<std::uint32_t>(1 + random.Below(ListOptions::kMaxPageSize));
+      record.page = static_cast<TraceRecord::Page>(random.Below(2));
     }
     if (record.verb == Verb::kCompute) {
       record.function = "f";
@@ -126,6 +149,11 @@ TEST(TraceRecord, RefusesLinesThatAreNone) {
                                       "1ns publish row=a data=-1",
                                       "1ns publish row=a overwrite=maybe",
                                       "1ns publish row=a ttl=soon",
+                                      "1ns publish row=a if_version=3",
+                                      "1ns list row=a page_size=0",
+                                      "1ns list row=a page_size=10001",
+                                      "1ns list row=a page_size=many",
+                                      "1ns list row=a next=no",
                                       "1ns publish row=a*",
                                       "1ns need row=a column=*",
                                       "1ns want row=",
