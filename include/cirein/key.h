@@ -74,6 +74,10 @@ class Key {
   std::uint16_t slot() const { return SlotOfRow(row_); }
 
   /// Is the row there, and neither part too long?
+  bool valid() const noexcept {
+    return !row_.empty() && row_.size() <= kMaxRowBytes && column_.size() <= kMaxColumnBytes;
+  }
+  /// OK when it is valid; else InvalidArgument with what is wrong.
   Status Validate() const;
 
   /// For people: row, or row|column, other than printable bytes as \xNN, long parts shortened.

@@ -125,7 +125,8 @@ void StripedStore::Answer(std::span<const std::shared_ptr<Waiter>> waiters,
   }
 }
 
-Result<ObjectInfo> StripedStore::Publish(const KeyView& key, PutRequest request) {
+// What the store does not take of the request dies with the caller's: outside of the stripe.
+Result<ObjectInfo> StripedStore::Publish(const KeyView& key, PutRequest&& request) {
   const bool expires = request.expires != kEndOfTime;
   Effects effects;  // Freed on return, outside of the stripe.
   Result<ObjectInfo> info = WithStripe(

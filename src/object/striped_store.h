@@ -41,7 +41,7 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   StripedStore(const StripedStore&) = delete;
   StripedStore& operator=(const StripedStore&) = delete;
 
-  Result<ObjectInfo> Publish(const KeyView& key, PutRequest request);
+  Result<ObjectInfo> Publish(const KeyView& key, PutRequest&& request);
   /// The object if it is there: a null object if not. Does not wait.
   Result<DataObject> Get(const KeyView& key);
   /// Answers at once when something that matches is there; else parks. The Operation cancels.

@@ -67,6 +67,16 @@ Status CheckPublish(const Key& key, const DataObject& object, const PublishOptio
   return OkStatus();
 }
 
+// Nearly every publish and need passes these few tests and may take a backend's short cut. What
+// does not goes the long way, where it is refused with words if it must be.
+bool IsOrdinary(const Key& key, const Pool::State& pool) {
+  return key.valid() && !key.bucket().specified() && !pool.process().stopped();
+}
+bool IsOrdinary(const DataObject& object, const PublishOptions& options, const Pool::State& pool) {
+  return !object.is_null() && object.data_bytes() <= pool.process().object_limit_bytes() &&
+         (!options.ttl || *options.ttl > options.ttl->zero());
+}
+
 Status CheckCompute(const ComputeRequest& request, const Pool::State& pool) {
   CIREIN_RETURN_IF_ERROR(CheckPattern(request.pattern, pool));
   if (request.args.size() > kMaxComputeArgsBytes) {
@@ -364,8 +374,7 @@ Bucket Pool::bucket() const { return url().bucket(); }
 Result<ObjectInfo> Pool::Publish(const Key& key, DataObject object,
                                  const PublishOptions& options) const {
   if (!state_) return NoPool();
-  CIREIN_RETURN_IF_ERROR(CheckPublish(key, object, options, *state_));
-  if (!key.bucket().specified()) {
+  if (IsOrdinary(key, *state_) && IsOrdinary(object, options, *state_)) {
     auto answer = Try(*state_, [&] { return state_->backend().TryPublish(key, object, options); });
     if (answer) return std::move(*answer);
   }
@@ -410,8 +419,7 @@ Operation Pool::Want(const Pattern& what, ResultCollector& collector,
 
 Result<DataObject> Pool::Need(const Key& key, const NeedOptions& options) const {
   if (!state_) return NoPool();
-  CIREIN_RETURN_IF_ERROR(CheckKey(key, *state_));
-  if (!key.bucket().specified()) {
+  if (IsOrdinary(key, *state_)) {
     auto answer = Try(*state_, [&] { return state_->backend().TryNeed(key); });
     if (answer) return std::move(*answer);
   }
