@@ -300,7 +300,7 @@ Status WorkerPool::State::Close(Deadline grace) {
     worker_ended_.wait(lock, all_ended);
   } else {
     // Work that goes on being done is waited for, however much there is.
-    std::uint64_t run_before;
+    std::uint64_t run_before = 0;
     do {
       run_before = counts_.run;
       worker_ended_.wait_for(lock, std::min(grace.after(), kLongestWait), all_ended);
