@@ -36,6 +36,7 @@ struct TracePlayer::Waits {
   Status first_error;                                           // Guarded by mutex.
 
   void Count(TraceRecord::Verb verb, std::chrono::nanoseconds latency, const Status& status) {
+    if (status.code() == StatusCode::kCancelled) return;  // The player gave it up, and counts it.
     const std::lock_guard lock(mutex);
     TracePlayResult::Counts& entry = counts[static_cast<std::size_t>(verb)];
     if (status.ok()) {
@@ -57,8 +58,22 @@ TracePlayer::TracePlayer(const Pool& pool, Deadline deadline, InterruptFlag& int
 
 TracePlayResult TracePlayer::Play(const TraceReader& trace, Speed speed) {
   const TimePoint start = RealClock::MonotonicNow();
-  TimePoint intended = start;
-  const Status played = trace.ForEach([&](const TraceRecord& record) -> Status {
+  Status played = PlayAll(trace, speed);
+  if (played.ok()) played = WaitForWants();
+  if (!played.ok()) {
+    GiveUpWants();
+    result_.end = TracePlayResult::End::kInterrupted;
+  }
+  result_.time = RealClock::MonotonicNow() - start;
+  const std::lock_guard lock(waits_->mutex);
+  result_.counts = waits_->counts;
+  result_.first_error = waits_->first_error;
+  return std::move(result_);
+}
+
+Status TracePlayer::PlayAll(const TraceReader& trace, Speed speed) {
+  TimePoint intended = RealClock::MonotonicNow();
+  return trace.ForEach([&](const TraceRecord& record) -> Status {
     intended += record.delay;
     if (speed == Speed::kOriginal) {
       interrupt_.WaitUntil(intended);
@@ -77,16 +92,6 @@ TracePlayResult TracePlayer::Play(const TraceReader& trace, Speed speed) {
     if (progress_ != nullptr) progress_->Add(1);
     return OkStatus();
   });
-  if (played.ok()) {
-    waits_->gate.CloseAndWait();
-  } else {
-    result_.end = TracePlayResult::End::kInterrupted;
-  }
-  result_.time = RealClock::MonotonicNow() - start;
-  const std::lock_guard lock(waits_->mutex);
-  result_.counts = waits_->counts;
-  result_.first_error = waits_->first_error;
-  return std::move(result_);
 }
 
 Status TracePlayer::PlayOne(const TraceRecord& record) {
@@ -100,7 +105,7 @@ Status TracePlayer::PlayOne(const TraceRecord& record) {
     case TraceRecord::Verb::kRowInfo:
       return pool_.RowInfo(record.pattern.key(), deadline_).status();
     case TraceRecord::Verb::kList:
-      return pool_.List(record.pattern, {.cursor = {}, .deadline = deadline_}).status();
+      return List(record);
     case TraceRecord::Verb::kCompute:
       return pool_.Compute(record.pattern, record.function, record.args, deadline_).status();
     case TraceRecord::Verb::kWant:
@@ -117,21 +122,61 @@ Status TracePlayer::Publish(const TraceRecord& record) {
   MakeUp(object.mutable_meta(), record.meta_bytes);
   MakeUp(object.mutable_data(), record.data_bytes);
   PublishOptions options;
-  options.overwrite = record.overwrite;
+  options.overwrite =
+      record.condition == TraceRecord::Condition::kIfVersion ? Overwrite::kYes : record.overwrite;
   options.ttl = record.ttl;
   options.deadline = deadline_;
   return pool_.Publish(record.pattern.key(), std::move(object), options).status();
 }
 
+Status TracePlayer::List(const TraceRecord& record) {
+  std::string text = record.pattern.ToString();
+  const auto before = cursors_.find(text);
+  ListOptions options;
+  options.page_size = record.page_size;
+  options.deadline = deadline_;
+  if (before != cursors_.end()) {
+    if (record.page == TraceRecord::Page::kNext) options.cursor = std::move(before->second);
+    cursors_.erase(before);
+  }
+  CIREIN_ASSIGN_OR_RETURN(ListPage page, pool_.List(record.pattern, options));
+  if (page.next.empty()) return OkStatus();
+  if (cursors_.size() >= kMaxCursors) cursors_.erase(cursors_.begin());
+  cursors_.emplace(std::move(text), std::move(page.next));
+  return OkStatus();
+}
+
 void TracePlayer::BeginWant(const TraceRecord& record) {
+  // Those that are over go when as many again have come: few steps for each, and not more kept than
+  // twice what may wait at once.
+  if (wants_.size() >= wants_before_sweep_) {
+    std::erase_if(wants_, [](const Operation& want) { return want.done(); });
+    wants_before_sweep_ = std::max(wants_before_sweep_, 2 * wants_.size());
+  }
   const auto inside = std::make_shared<Gate::Holder>(waits_->gate.TryEnter());
-  pool_.Want(record.pattern,
-             [waits = waits_, inside, verb = record.verb,
-              begin = RealClock::MonotonicNow()](const Result<NamedObject>& found) {
-               waits->Count(verb, RealClock::MonotonicNow() - begin, found.status());
-               inside->Leave();
-             },
-             {.deadline = deadline_});
+  wants_.push_back(
+      pool_.Want(record.pattern,
+                 [waits = waits_, inside, verb = record.verb,
+                  begin = RealClock::MonotonicNow()](const Result<NamedObject>& found) {
+                   waits->Count(verb, RealClock::MonotonicNow() - begin, found.status());
+                   inside->Leave();
+                 },
+                 {.deadline = deadline_}));
+}
+
+// A signal handler can set a flag but not close a gate, so the flag is looked at in between.
+Status TracePlayer::WaitForWants() {
+  constexpr std::chrono::milliseconds kLook{100};
+  while (!waits_->gate.CloseAndWait(RealClock::MonotonicNow() + kLook)) {
+    if (interrupt_.IsSet()) return Cancelled("interrupted");
+  }
+  return OkStatus();
+}
+
+void TracePlayer::GiveUpWants() {
+  for (Operation& want : wants_) {
+    if (want.Cancel()) ++result_.given_up;
+  }
 }
 
 }  // namespace cirein

@@ -3,8 +3,13 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cirein/pool.h"
 
@@ -27,14 +32,17 @@ struct TracePlayResult {
   Histogram
       lateness_ns;  ///< How far requests began behind the recorded times; original speed only.
   std::chrono::nanoseconds time{0};
-  Status first_error;  ///< Of a request; OK when all went well.
+  Status first_error;          ///< Of a request; OK when all went well.
+  std::uint64_t given_up = 0;  ///< Wants that an interrupt ended; counted nowhere else.
   enum class End : std::uint8_t { kComplete, kInterrupted };
   End end = End::kComplete;
 };
 
 /// Plays recorded requests on a pool, in their order, from one thread. Publishes get contents made
-/// up in the recorded sizes. Wants and needs are begun and go on beside what follows, as they may
-/// wait for a publish that stands later in the trace; other requests are waited for.
+/// up in the recorded sizes; one that was bound to a version overwrites, as versions are another
+/// run's. A list that went on goes on where the page before of the same pattern ended, or begins
+/// anew. Wants and needs are begun and go on beside what follows, as they may wait for a publish
+/// that stands later in the trace; other requests are waited for.
 class TracePlayer {
  public:
   enum class Speed : std::uint8_t {
@@ -47,15 +55,21 @@ class TracePlayer {
   TracePlayer(const Pool& pool, Deadline deadline, InterruptFlag& interrupt,
               Progress* progress = nullptr);
 
-  /// Blocks until all is answered, or the interrupt.
+  /// Blocks until all is answered, or the interrupt, which gives up what waits.
   TracePlayResult Play(const TraceReader& trace, Speed speed);
 
  private:
   struct Waits;
+  /// Of more listings that are under way at once, some begin anew.
+  static constexpr std::size_t kMaxCursors = 1024;
 
+  Status PlayAll(const TraceReader& trace, Speed speed);
   Status PlayOne(const TraceRecord& record);
   Status Publish(const TraceRecord& record);
+  Status List(const TraceRecord& record);
   void BeginWant(const TraceRecord& record);
+  Status WaitForWants();
+  void GiveUpWants();
 
   Pool pool_;
   const Deadline deadline_;
@@ -63,6 +77,9 @@ class TracePlayer {
   Progress* const progress_;
   TracePlayResult result_;
   std::shared_ptr<Waits> waits_;
+  std::vector<Operation> wants_;  ///< Those not answered, and some that are: see BeginWant.
+  std::size_t wants_before_sweep_ = 1024;
+  std::map<std::string, std::string, std::less<>> cursors_;  ///< By the pattern's text.
 };
 
 }  // namespace cirein

@@ -12,6 +12,7 @@
 
 #include "base/units.h"
 #include "cli/blast.h"
+#include "cli/connect_pool.h"
 #include "cli/machine.h"
 #include "cli/verb_table.h"
 #include "runtime/entropy.h"
@@ -55,7 +56,7 @@ class BlastVerbCommand final : public Verb {
     CIREIN_ASSIGN_OR_RETURN(const Config config, context.LoadConfig());
     const Library library(config);
     CIREIN_RETURN_IF_ERROR(library.status());
-    CIREIN_ASSIGN_OR_RETURN(const Pool pool, Connect(url_));
+    CIREIN_ASSIGN_OR_RETURN(const Pool pool, ConnectPool(url_));
     CIREIN_RETURN_IF_ERROR(CheckMemory(plan_, pool));
     context.console.Tell(fmt::format("cirein: seed {}\n", plan_.seed));
     CIREIN_ASSIGN_OR_RETURN(const BlastResult result, RunBlast(plan_, pool, context.console));

@@ -55,6 +55,10 @@ class ConfigVerb final : public Verb {
                              "give cirein config check FILE, or --config FILE");
     }
     if (action_ == "show") return Show(context);
+    if (context.options.output != OutputFormat::kTable) {
+      return InvalidArgument("config example writes TOML only",
+                             "leave out --output, or give cirein config show");
+    }
     context.console.Write(ExampleToml());
     return ExitCode::kOk;
   }

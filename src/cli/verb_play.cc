@@ -8,6 +8,7 @@
 
 #include "cirein/library.h"
 
+#include "cli/connect_pool.h"
 #include "cli/trace_player.h"
 #include "cli/verb_table.h"
 
@@ -36,7 +37,7 @@ class PlayVerb final : public Verb {
     CIREIN_ASSIGN_OR_RETURN(const Config config, context.LoadConfig());
     const Library library(config);
     CIREIN_RETURN_IF_ERROR(library.status());
-    CIREIN_ASSIGN_OR_RETURN(const Pool pool, Connect(url_));
+    CIREIN_ASSIGN_OR_RETURN(const Pool pool, ConnectPool(url_));
     TracePlayResult result;
     {
       Progress progress(context.console, "play", trace.count());
@@ -94,6 +95,10 @@ class PlayVerb final : public Verb {
   static ExitCode Verdict(const TracePlayResult& result, Console& console) {
     if (result.end == TracePlayResult::End::kInterrupted) {
       console.Tell("cirein: interrupted; these are the figures so far\n");
+      if (result.given_up > 0) {
+        console.Tell(
+            fmt::format("cirein: wants that waited and were given up: {}\n", result.given_up));
+      }
     }
     if (!result.first_error.ok()) {
       console.Tell("cirein: the first failure was:\n");

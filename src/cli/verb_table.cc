@@ -72,14 +72,19 @@ constexpr auto kVerbs = std::to_array<VerbEntry>({
     {"play", "Measure", "replay what a trace: pool has recorded",
      "Contents are made up in the recorded sizes. The whole file is checked before anything is "
      "asked; of a bad one the first ten errors are told, with their lines. Wants that nobody "
-     "answers by the --deadline count as errors.",
+     "answers by the --deadline count as errors. A publish that was bound to a version overwrites, "
+     "and a list that went on goes on where the page played before it ended: versions and cursors "
+     "are another run's.",
      kPlayExamples, MakePlayVerb},
     {"config", "Set up", "show, check or begin a file of settings", "", kConfigExamples,
      MakeConfigVerb},
     {"completion", "Set up", "print the completion script of a shell", "", kCompletionExamples,
      MakeCompletionVerb},
-    {"help", "Set up", "explain the command or one of its verbs", "", kHelpExamples, MakeHelpVerb},
-    {"version", "Set up", "print the version and how it was built", "", kVersionExamples,
+    {"help", "Set up", "explain the command or one of its verbs",
+     "Reads no settings, so it works with a file of settings that is broken.", kHelpExamples,
+     MakeHelpVerb},
+    {"version", "Set up", "print the version and how it was built",
+     "Reads no settings, so it works with a file of settings that is broken.", kVersionExamples,
      MakeVersionVerb},
 });
 

@@ -104,6 +104,9 @@ TEST(VerbBlastTest, AFullStoreIsCountedNotFatal) {
 
 TEST(VerbBlastTest, WrongUse) {
   EXPECT_EQ(RunForTest({"blast", "nosuch:/x"}).code, 2);
+  const CommandRun mistyped = RunForTest({"blast", "locl:"});
+  EXPECT_EQ(mistyped.code, 2);
+  EXPECT_THAT(mistyped.err, HasSubstr("did you mean \"local\"?"));
   EXPECT_EQ(RunForTest({"blast", "local:&keep=x"}).code, 1);
   EXPECT_EQ(RunForTest({"blast", "--keys", "0"}).code, 1);
   EXPECT_EQ(RunForTest({"blast", "--verify", "-s", "8"}).code, 1);

@@ -68,6 +68,10 @@ TEST_F(VerbConfigTest, WrongUse) {
   EXPECT_EQ(RunForTest({"config", "check"}).code, 1);
   EXPECT_EQ(RunForTest({"config", "check", "/no/such/file"}).code, 2);
   EXPECT_EQ(RunForTest({"config", "show", "file"}).code, 1);
+  const CommandRun json = RunForTest({"config", "example", "-o", "json"});
+  EXPECT_EQ(json.code, 1);
+  EXPECT_EQ(json.out, "");
+  EXPECT_THAT(json.err, HasSubstr("TOML only"));
   const CommandRun run = RunForTest({"config", "chek"});
   EXPECT_EQ(run.code, 1);
   EXPECT_THAT(run.err, HasSubstr("did you mean \"check\"?"));

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
 #include <set>
+#include <signal.h>
+#include <sstream>
 #include <string>
+#include <unistd.h>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -92,6 +99,65 @@ TEST_F(VerbPlayTest, BadFilesAreRefusedBeforeAnythingIsPlayed) {
   EXPECT_EQ(run.code, 1);
   EXPECT_THAT(run.err, HasSubstr(path + ":3: "));
   EXPECT_TRUE(Contents(Connect("local:[untouched]").value()).empty());
+}
+
+TEST_F(VerbPlayTest, ReadModifyWritesOfALoadPlayBack) {
+  const std::string file = directory_.File("load");
+  const CommandRun load = RunForTest({"blast", "trace:/load&file=" + file + "&next_pool=local:/x",
+                                      "-w", "ycsb-f", "-k", "50", "-n", "400", "-o", "csv"});
+  ASSERT_EQ(load.code, 0) << load.err;
+  EXPECT_THAT(ReadFile(file + ".0", 1 << 24).value(), HasSubstr(" if_version=any\n"));
+  const CommandRun run =
+      RunForTest({"play", file + ".0", "--pool", "local:[played-load]", "-o", "csv"});
+  EXPECT_EQ(run.code, 0) << run.out << run.err;
+  EXPECT_EQ(Contents(Connect("local:[played-load]").value()).size(), 50U);
+}
+
+// Three pages of two objects, played into a trace of their own: its lines are the same, and the
+// pages ended where the recorded ones did, as a fourth would begin anew.
+TEST_F(VerbPlayTest, PagesOfAListGoOnWhereTheOneBeforeEnded) {
+  const std::string file = directory_.File("pages");
+  std::string lines = "# cirein trace 1\n";
+  for (int i = 0; i < 5; ++i) lines += fmt::format("0 publish row=r column={}\n", i);
+  lines += "0 list row=r column=%2A page_size=2\n";
+  for (int i = 0; i < 3; ++i) lines += "0 list row=r column=%2A page_size=2 next=yes\n";
+  ASSERT_TRUE(WriteFileAtomically(file, lines).ok());
+  const std::string again = directory_.File("again");
+  const CommandRun run = RunForTest(
+      {"play", file, "--pool", "trace:/again&file=" + again + "&next_pool=local:/x", "-o", "csv"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("list,4,0,"));
+  std::vector<std::string> lists;
+  std::istringstream text(ReadFile(again + ".0", 1 << 20).value());
+  for (std::string line; std::getline(text, line);) {
+    if (const auto at = line.find("list "); at != std::string::npos)
+      lists.push_back(line.substr(at));
+  }
+  const std::string first = "list row=r column=%2A page_size=2";
+  EXPECT_THAT(lists,
+              ::testing::ElementsAre(first, first + " next=yes", first + " next=yes", first));
+}
+
+// The test runs itself anew for this: the first interrupt of a process is its last.
+TEST_F(VerbPlayTest, AnInterruptEndsAPlayWhoseWantsWait) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const std::string path = directory_.File("trace");
+  ASSERT_TRUE(WriteFileAtomically(path,
+                                  "# cirein trace 1\n0 want row=never\n0 publish row=a data=1\n"
+                                  "0 compute row=a function=interrupt\n")
+                  .ok());
+  const auto play = [&] {
+    const Status known = RegisterComputeFunction("interrupt", [](const ComputeInput&) {
+      kill(getpid(), SIGINT);  // Not raise: the threads of the library let signals pass.
+      return DataObject::FromString("done");
+    });
+    const CommandRun run = RunForTest(
+        {"play", path, "--pool", "local:[interrupted]", "--deadline", "1h", "-o", "csv"});
+    std::cerr << known.ToString() << run.out << run.err;
+    std::filesystem::remove_all(directory_.path());  // Nothing else does, after _Exit.
+    std::_Exit(run.code);
+  };
+  EXPECT_EXIT(play(), ::testing::ExitedWithCode(5), "compute,1,0,.*given up: 1");
 }
 
 TEST_F(VerbPlayTest, OriginalSpeedKeepsTheRecordedTimes) {
