@@ -55,10 +55,11 @@ class WorkerPool final : public Executor {
   Status Submit(std::function<void()> work) override;
 
   /// Takes no more work, lets what is queued run, and waits for the workers until for `grace` of
-  /// real time no piece of work has ended. Those still inside their work then are left to themselves: they touch nothing but
-  /// what they share, so the pool, its clock and its timers may go; queued work that no worker got
-  /// to is destroyed without having run. Both are logged, and told by the DeadlineExceeded
-  /// returned. A worker that closes its own pool is left like a stuck one, without waiting for it.
+  /// real time no piece of work has ended. Those still inside their work then are left to
+  /// themselves: they touch nothing but what they share, so the pool, its clock and its timers may
+  /// go; queued work that no worker got to is destroyed without having run. Both are logged, and
+  /// told by the DeadlineExceeded returned. A worker that closes its own pool is left like a stuck
+  /// one, without waiting for it.
   Status Close(Deadline grace);
 
   WorkerPoolStats Stats() const;
