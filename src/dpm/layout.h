@@ -226,6 +226,8 @@ enum class EntryKind : std::uint8_t {
   kGone = 2,  ///< The key was dropped.
   kRow = 3,   ///< Of a whole row: what is older than `hide_below` is gone; the row may expire.
 };
+// A kGone entry has neither meta nor data; a kRow entry has no column and no meta. Only a kObject entry
+// has an extent or a payload checksum.
 
 // What a flag says stands in the optional fields, in this order, 8 bytes each (the request id 16),
 // directly after the header.
@@ -255,7 +257,9 @@ struct EntryHeader {
 };
 static_assert(sizeof(EntryHeader) == 48 && offsetof(EntryHeader, epoch) == 24 &&
               offsetof(EntryHeader, row_bytes) == 36 && offsetof(EntryHeader, kind) == 44);
-// After the optional fields: row, column, meta, data (unless in an extent), padding to 8 bytes.
+// After the optional fields: row (1 byte at least), column, meta, data (unless in an extent), padding
+// with zeros to 8 bytes. The checksum covers the padding too; data in place with a checksum of its own,
+// and the padding after that, it leaves out. After the last entry a batch is padded with zeros to 64.
 
 /// The data of a kRow entry.
 struct RowRecord {
@@ -265,8 +269,8 @@ struct RowRecord {
 };
 static_assert(sizeof(RowRecord) == 16);
 
-/// Data of at least so many bytes has a checksum of its own, so that looking at the entry does not
-/// read it all.
+/// Data in place of at least so many bytes has a checksum of its own, so that looking at the entry does
+/// not read it all; smaller data in place never has. Data in an extent may have one.
 inline constexpr std::uint64_t kPayloadChecksumBytes = 4096;
 
 // ---- Index region --------------------------------------------------------------------------------
