@@ -26,15 +26,16 @@ struct SegmentScan {
   std::uint64_t mark = 0;       ///< The highest mark found, in batches and in the mark word.
   std::uint64_t batches = 0;
   std::uint64_t entries = 0;
-  /// A valid batch of this life beyond valid_end: the run is broken by damage, not by a crash of the
-  /// last write (or, under Durability::kProcess, sectors reached the medium out of order).
+  /// A valid batch of this life beyond valid_end: the run is broken by damage, not by a crash of
+  /// the last write (or, under Durability::kProcess, sectors reached the medium out of order).
   std::optional<std::uint64_t> beyond;
   bool corrupt() const { return mark > valid_end; }
 };
 
 /// Reads a segment from its begin up to `limit` (its recorded end, or its size), believing nothing.
-/// After the first bad batch it looks at every later multiple of 64 for valid batches, for their marks
-/// (SAFETY 4). `visit`, when set, is called for each batch of the run, in order, with its place.
+/// After the first bad batch it looks at every later multiple of 64 for valid batches, for their
+/// marks (SAFETY 4). `visit`, when set, is called for each batch of the run, in order, with its
+/// place.
 using BatchVisitor = std::function<void(const BatchView&, std::uint64_t offset)>;
 SegmentScan ScanSegment(const Control& control, const Region& log, std::uint64_t segment,
                         std::uint64_t limit, BatchView::Payloads payloads,
