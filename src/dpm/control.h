@@ -50,7 +50,8 @@ class Control {
   /// What to do when both copies of a record are invalid. kReport: a finding instead of an error;
   /// such a segment counts as kOpen with the generation its header in the log claims, if that is
   /// valid, and else as free with a generation beyond all that were seen; such a slot as granted at
-  /// the highest epoch. The medium is left as it is until the record is written.
+  /// the highest epoch, with the latest clock floor of all. The medium is left as it is until the
+  /// record is written.
   enum class Damage : std::uint8_t { kFail, kReport };
   /// Reads all. Believes nothing: FailedPrecondition for a file that is no pool, another format
   /// version or byte order; DataLoss when both copies of a record are invalid, naming it, when both
