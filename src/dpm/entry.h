@@ -31,19 +31,19 @@ struct EntryFields {
   EntryKind kind = EntryKind::kObject;
   KeyView key;
   std::uint16_t slot = 0;
-  Version version;
-  std::optional<std::uint64_t> expiry_ms;  ///< Since 1970.
-  std::optional<RequestId> request_id;
+  Version version = {};
+  std::optional<std::uint64_t> expiry_ms = std::nullopt;  ///< Since 1970.
+  std::optional<RequestId> request_id = std::nullopt;
   std::uint16_t type = 0;
-  ByteSpan meta;
+  ByteSpan meta = {};
   /// In place; or empty with `extent`, and then `extent_bytes` and `payload_checksum` are the
   /// extent's. Of a kRow entry the bytes of its RowRecord.
-  ByteSpan data;
-  std::optional<std::uint64_t> extent;
+  ByteSpan data = {};
+  std::optional<std::uint64_t> extent = std::nullopt;
   std::uint64_t extent_bytes = 0;
   /// Known already (extents, the cleaner's copies); else it is computed when the data is large.
   /// Data in place that is smaller never has one, known or not.
-  std::optional<std::uint64_t> payload_checksum;
+  std::optional<std::uint64_t> payload_checksum = std::nullopt;
   bool copied = false;
 };
 

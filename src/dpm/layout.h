@@ -60,6 +60,7 @@ enum class Place : std::uint64_t {
   kEntry,
   kPayload,
   kIndexHeader,
+  kExtentTrailer,
 };
 
 constexpr std::uint64_t MixSeed(std::uint64_t a, std::uint64_t b) noexcept {
@@ -272,6 +273,29 @@ static_assert(sizeof(RowRecord) == 16);
 /// Data in place of at least so many bytes has a checksum of its own, so that looking at the entry does
 /// not read it all; smaller data in place never has. Data in an extent may have one.
 inline constexpr std::uint64_t kPayloadChecksumBytes = 4096;
+
+// ---- Extents -------------------------------------------------------------------------------------
+//
+// The data of one large object, from offset 0, so that it can be mapped and viewed; then, at the next
+// multiple of 8, its key (row, column), padded to 8, and the trailer. The entry in the log is what makes
+// it part of the pool; the trailer tells a recovery which key to ask whether it still is.
+
+inline constexpr std::uint64_t kExtentMagic = 0x3154'5845'5249'4331;  // "1CIREXT1"
+
+struct ExtentTrailer {
+  std::uint64_t magic;
+  std::uint64_t checksum;  ///< Of the key and of what follows; Place::kExtentTrailer, the number.
+  std::uint64_t pool_id;
+  std::uint64_t number;
+  std::uint64_t data_bytes;
+  std::uint32_t bucket;
+  std::uint16_t row_bytes;
+  std::uint16_t column_bytes;
+  std::uint32_t has_column;
+  std::uint32_t reserved;
+  std::uint64_t reserved2;
+};
+static_assert(sizeof(ExtentTrailer) == 64);
 
 // ---- Index region --------------------------------------------------------------------------------
 //

@@ -4,8 +4,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <mutex>
-#include <vector>
 
 namespace cirein::dpm {
 
@@ -26,12 +24,18 @@ class ReadEpochs {
     Reader& operator=(Reader&& other) noexcept;
     ~Reader();
 
+    /// False when there was no seat left: then Enter must not be called.
+    bool seated() const noexcept { return epochs_ != nullptr; }
+
     /// Between Enter and Leave nothing that was reachable at Enter is reused. Nests.
     void Enter() noexcept;
     void Leave() noexcept;
 
    private:
     friend class ReadEpochs;
+    Reader(ReadEpochs* epochs, int seat) noexcept : epochs_(epochs), seat_(seat) {}
+    void GiveUp() noexcept;
+
     ReadEpochs* epochs_ = nullptr;
     int seat_ = -1;
     int depth_ = 0;
@@ -47,7 +51,7 @@ class ReadEpochs {
     Reader& reader_;
   };
 
-  /// A reader without seat (its epochs() is null) when all kMaxReaders are taken.
+  /// A reader without seat when all kMaxReaders are taken.
   Reader NewReader();
 
   /// The stamp for what was unlinked before this call; raises the epoch.
@@ -61,6 +65,7 @@ class ReadEpochs {
     std::atomic<bool> taken{false};
   };
   std::atomic<std::uint64_t> epoch_{1};
+  std::atomic<int> seats_used_{0};  // No seat from here on was ever taken.
   std::array<Seat, kMaxReaders> seats_;
 };
 

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dpm/cleaner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dpm/sabotage.h"
+
+namespace cirein::dpm {
+
+Cleaner::Cleaner(SegmentSpace& space, Index& index, Merger& merger, LogWriter& writer)
+    : space_(space), index_(index), merger_(merger), writer_(writer) {}
+
+EntryFields FieldsOfCopy(const EntryView& entry) {
+  EntryFields fields{.kind = entry.kind(),
+                     .key = entry.key(),
+                     .slot = entry.slot(),
+                     .version = entry.version(),
+                     .expiry_ms = entry.expiry_ms(),
+                     .request_id = entry.request_id(),
+                     .type = entry.header().type,
+                     .meta = entry.meta(),
+                     .data = entry.data(),
+                     .extent = entry.extent(),
+                     .extent_bytes = entry.data_bytes(),
+                     .payload_checksum = entry.payload_checksum(),
+                     .copied = true};
+  return fields;
+}
+
+std::optional<std::uint64_t> Cleaner::ChooseVictim() const {
+  // Greedy with age: a segment that was filled long ago and still has dead bytes will not get many
+  // more, while a young one still does (cost-benefit cleaning: Rosenblum and Ousterhout, SOSP 1991).
+  const std::uint64_t least = space_.segment_bytes() / kLeastGain;
+  std::optional<std::uint64_t> best;
+  double best_score = 0;
+  for (std::uint64_t segment = 0; segment < space_.count(); ++segment) {
+    if (space_.state(segment) != SegmentState::kSealed || !space_.merged_whole(segment) ||
+        busy_.contains(segment)) {
+      continue;
+    }
+    const std::uint64_t live = std::min(index_.live_bytes(segment), space_.segment_bytes());
+    // What a free segment has more than this one's live bytes is the gain; so an almost empty segment
+    // that was sealed early is a victim too.
+    const std::uint64_t gain = space_.segment_bytes() - live;
+    if (gain < least) continue;
+    const auto age = static_cast<double>(space_.age(segment));
+    const double score =
+        static_cast<double>(gain) * (1 + age) / static_cast<double>(live + least);
+    if (!best || score > best_score) {
+      best = segment;
+      best_score = score;
+    }
+  }
+  return best;
+}
+
+Status Cleaner::Copy(const EntryView& entry, Location location, Location* copy) {
+  EntryFields fields = FieldsOfCopy(entry);
+  const std::uint64_t floor_ms = space_.control().slot_root(entry.slot()).clock_floor_ms;
+  if (entry.kind() == EntryKind::kObject && fields.expiry_ms && *fields.expiry_ms <= floor_ms) {
+    fields.kind = EntryKind::kGone;
+    fields.expiry_ms.reset();
+    fields.type = 0;
+    fields.meta = {};
+    fields.data = {};
+    fields.extent.reset();
+    fields.extent_bytes = 0;
+    fields.payload_checksum.reset();
+  }
+  if (Sabotaged(Sabotage::kForgetGoneEarly) && fields.kind == EntryKind::kGone) {
+    index_.Forget(entry, location);
+    return OkStatus();
+  }
+  for (;;) {
+    const auto staged = writer_.Stage(std::span(&fields, 1), std::span(copy, 1));
+    if (!staged.ok()) return staged.status();
+    if (*staged == LogWriter::Staged::kStaged) break;
+    if (Status status = writer_.Commit(); !status.ok()) return status;
+  }
+  copied_bytes_ += entry.size();
+  return OkStatus();
+}
+
+Result<std::optional<std::uint64_t>> Cleaner::CleanOne() {
+  const auto victim = ChooseVictim();
+  if (!victim) return std::optional<std::uint64_t>();
+  const std::uint64_t before = copied_bytes_;
+  const std::uint64_t begin = space_.begin_of(*victim);
+  const std::uint64_t end = space_.committed(*victim);
+  Emptied emptied{*victim, {}};
+  Status status;
+  for (std::uint64_t at = kFirstBatch; at < end && status.ok();) {
+    const BatchView batch = BatchView::Trust(space_.log().data() + begin + at);
+    batch.ForEach([&](const EntryView& entry, std::uint64_t offset) {
+      const Location location{begin + at + offset};
+      if (!status.ok() || !index_.LeadsTo(entry, location)) return;
+      status = Copy(entry, location, &emptied.last_copy);
+    });
+    at += batch.header().bytes;
+  }
+  if (status.ok()) status = writer_.Commit();
+  if (!status.ok()) {
+    // What was copied so far is as good as the original; the victim stays.
+    writer_.Abandon();
+    return status;
+  }
+  busy_.insert(*victim);
+  emptied_.push_back(emptied);
+  ++cleaned_segments_;
+  return std::optional(copied_bytes_ - before);
+}
+
+bool Cleaner::CopiesMerged(const Emptied& emptied) const {
+  if (!emptied.last_copy) return true;
+  // The cleaner's log is merged in order, so the last copy stands for all of them.
+  const std::uint64_t segment = space_.segment_of(emptied.last_copy.offset);
+  return space_.begin_of(segment) + merger_.merged(segment) > emptied.last_copy.offset;
+}
+
+std::vector<std::uint64_t> Cleaner::TakeEmptied() {
+  std::vector<std::uint64_t> done;
+  std::erase_if(emptied_, [&](const Emptied& emptied) {
+    if (!CopiesMerged(emptied)) return false;
+    done.push_back(emptied.segment);
+    return true;
+  });
+  return done;
+}
+
+void Cleaner::Freed(std::uint64_t segment) { busy_.erase(segment); }
+
+}  // namespace cirein::dpm

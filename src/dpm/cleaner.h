@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "cirein/status.h"
+
+#include "dpm/index.h"
+#include "dpm/log_writer.h"
+#include "dpm/merger.h"
+#include "dpm/segment_space.h"
+
+namespace cirein::dpm {
+
+/// Makes room: copies what is live in mostly dead segments to a log of its own, and lets the merger
+/// swing the index to the copies like to any other entry. A segment whose entries are all dead or
+/// copied waits in `emptied` until its replacements are merged, and then for Dpm to free it when they
+/// are on the medium and no reader is inside (SAFETY 17).
+///
+/// An entry that expired by its slot's persisted clock floor is copied as a gone key of the same
+/// version: what it superseded must not come back (SAFETY 8).
+///
+/// The DPM's processor only.
+class Cleaner {
+ public:
+  Cleaner(SegmentSpace& space, Index& index, Merger& merger, LogWriter& writer);
+
+  /// How much a victim must gain at least: this part of a segment.
+  static constexpr std::uint64_t kLeastGain = 32;
+
+  /// Cleans the segment that gains most, if one gains enough; the bytes it copied, nullopt when there is
+  /// none. Commits the copies. ResourceExhausted when not even the reserve is left.
+  Result<std::optional<std::uint64_t>> CleanOne();
+
+  /// The emptied segments whose copies are all merged: nothing in the index leads to them. They are
+  /// handed over to the caller, who frees them.
+  std::vector<std::uint64_t> TakeEmptied();
+  /// One of them is free again.
+  void Freed(std::uint64_t segment);
+  bool has_emptied() const noexcept { return !emptied_.empty(); }
+
+  std::uint64_t copied_bytes() const noexcept { return copied_bytes_; }
+  std::uint64_t cleaned_segments() const noexcept { return cleaned_segments_; }
+
+ private:
+  struct Emptied {
+    std::uint64_t segment = 0;
+    Location last_copy;  // None: nothing was copied.
+  };
+  std::optional<std::uint64_t> ChooseVictim() const;
+  Status Copy(const EntryView& entry, Location location, Location* copy);
+  bool CopiesMerged(const Emptied& emptied) const;
+
+  SegmentSpace& space_;
+  Index& index_;
+  Merger& merger_;
+  LogWriter& writer_;
+  std::vector<Emptied> emptied_;
+  std::set<std::uint64_t> busy_;  // Emptied, and not yet free.
+  std::uint64_t copied_bytes_ = 0;
+  std::uint64_t cleaned_segments_ = 0;
+};
+
+/// The fields that make the same entry again at another place; they point into it.
+EntryFields FieldsOfCopy(const EntryView& entry);
+
+}  // namespace cirein::dpm

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dpm/dpm.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "dpm/log_scanner.h"
+#include "dpm/recovery.h"
+#include "dpm/sabotage.h"
+#include "dpm/tombstone_sweep.h"
+
+namespace cirein::dpm {
+
+namespace {
+
+/// A shard's log may have this many segments that are not merged (DESIGN: two, and the open one).
+constexpr std::uint64_t kMaxUnmergedSegments = 3;
+constexpr std::uint64_t kMergeAtOnce = 8192;
+/// Cleaning begins when fewer segments are free: this part of all, and a few.
+constexpr std::uint64_t kFreePart = 16;
+constexpr std::uint64_t kFreeAtLeast = kReservedForCleaner + kReservedForDeletes + 2;
+/// Gone keys are swept when those merged since the last sweep make up this part of the log.
+constexpr std::uint64_t kGonePart = 16;
+constexpr std::uint64_t kGoneBytes = 96;  // About what one takes in the log.
+constexpr std::uint64_t kSweepAtOnce = std::uint64_t{1} << 20;
+/// Kept free in the index for each byte of log that may still be merged: 1 / 4, and a bit. Rows with one
+/// small column each may need more; then merging stops, and says so.
+constexpr std::uint64_t kIndexPart = 4;
+constexpr std::uint64_t kSegmentsZeroedAhead = 2;
+
+}  // namespace
+
+Status Dpm::Create(RegionSpace& space, CreateOptions options) {
+  return CreatePool(space, options);
+}
+
+Result<std::unique_ptr<Dpm>> Dpm::Open(std::unique_ptr<RegionSpace> space,
+                                       const OpenOptions& options, Findings* findings) {
+  return Recovery(std::move(space), options, findings).Run();
+}
+
+Dpm::~Dpm() = default;
+
+void Dpm::MakeProcessor() {
+  power_ = durability() == Durability::kPower;
+  extents_ = std::make_unique<ExtentStore>(*space_, *control_);
+  merger_ = std::make_unique<Merger>(
+      *segments_, *index_, [this](std::uint64_t extent, const EntryView& entry) {
+        released_.push_back({extent, std::string(entry.row()), std::string(entry.column()),
+                             entry.has_column(), entry.header().bucket, entry.slot()});
+      });
+  cleaner_log_ = std::make_unique<LogWriter>(
+      *segments_, LogWriter::Options{.stream = {incarnation_, kCleanerShard},
+                                     .durability = durability(),
+                                     .cleaner = true,
+                                     .await_room = nullptr,
+                                     .on_commit = nullptr});
+  cleaner_ = std::make_unique<Cleaner>(*segments_, *index_, *merger_, *cleaner_log_);
+}
+
+// ---- Writers -------------------------------------------------------------------------------------
+
+std::unique_ptr<LogWriter> Dpm::NewWriter(std::uint32_t shard) {
+  const StreamId stream{incarnation_, shard};
+  return std::make_unique<LogWriter>(
+      *segments_,
+      LogWriter::Options{.stream = stream,
+                         .durability = durability(),
+                         .cleaner = false,
+                         .await_room = [this, stream] { return AwaitRoom(stream); },
+                         .on_commit = [this] {
+                           if (on_commit_) on_commit_();
+                         }});
+}
+
+void Dpm::SetOnCommit(std::function<void()> on_commit) { on_commit_ = std::move(on_commit); }
+
+bool Dpm::HasRoom(StreamId stream) const {
+  if (segments_->unmerged(stream) >= kMaxUnmergedSegments) return false;
+  return segments_->free_segments() > kReservedForCleaner + kReservedForDeletes;
+}
+
+Status Dpm::AwaitRoom(StreamId stream) {
+  const std::lock_guard lock(work_mutex_);
+  for (;;) {
+    if (Status failed = status(); !failed.ok()) return failed;
+    if (HasRoom(stream)) break;
+    const Result<WorkDone> done = WorkLocked(Urgency::kUrgent);
+    if (!done.ok()) return done.status();
+    if (HasRoom(stream)) break;
+    if (!done->any()) {
+      return ResourceExhausted(
+          fmt::format("the pool in '{}' is full: {} of {} segments are free", space_->path(),
+                      segments_->free_segments(), segments_->count()),
+          "next: drop objects, or create a larger pool");
+    }
+  }
+  const Index::Stats stats = index_->GetStats();
+  const std::uint64_t needed = segments_->segment_bytes() / kIndexPart;
+  if (stats.heap_bytes - stats.used_bytes >= needed) return OkStatus();
+  if (Status merged = MergeSome(UINT64_MAX, nullptr); !merged.ok()) return merged;
+  index_->Reclaim();
+  const Index::Stats after = index_->GetStats();
+  if (after.heap_bytes - after.used_bytes >= needed) return OkStatus();
+  return ResourceExhausted(
+      fmt::format("the index of the pool in '{}' is full: {} of {} bytes are free", space_->path(),
+                  after.heap_bytes - after.used_bytes, after.heap_bytes),
+      "next: drop objects, or create a pool with a larger index");
+}
+
+Status Dpm::status() const {
+  const std::lock_guard lock(status_mutex_);
+  return failed_;
+}
+
+Status Dpm::Fail(Status status) {
+  const std::lock_guard lock(status_mutex_);
+  if (failed_.ok()) failed_ = status;
+  return status;
+}
+
+// ---- Readers -------------------------------------------------------------------------------------
+
+bool Dpm::Visible(const Index::Found& found, std::uint16_t slot, std::uint64_t now_ms) const {
+  if (found.entry.kind() != EntryKind::kObject) return false;
+  if (!Sabotaged(Sabotage::kIgnoreClockFloor)) {
+    now_ms = std::max(now_ms, control_->slot_root(slot).clock_floor_ms);
+  }
+  if (const auto expiry = found.entry.expiry_ms(); expiry && *expiry <= now_ms) return false;
+  if (!found.row_entry) return true;
+  const auto expiry = found.row_entry.expiry_ms();
+  return !expiry || *expiry > now_ms;
+}
+
+std::optional<Index::Found> Dpm::Find(const KeyView& key, std::uint16_t slot,
+                                      std::uint64_t now_ms) const {
+  std::optional<Index::Found> found = index_->Find(key, slot);
+  if (found && !Visible(*found, slot, now_ms)) found.reset();
+  return found;
+}
+
+Status Dpm::RaiseClockFloor(std::uint64_t now_ms) {
+  std::vector<SlotRoot> roots(kSlotCount);
+  for (std::uint32_t slot = 0; slot < kSlotCount; ++slot) {
+    roots[slot] = control_->slot_root(slot);
+    roots[slot].clock_floor_ms = std::max(roots[slot].clock_floor_ms, now_ms);
+  }
+  return control_->WriteSlotRoots(0, std::move(roots));
+}
+
+// ---- The processor -------------------------------------------------------------------------------
+
+Result<Dpm::WorkDone> Dpm::Work(Urgency urgency) {
+  const std::lock_guard lock(work_mutex_);
+  return WorkLocked(urgency);
+}
+
+Result<Dpm::WorkDone> Dpm::WorkLocked(Urgency urgency) {
+  if (Status failed = status(); !failed.ok()) return failed;
+  WorkDone done;
+  Status status = MergeSome(kMergeAtOnce, &done);
+  if (status.ok()) status = CleanSome(urgency, &done);
+  if (status.ok()) status = FreeDying(urgency, &done);
+  if (status.ok()) status = SweepIfWorth(urgency, &done);
+  if (status.ok()) status = segments_->ZeroAhead(kSegmentsZeroedAhead);
+  if (!status.ok()) {
+    // Out of room is a state, not a failure: dropping objects ends it.
+    if (status.code() == StatusCode::kResourceExhausted) return status;
+    return Fail(status);
+  }
+  index_->Reclaim();
+  return done;
+}
+
+Status Dpm::MergeSome(std::uint64_t max_entries, WorkDone* done) {
+  const Result<std::uint64_t> merged = merger_->Step(max_entries);
+  if (!merged.ok()) return merged.status();
+  if (done != nullptr) done->merged_entries += *merged;
+  CollectReleased();
+  return OkStatus();
+}
+
+void Dpm::CollectReleased() {
+  for (const DyingExtent& extent : released_) {
+    KeyView key(Bucket(extent.bucket), std::string_view(extent.row));
+    key.has_column = extent.has_column;
+    key.column = extent.column;
+    const auto found = index_->Find(key, extent.slot);
+    if (found && found->entry.extent() == extent.number) continue;  // The cleaner's copy names it.
+    gathering_.extents.push_back(extent.number);
+    gathering_.sync = syncs_begun_.load() + 1;
+  }
+  released_.clear();
+}
+
+Status Dpm::CleanSome(Urgency urgency, WorkDone* done) {
+  const std::uint64_t wanted =
+      std::max(kFreeAtLeast, std::min(segments_->count() / kFreePart, std::uint64_t{64}));
+  const std::uint64_t waiting = gathering_.segments.size();
+  if (segments_->free_segments() + waiting < wanted || urgency == Urgency::kUrgent) {
+    const auto cleaned = cleaner_->CleanOne();
+    if (!cleaned.ok()) {
+      if (cleaned.status().code() != StatusCode::kResourceExhausted) return cleaned.status();
+    } else if (*cleaned) {
+      done->copied_bytes += **cleaned;
+      ++done->cleaned_segments;
+      if (Status status = MergeSome(UINT64_MAX, done); !status.ok()) return status;
+    }
+  }
+  for (const std::uint64_t segment : cleaner_->TakeEmptied()) {
+    gathering_.segments.push_back(segment);
+    gathering_.sync = syncs_begun_.load() + 1;
+  }
+  return OkStatus();
+}
+
+Status Dpm::FreeDying(Urgency urgency, WorkDone* done) {
+  if (gathering_.segments.size() + gathering_.extents.size() != 0) {
+    // What replaced them must be on the medium before their room is used again: with kPower it is,
+    // else one sync serves many.
+    const bool unsafe = !power_ && !Sabotaged(Sabotage::kFreeBeforeSync);
+    const bool many = gathering_.segments.size() >= kFreeAtLeast;
+    if (unsafe && (urgency == Urgency::kUrgent || many)) {
+      if (Status status = SyncLocked(); !status.ok()) return status;
+    }
+    if (!unsafe || syncs_done_.load() >= gathering_.sync) {
+      if (Status status = index_->PersistLinks(); !status.ok()) return status;
+      gathering_.stamp = epochs_->Retire();
+      dying_.push_back(std::exchange(gathering_, Dying()));
+    }
+  }
+  for (Dying& dying : dying_) {
+    if (!epochs_->Passed(dying.stamp)) continue;
+    for (const std::uint64_t segment : dying.segments) {
+      if (Status status = segments_->Free(segment); !status.ok()) return status;
+      cleaner_->Freed(segment);
+      ++done->freed_segments;
+    }
+    for (const std::uint64_t extent : dying.extents) {
+      if (Status status = extents_->Remove(extent); !status.ok()) return status;
+    }
+    dying.segments.clear();
+    dying.extents.clear();
+  }
+  std::erase_if(dying_, [](const Dying& dying) {
+    return dying.segments.empty() && dying.extents.empty();
+  });
+  return OkStatus();
+}
+
+Status Dpm::SweepIfWorth(Urgency urgency, WorkDone* done) {
+  const std::uint64_t gone = merger_->gone_merged() - gone_swept_;
+  const std::uint64_t log_bytes = segments_->count() * segments_->segment_bytes();
+  const bool worth = gone * kGoneBytes > log_bytes / kGonePart;
+  const bool last_resort = urgency == Urgency::kUrgent && gone != 0 && !done->any();
+  if (!worth && !last_resort) return OkStatus();
+  gone_swept_ = merger_->gone_merged();
+  const TombstoneSweep sweep = SweepTombstones(*segments_, *index_, kSweepAtOnce);
+  done->forgotten += sweep.forgotten;
+  return index_->PersistLinks();
+}
+
+Status Dpm::MergeAll() {
+  const std::lock_guard lock(work_mutex_);
+  for (;;) {
+    WorkDone done;
+    if (Status status = MergeSome(kMergeAtOnce, &done); !status.ok()) {
+      return status.code() == StatusCode::kResourceExhausted ? status : Fail(status);
+    }
+    if (done.merged_entries == 0) return OkStatus();
+  }
+}
+
+std::vector<Dpm::SyncRange> Dpm::SyncRanges() const {
+  std::vector<SyncRange> ranges;
+  for (std::uint64_t segment = 0; segment < segments_->count(); ++segment) {
+    const SegmentState state = segments_->state(segment);
+    if (state == SegmentState::kFree) continue;
+    // With kPower all is there already, the end of a sealed segment is recorded, and the next batch of a
+    // busy log carries the mark: what is left is the mark of an idle one.
+    if (power_ && state != SegmentState::kOpen) continue;
+    const std::uint64_t to = segments_->committed(segment);
+    const std::uint64_t from = segments_->synced(segment);
+    if (from < to || segments_->marked(segment) < to) {
+      ranges.push_back({segment, segments_->generation(segment), from, to});
+    }
+  }
+  return ranges;
+}
+
+Status Dpm::PersistRanges(const std::vector<SyncRange>& ranges) {
+  if (power_ || ranges.empty()) return OkStatus();
+  if (!space_->traits().flushable) return log_->Persist(0, log_->size(), PersistSite::kSync);
+  for (const SyncRange& range : ranges) {
+    if (range.from >= range.to) continue;
+    const std::uint64_t begin = segments_->begin_of(range.segment);
+    Status status = log_->Persist(begin + range.from, range.to - range.from, PersistSite::kSync);
+    if (!status.ok()) return status;
+  }
+  return OkStatus();
+}
+
+Status Dpm::MarkRanges(const std::vector<SyncRange>& ranges) {
+  for (const SyncRange& range : ranges) {
+    if (segments_->generation(range.segment) != range.generation) continue;
+    segments_->SetSynced(range.segment, range.to);
+    const std::uint64_t word = EncodeMark(segments_->seed(range.segment), range.to);
+    const std::uint64_t at = segments_->begin_of(range.segment) + kMarkOffset;
+    Status status = log_->Write(at, std::as_bytes(std::span(&word, 1)));
+    // With kProcess the marks reach the medium with the next sync: it is enough that they are not there
+    // before what they speak of.
+    if (status.ok() && power_) status = log_->Persist(at, sizeof word, PersistSite::kMark);
+    if (!status.ok()) return status;
+    segments_->SetMarked(range.segment, range.to);
+  }
+  return OkStatus();
+}
+
+Status Dpm::SyncLocked() {
+  const std::uint64_t number = ++syncs_begun_;
+  const std::vector<SyncRange> ranges = SyncRanges();
+  Status status = PersistRanges(ranges);
+  if (status.ok()) status = MarkRanges(ranges);
+  if (status.ok()) syncs_done_.store(number);
+  return status.ok() ? status : Fail(status);
+}
+
+Status Dpm::Sync() {
+  std::unique_lock lock(work_mutex_);
+  if (Status failed = status(); !failed.ok()) return failed;
+  const std::uint64_t number = ++syncs_begun_;
+  const std::vector<SyncRange> ranges = SyncRanges();
+  // The medium may take its time: let others merge meanwhile.
+  lock.unlock();
+  Status status = PersistRanges(ranges);
+  lock.lock();
+  if (status.ok()) status = MarkRanges(ranges);
+  if (!status.ok()) return Fail(status);
+  syncs_done_.store(std::max(syncs_done_.load(), number));
+  return status;
+}
+
+Status Dpm::Close() {
+  if (Status failed = status(); !failed.ok()) return failed;
+  if (Status status = cleaner_log_->Seal(); !status.ok()) return Fail(status);
+  if (Status status = MergeAll(); !status.ok()) return status;
+  const std::lock_guard lock(work_mutex_);
+  for (std::uint64_t segment = 0; segment < segments_->count(); ++segment) {
+    if (segments_->state(segment) == SegmentState::kOpen) {
+      return FailedPrecondition(fmt::format("segment {} still has a writer", segment),
+                                "next: seal all writers before closing the pool");
+    }
+  }
+  Status status = SyncLocked();
+  if (status.ok()) status = index_->PersistAll();
+  if (!status.ok()) return Fail(status);
+  Superblock superblock = control_->superblock();
+  superblock.state = static_cast<std::uint32_t>(PoolState::kClean);
+  if (status = control_->WriteSuperblock(superblock); !status.ok()) return Fail(status);
+  // Nothing more is taken: the clean mark must stay true.
+  const std::lock_guard status_lock(status_mutex_);
+  failed_ = FailedPrecondition("the pool is closed");
+  return OkStatus();
+}
+
+Dpm::Stats Dpm::GetStats() const {
+  const std::lock_guard lock(work_mutex_);
+  Stats stats;
+  stats.segments = segments_->count();
+  stats.free_segments = segments_->free_segments();
+  for (std::uint64_t segment = 0; segment < stats.segments; ++segment) {
+    if (segments_->state(segment) == SegmentState::kFree) continue;
+    stats.live_bytes += index_->live_bytes(segment);
+    stats.written_bytes += segments_->committed(segment) - kFirstBatch;
+  }
+  stats.copied_bytes = cleaner_->copied_bytes();
+  stats.extents = extents_->count();
+  stats.extent_bytes = extents_->used_bytes();
+  stats.index = index_->GetStats();
+  return stats;
+}
+
+}  // namespace cirein::dpm

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cirein/status.h"
+
+#include "dpm/cleaner.h"
+#include "dpm/control.h"
+#include "dpm/extent_store.h"
+#include "dpm/index.h"
+#include "dpm/log_writer.h"
+#include "dpm/merger.h"
+#include "dpm/read_epochs.h"
+#include "dpm/segment_space.h"
+#include "region/region.h"
+
+namespace cirein::dpm {
+
+/// What a new pool is made with.
+struct CreateOptions {
+  std::uint64_t log_bytes = std::uint64_t{1} << 30;  ///< Rounded down to whole segments.
+  std::uint64_t segment_bytes = kDefaultSegmentBytes;
+  std::uint64_t index_bytes = 0;         ///< 0: a quarter of the log, and a bit.
+  std::uint64_t extent_limit_bytes = 0;  ///< For large objects; 0: as much as the log.
+  std::uint64_t large_bytes = 0;         ///< 0: an eighth of a segment.
+  Durability durability = Durability::kProcess;
+  std::uint64_t pool_id = 0;     ///< Random, from the caller; not 0.
+  std::uint64_t created_ms = 0;  ///< Wall clock, since 1970.
+};
+
+struct OpenOptions {
+  /// Save what is valid of a damaged pool, and say in the findings what is lost. Only when a person
+  /// told us to.
+  enum class Repair : std::uint8_t { kNo, kYes } repair = Repair::kNo;
+};
+
+/// A pool of disaggregated memory, opened by the process that is its DPM: objects, in a log that is
+/// cut into segments, and an index over them.
+///
+/// Roles: writers (LogWriter, one for each shard) append; readers look up and follow locations inside a
+/// ReadEpochs::Guard; the processor (whoever calls Work) merges, cleans and frees. Work is serialized by
+/// a lock: any thread may call it, and a writer that finds no room calls it itself, so that a pool works
+/// with and without a processor thread.
+///
+/// Opening a pool is a grant of all its slots to a new incarnation (SAFETY 7): `epoch()` is what its
+/// versions begin with.
+class Dpm {
+ public:
+  /// Makes the pool's regions in an empty space. The superblock is written last: a pool whose creation
+  /// was cut short is refused by Open, and Create removes it first. Errors: InvalidArgument (sizes),
+  /// AlreadyExists (there is a pool), ResourceExhausted (the medium is full; then nothing is left
+  /// behind), IoError.
+  static Status Create(RegionSpace& space, CreateOptions options);
+
+  /// Locks the space, checks, recovers. `findings` hears of all that was noticed, also when it fails.
+  /// Errors: NotFound (no pool there), FailedPrecondition (open in another process; other version),
+  /// DataLoss (damage: nothing was changed; the message names segment and entry), IoError.
+  static Result<std::unique_ptr<Dpm>> Open(std::unique_ptr<RegionSpace> space,
+                                           const OpenOptions& options, Findings* findings);
+  /// Without Close the pool is left as by a crash of the process.
+  ~Dpm();
+
+  /// Merges everything, persists the index, marks the pool clean. FailedPrecondition when a writer's
+  /// segment is not sealed, or when the pool failed.
+  Status Close();
+
+  const Superblock& superblock() const noexcept { return control_->superblock(); }
+  Durability durability() const noexcept {
+    return static_cast<Durability>(superblock().durability);
+  }
+  std::uint64_t pool_id() const noexcept { return control_->pool_id(); }
+  std::uint64_t incarnation() const noexcept { return incarnation_; }
+  /// The epoch of this opening's grant of all slots.
+  std::uint32_t epoch() const noexcept { return epoch_; }
+  RegionSpace& space() noexcept { return *space_; }
+
+  /// A log for a shard (not kCleanerShard). Seal and destroy it before Close. The result must not
+  /// outlive the pool.
+  std::unique_ptr<LogWriter> NewWriter(std::uint32_t shard);
+  ExtentStore& extents() noexcept { return *extents_; }
+
+  ReadEpochs& read_epochs() noexcept { return *epochs_; }
+  const Index& index() const noexcept { return *index_; }
+  const std::byte* log() const noexcept { return log_->data(); }
+  const SegmentSpace& segments() const noexcept { return *segments_; }
+
+  /// The newest entry of the key that is visible at `now_ms` (since 1970), judged by the slot's clock
+  /// floor if that is later (SAFETY 9); nullopt when there is none. What is not merged yet is the
+  /// writer's own business. Inside a ReadEpochs::Guard; the result is valid until it ends.
+  std::optional<Index::Found> Find(const KeyView& key, std::uint16_t slot,
+                                   std::uint64_t now_ms) const;
+  bool Visible(const Index::Found& found, std::uint16_t slot, std::uint64_t now_ms) const;
+  /// From now on, and after every later open, expiry is judged by no earlier time. Persists.
+  Status RaiseClockFloor(std::uint64_t now_ms);
+
+  struct WorkDone {
+    std::uint64_t merged_entries = 0;
+    std::uint64_t copied_bytes = 0;
+    std::uint64_t cleaned_segments = 0;
+    std::uint64_t freed_segments = 0;
+    std::uint64_t forgotten = 0;
+    bool any() const noexcept {
+      return merged_entries + cleaned_segments + freed_segments + forgotten != 0;
+    }
+  };
+  /// One bounded piece of the processor's work. Urgent: a writer waits for room, so clean whatever
+  /// gains anything, and sync now if freeing needs it.
+  enum class Urgency : std::uint8_t { kNormal, kUrgent };
+  Result<WorkDone> Work(Urgency urgency);
+
+  /// Works until nothing is left to merge.
+  Status MergeAll();
+  /// Persists what was answered from the page cache, and marks how far; at least once a second with
+  /// Durability::kProcess. With kPower it only marks idle logs.
+  Status Sync();
+
+  /// OK, or why the pool takes no more writes.
+  Status status() const;
+  /// Told after each commit, from the writer's thread: somebody should call Work soon.
+  void SetOnCommit(std::function<void()> on_commit);
+
+  struct Stats {
+    std::uint64_t segments = 0;
+    std::uint64_t free_segments = 0;
+    std::uint64_t live_bytes = 0;   ///< Of entries the index leads to.
+    std::uint64_t written_bytes = 0;  ///< In all segments that are not free, dead ones too.
+    std::uint64_t copied_bytes = 0;   ///< By the cleaner.
+    std::uint64_t extents = 0;
+    std::uint64_t extent_bytes = 0;
+    Index::Stats index;
+  };
+  Stats GetStats() const;
+
+ private:
+  friend class Recovery;  // Puts an opened pool together.
+  struct DyingExtent {
+    std::uint64_t number = 0;
+    std::string row;
+    std::string column;
+    bool has_column = false;
+    std::uint32_t bucket = 0;
+    std::uint16_t slot = 0;
+  };
+  /// Dead, and waiting for a sync that begins after it was, and then for readers to leave.
+  struct Dying {
+    std::vector<std::uint64_t> segments;
+    std::vector<std::uint64_t> extents;
+    std::uint64_t sync = 0;   // The number of the sync that is awaited.
+    std::uint64_t stamp = 0;  // Of the read epochs.
+  };
+  /// A part of a segment that a sync is about.
+  struct SyncRange {
+    std::uint64_t segment = 0;
+    std::uint64_t generation = 0;
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;
+  };
+
+  Dpm() = default;
+  /// With all regions and segments there: makes the processor's tools.
+  void MakeProcessor();
+
+  Status Fail(Status status);
+  Status AwaitRoom(StreamId stream);
+  bool HasRoom(StreamId stream) const;
+  Result<WorkDone> WorkLocked(Urgency urgency);
+  Status MergeSome(std::uint64_t max_entries, WorkDone* done);
+  Status CleanSome(Urgency urgency, WorkDone* done);
+  Status FreeDying(Urgency urgency, WorkDone* done);
+  Status SweepIfWorth(Urgency urgency, WorkDone* done);
+  void CollectReleased();
+  std::vector<SyncRange> SyncRanges() const;
+  Status PersistRanges(const std::vector<SyncRange>& ranges);
+  Status MarkRanges(const std::vector<SyncRange>& ranges);
+  Status SyncLocked();
+
+  std::unique_ptr<RegionSpace> space_;
+  std::unique_ptr<Control> control_;
+  std::unique_ptr<Region> log_;
+  std::unique_ptr<ReadEpochs> epochs_;
+  std::unique_ptr<SegmentSpace> segments_;
+  std::unique_ptr<Index> index_;
+  std::unique_ptr<ExtentStore> extents_;
+  std::uint64_t incarnation_ = 0;
+  std::uint32_t epoch_ = 0;
+  bool power_ = false;
+
+  mutable std::mutex work_mutex_;  // The processor's role.
+  std::unique_ptr<LogWriter> cleaner_log_;
+  std::unique_ptr<Merger> merger_;
+  std::unique_ptr<Cleaner> cleaner_;
+  std::vector<DyingExtent> released_;
+  Dying gathering_;               // Not yet synced.
+  std::vector<Dying> dying_;      // Synced; waiting for readers.
+  std::uint64_t gone_swept_ = 0;  // merger_->gone_merged() at the last sweep.
+
+  std::atomic<std::uint64_t> syncs_begun_{0};
+  std::atomic<std::uint64_t> syncs_done_{0};  // The highest number of those that are done.
+  mutable std::mutex status_mutex_;
+  Status failed_;
+  std::function<void()> on_commit_;
+};
+
+}  // namespace cirein::dpm

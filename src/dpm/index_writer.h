@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "dpm/index.h"
+#include "dpm/index_counter.h"
+#include "dpm/index_row.h"
+
+namespace cirein::dpm {
+
+/// The rules of the index: which entry of a key counts, what a row entry hides, and when a row has a
+/// node. Everything here is the one writer's.
+///
+/// It is taken for granted that of two row entries of one row the newer one hides at least what the
+/// older one hides; then the order in which entries are applied does not matter.
+class IndexWriter {
+ public:
+  using Op = Index::Op;
+  using Outcome = Index::Outcome;
+  using Superseded = Index::Superseded;
+
+  explicit IndexWriter(const IndexParts& parts);
+
+  std::size_t Apply(std::span<Op> ops, const Superseded& superseded);
+  bool Forget(const EntryView& entry, Location location);
+
+  /// How many cells lead to entries, and how many to row nodes.
+  IndexCounter keys;
+  IndexCounter rows;
+  IndexCounter probed_buckets;
+
+ private:
+  struct Ahead;
+  struct Step;
+  void LookAhead(std::span<const Op> ops, std::span<Ahead> ahead) const;
+  Outcome ApplyOne(const Step& step);
+  Outcome ApplyObject(const Step& step, const Probe& row);
+  Outcome ApplyColumn(const Step& step, const Probe& row);
+  Outcome ApplyRowEntry(const Step& step, const Probe& row);
+  Outcome NewRow(const Step& step, const Probe& row, RowFields fields);
+  Outcome NewColumnRow(const Step& step, const Probe& row);
+  void Tell(const Step& step, Location location, const EntryView& entry) const;
+  void RemoveHidden(const Step& step, const RowRef& row);
+  void RemoveHiddenColumns(const Step& step, const RowRef& row);
+  void TidyRow(const Step& step, const Probe& probe);
+
+  const IndexParts& parts_;
+  const RowHasher row_hasher_;
+  const ColumnHasher column_hasher_;
+};
+
+}  // namespace cirein::dpm

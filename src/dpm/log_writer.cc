@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dpm/log_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "dpm/sabotage.h"
+
+namespace cirein::dpm {
+
+namespace {
+
+bool OnlyDeletes(std::span<const EntryFields> group) {
+  return std::ranges::all_of(
+      group, [](const EntryFields& fields) { return fields.kind != EntryKind::kObject; });
+}
+
+}  // namespace
+
+LogWriter::LogWriter(SegmentSpace& space, Options options)
+    : space_(space), options_(std::move(options)) {}
+
+LogWriter::~LogWriter() = default;
+
+std::uint64_t LogWriter::max_batch_bytes() const noexcept {
+  return space_.segment_bytes() - kFirstBatch;
+}
+
+void LogWriter::BeginBatch() {
+  builder_.Begin(segment_seed_, next_, space_.segment_bytes() - next_);
+}
+
+Status LogWriter::OpenSegment(bool deletes_only) {
+  for (;;) {
+    Result<std::uint64_t> granted = space_.Grant(
+        options_.cleaner ? GrantFor::kCleaner : GrantFor::kWrites, options_.stream);
+    if (!granted.ok() && granted.status().code() == StatusCode::kResourceExhausted) {
+      Status room = options_.await_room ? options_.await_room() : granted.status();
+      if (room.ok()) continue;
+      if (!deletes_only || options_.cleaner) return room;
+      granted = space_.Grant(GrantFor::kDeletes, options_.stream);
+      reserved_ = granted.ok();
+    } else {
+      reserved_ = false;
+    }
+    if (!granted.ok()) return granted.status();
+    segment_ = *granted;
+    segment_seed_ = space_.seed(*segment_);
+    next_ = kFirstBatch;
+    BeginBatch();
+    return OkStatus();
+  }
+}
+
+Result<LogWriter::Staged> LogWriter::Stage(std::span<const EntryFields> group,
+                                           std::span<Location> locations) {
+  if (!failed_.ok()) return failed_;
+  std::uint64_t bytes = sizeof(BatchHeader);
+  for (const EntryFields& fields : group) bytes += EntryBytes(fields);
+  if (AlignUp(bytes, kLine) > max_batch_bytes()) {
+    return InvalidArgument(
+        fmt::format("a group of {} bytes does not fit in a segment of {}", bytes,
+                    space_.segment_bytes()),
+        "next: write fewer or smaller objects at once, or create a pool with larger segments");
+  }
+  const bool deletes_only = OnlyDeletes(group);
+  // A segment from the deletes' reserve takes objects again only when there is room for them.
+  if (segment_ && reserved_ && !deletes_only && builder_.count() == 0) {
+    if (space_.free_segments() <= kReservedForCleaner + kReservedForDeletes) {
+      if (Status room = options_.await_room ? options_.await_room() : failed_; !room.ok()) {
+        return room;
+      }
+    }
+    reserved_ = space_.free_segments() <= kReservedForCleaner + kReservedForDeletes;
+    if (reserved_) return ResourceExhausted("the pool is full", "next: drop objects");
+  }
+  for (;;) {
+    if (segment_) {
+      const std::uint64_t used = builder_.used_bytes();
+      const std::uint32_t count = builder_.count();
+      std::size_t done = 0;
+      for (; done < group.size(); ++done) {
+        const auto offset = builder_.Add(group[done]);
+        if (!offset) break;
+        locations[done] = Location{space_.begin_of(*segment_) + *offset};
+      }
+      if (done == group.size()) return Staged::kStaged;
+      builder_.Rollback(count, used);
+      if (count != 0) return Staged::kFull;
+      if (Status status = Seal(); !status.ok()) return status;
+    }
+    if (Status status = OpenSegment(deletes_only); !status.ok()) return status;
+  }
+}
+
+Status LogWriter::Commit() {
+  if (!failed_.ok()) return failed_;
+  if (builder_.count() == 0) return OkStatus();
+  const std::uint64_t mark = space_.synced(*segment_);
+  const ByteSpan batch = builder_.Finish(mark);
+  const std::uint64_t at = space_.begin_of(*segment_) + next_;
+  Status status = space_.log().Write(at, batch);
+  const bool power = options_.durability == Durability::kPower;
+  if (status.ok() && power) {
+    status = space_.log().Persist(at, batch.size(), PersistSite::kBatch);
+  }
+  if (!status.ok()) return failed_ = status.WithContext("cannot write to the pool's log");
+  next_ += batch.size();
+  bytes_written_ += batch.size();
+  space_.SetMarked(*segment_, mark);
+  if (power) space_.SetSynced(*segment_, next_);
+  space_.SetCommitted(*segment_, next_);
+  BeginBatch();
+  if (options_.on_commit) options_.on_commit();
+  return OkStatus();
+}
+
+void LogWriter::Abandon() {
+  if (segment_) BeginBatch();
+}
+
+Status LogWriter::Write(std::span<const EntryFields> group, std::span<Location> locations) {
+  Result<Staged> staged = Stage(group, locations);
+  if (staged.ok() && *staged == Staged::kFull) {
+    if (Status status = Commit(); !status.ok()) return status;
+    staged = Stage(group, locations);
+  }
+  if (!staged.ok()) return staged.status();
+  return Commit();
+}
+
+Status LogWriter::Seal() {
+  if (!failed_.ok()) return failed_;
+  if (!segment_) return OkStatus();
+  if (Status status = space_.Seal(*segment_, next_); !status.ok()) {
+    return failed_ = status.WithContext("cannot seal a segment");
+  }
+  segment_.reset();
+  if (options_.on_commit) options_.on_commit();
+  return OkStatus();
+}
+
+}  // namespace cirein::dpm

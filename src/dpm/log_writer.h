@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+
+#include "cirein/status.h"
+
+#include "dpm/entry.h"
+#include "dpm/location.h"
+#include "dpm/segment_space.h"
+
+namespace cirein::dpm {
+
+/// Writes one log: stages entries into a batch, and commits the batch with one write and one persist.
+/// One batch is on its way at a time (SAFETY 4).
+///
+/// What a crash leaves: before Commit's write nothing; during it a torn batch, which is no batch; after
+/// it the batch, acknowledged or not. Under Durability::kProcess Commit answers after the write, and
+/// Dpm::Sync persists for all.
+///
+/// One thread at a time.
+class LogWriter {
+ public:
+  struct Options {
+    StreamId stream;
+    Durability durability = Durability::kProcess;
+    bool cleaner = false;
+    /// Called when no segment can be had, to wait for room (or to make some); OK: try again. An error
+    /// is what the caller of Stage gets.
+    std::function<Status()> await_room;
+    /// Called after each commit and seal: the merger has something to do.
+    std::function<void()> on_commit;
+  };
+  LogWriter(SegmentSpace& space, Options options);
+  ~LogWriter();
+  LogWriter(const LogWriter&) = delete;
+  LogWriter& operator=(const LogWriter&) = delete;
+
+  /// The largest group (and so the largest entry): what fits in an empty segment.
+  std::uint64_t max_batch_bytes() const noexcept;
+
+  /// Adds entries to the batch, all of them or none: a group of several is valid all or none. Where
+  /// they will be is written to `locations` (as many). nullopt-like `kFull`: commit first, then again.
+  enum class Staged : std::uint8_t { kStaged, kFull };
+  /// InvalidArgument: larger than max_batch_bytes. ResourceExhausted: the pool is full (groups that
+  /// only delete find room a little longer). A writer that failed once fails for ever.
+  Result<Staged> Stage(std::span<const EntryFields> group, std::span<Location> locations);
+
+  bool has_staged() const noexcept { return builder_.count() != 0; }
+  /// Makes the batch readable and, with Durability::kPower, persistent: when it returns OK all that was
+  /// staged may be acknowledged. Blocks for the medium. An error: nothing of it may be, and the writer
+  /// takes nothing more.
+  Status Commit();
+  /// Forgets what is staged.
+  void Abandon();
+
+  /// Stage and Commit of one group. Like a Stage, but never kFull.
+  Status Write(std::span<const EntryFields> group, std::span<Location> locations);
+
+  /// Seals the open segment, if there is one; the next batch begins another.
+  Status Seal();
+
+  std::uint64_t bytes_written() const noexcept { return bytes_written_; }
+
+ private:
+  Status OpenSegment(bool deletes_only);
+  void BeginBatch();
+
+  SegmentSpace& space_;
+  const Options options_;
+  std::optional<std::uint64_t> segment_;
+  bool reserved_ = false;  // The segment was granted for deletes.
+  std::uint64_t segment_seed_ = 0;
+  std::uint64_t next_ = 0;  // Where the next batch begins, in the segment.
+  BatchBuilder builder_;
+  Status failed_;
+  std::uint64_t bytes_written_ = 0;
+};
+
+}  // namespace cirein::dpm

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dpm/recovery.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "dpm/sabotage.h"
+
+namespace cirein::dpm {
+
+namespace {
+
+Status CheckSizes(const CreateOptions& options) {
+  if (options.segment_bytes % kPage != 0 || options.segment_bytes < kMinSegmentBytes ||
+      options.segment_bytes > kMaxSegmentBytes) {
+    return InvalidArgument(
+        fmt::format("segments of {} bytes cannot be had", options.segment_bytes),
+        fmt::format("next: choose a multiple of {} from {} to {}", kPage, kMinSegmentBytes,
+                    kMaxSegmentBytes));
+  }
+  const std::uint64_t segments = options.log_bytes / options.segment_bytes;
+  if (segments < kMinSegments || segments > kMaxSegments || options.log_bytes > kMaxLogBytes) {
+    return InvalidArgument(
+        fmt::format("a pool of {} bytes would have {} segments of {}", options.log_bytes, segments,
+                    options.segment_bytes),
+        fmt::format("next: choose sizes that make {} to {} segments", kMinSegments, kMaxSegments));
+  }
+  if (options.index_bytes > kMaxIndexBytes) {
+    return InvalidArgument("the index is too large");
+  }
+  if (options.large_bytes > options.segment_bytes / 2) {
+    return InvalidArgument(
+        "objects of more than half a segment need an extent of their own",
+        fmt::format("next: choose a large-object size of at most {}", options.segment_bytes / 2));
+  }
+  return OkStatus();
+}
+
+Superblock MakeSuperblock(const CreateOptions& options, const std::string& boot_id) {
+  Superblock superblock{};
+  superblock.magic = kSuperblockMagic;
+  superblock.format_major = kFormatMajor;
+  superblock.format_minor = kFormatMinor;
+  superblock.durability = static_cast<std::uint32_t>(options.durability);
+  superblock.pool_id = options.pool_id;
+  superblock.segment_bytes = options.segment_bytes;
+  superblock.segments = options.log_bytes / options.segment_bytes;
+  const IndexLayout index{superblock.segments};
+  superblock.index_bytes =
+      AlignUp(std::max(options.index_bytes, index.heap() + options.segment_bytes), kPage);
+  if (options.index_bytes == 0) {
+    superblock.index_bytes = AlignUp(index.heap() + options.log_bytes / 4, kPage);
+  }
+  superblock.extent_limit_bytes =
+      options.extent_limit_bytes != 0 ? options.extent_limit_bytes : options.log_bytes;
+  superblock.large_bytes =
+      options.large_bytes != 0 ? options.large_bytes : options.segment_bytes / 8;
+  superblock.slots = kSlotCount;
+  superblock.state = static_cast<std::uint32_t>(PoolState::kClean);
+  superblock.next_incarnation = 1;
+  superblock.created_ms = options.created_ms;
+  std::memcpy(superblock.boot_id, boot_id.data(),
+              std::min(boot_id.size(), sizeof superblock.boot_id - 1));
+  return superblock;
+}
+
+/// What a creation that was cut short left; a region that holds a pool is refused.
+Status RemoveUnfinished(RegionSpace& space) {
+  const auto entries = space.List();
+  if (!entries.ok()) return entries.status();
+  for (const RegionSpace::Entry& entry : *entries) {
+    if (entry.name != kControlName) continue;
+    const auto control =
+        space.Open(kControlName, RegionUse::kRecords, RegionSpace::Access::kReadOnly);
+    if (!control.ok()) return control.status();
+    // All zeros: a pool that was never finished. Anything else may be worth something to somebody.
+    const std::byte* const bytes = (*control)->data();
+    const bool zeros = std::all_of(bytes, bytes + std::min<std::uint64_t>((*control)->size(), 2 * kPage),
+                                   [](std::byte byte) { return byte == std::byte{0}; });
+    if (!zeros) {
+      return AlreadyExists(fmt::format("'{}' holds a pool already", space.path()),
+                           "next: choose another directory, or remove that pool's files");
+    }
+  }
+  for (const char* name : {kControlName, kLogName, kIndexName}) {
+    const bool there = std::ranges::any_of(
+        *entries, [&](const RegionSpace::Entry& entry) { return entry.name == name; });
+    if (!there) continue;
+    if (name != std::string_view(kControlName) &&
+        std::ranges::none_of(*entries, [](const RegionSpace::Entry& entry) {
+          return entry.name == kControlName;
+        })) {
+      return AlreadyExists(
+          fmt::format("'{}' has a file '{}' that no pool belongs to", space.path(), name),
+          "next: choose an empty directory");
+    }
+    if (Status status = space.Remove(name); !status.ok()) return status;
+  }
+  return OkStatus();
+}
+
+Status CreateRegions(RegionSpace& space, const Superblock& superblock) {
+  // The control region comes first, as zeros: with it there, whatever else is there is ours.
+  const ControlLayout layout{superblock.segments};
+  auto control = space.Create(kControlName, layout.bytes(), RegionUse::kRecords);
+  if (!control.ok()) return control.status();
+  if (Status status = space.PersistNames(PersistSite::kFormat); !status.ok()) return status;
+  auto log = space.Create(kLogName, superblock.segments * superblock.segment_bytes, RegionUse::kLog);
+  if (!log.ok()) return log.status();
+  auto index = space.Create(kIndexName, superblock.index_bytes, RegionUse::kWords);
+  if (!index.ok()) return index.status();
+  const Index::Options options{.log = (*log)->data(),
+                               .segment_bytes = superblock.segment_bytes,
+                               .pool_id = superblock.pool_id,
+                               .segments = superblock.segments,
+                               .epochs = nullptr,
+                               .persist = false};
+  {
+    auto formatted = Index::Format(std::move(*index), options);
+    if (!formatted.ok()) return formatted.status();
+    if (Status status = (*formatted)->PersistAll(); !status.ok()) return status;
+  }
+  if (Status status = space.PersistNames(PersistSite::kFormat); !status.ok()) return status;
+  auto formatted = Control::Format(std::move(*control), superblock);
+  if (!formatted.ok()) return formatted.status();
+  return (*formatted)->WriteSuperblock(superblock);
+}
+
+}  // namespace
+
+Status CreatePool(RegionSpace& space, const CreateOptions& options) {
+  CreateOptions sizes = options;
+  sizes.log_bytes = sizes.segment_bytes == 0
+                        ? 0
+                        : sizes.log_bytes / sizes.segment_bytes * sizes.segment_bytes;
+  if (Status status = CheckSizes(sizes); !status.ok()) return status;
+  if (options.pool_id == 0) return InvalidArgument("a pool needs an id");
+  if (Status status = space.Lock(); !status.ok()) return status;
+  if (Status status = RemoveUnfinished(space); !status.ok()) return status;
+  Status status = CreateRegions(space, MakeSuperblock(sizes, space.boot_id()));
+  if (status.ok()) return status;
+  for (const char* name : {kLogName, kIndexName, kControlName}) {
+    static_cast<void>(space.Remove(name).ok());  // The first error is the one to tell.
+  }
+  return status.WithContext(fmt::format("cannot create a pool in '{}'", space.path()));
+}
+
+Recovery::Recovery(std::unique_ptr<RegionSpace> space, const OpenOptions& options,
+                   Findings* findings)
+    : options_(options), findings_(findings), dpm_(new Dpm()) {
+  dpm_->space_ = std::move(space);
+}
+
+Result<std::unique_ptr<Dpm>> Recovery::Run() {
+  using Step = Status (Recovery::*)();
+  for (const Step step : {&Recovery::OpenRegions, &Recovery::OpenIndex, &Recovery::FindEnds,
+                          &Recovery::TakeOver, &Recovery::RecordEnds, &Recovery::SaveDamaged,
+                          &Recovery::Merge, &Recovery::RemoveOrphans}) {
+    if (Status status = (this->*step)(); !status.ok()) {
+      return status.WithContext(fmt::format("cannot open the pool in '{}'", dpm_->space_->path()));
+    }
+  }
+  return std::move(dpm_);
+}
+
+Status Recovery::OpenRegions() {
+  RegionSpace& space = *dpm_->space_;
+  if (Status status = space.Lock(); !status.ok()) return status;
+  constexpr auto kWrite = RegionSpace::Access::kReadWrite;
+  auto control = space.Open(kControlName, RegionUse::kRecords, kWrite);
+  if (!control.ok()) {
+    if (control.status().code() != StatusCode::kNotFound) return control.status();
+    return NotFound("there is no pool", "next: make one with `cirein pool create`");
+  }
+  auto log = space.Open(kLogName, RegionUse::kLog, kWrite);
+  if (!log.ok()) {
+    if (log.status().code() != StatusCode::kNotFound) return log.status();
+    return DataLoss("the pool's file 'log' is missing");
+  }
+  dpm_->log_ = std::move(*log);
+  const bool repair = options_.repair == OpenOptions::Repair::kYes;
+  auto opened = Control::Open(std::move(*control), *dpm_->log_, Control::Mend::kYes,
+                              repair ? Control::Damage::kReport : Control::Damage::kFail, findings_);
+  if (!opened.ok()) return opened.status();
+  dpm_->control_ = std::move(*opened);
+  const Superblock& superblock = dpm_->control_->superblock();
+  clean_ = superblock.state == static_cast<std::uint32_t>(PoolState::kClean);
+  power_ = dpm_->durability() == Durability::kPower;
+  const std::string_view boot(superblock.boot_id,
+                              strnlen(superblock.boot_id, sizeof superblock.boot_id));
+  power_cut_ = !clean_ && boot != space.boot_id();
+  return OkStatus();
+}
+
+Status Recovery::OpenIndex() {
+  RegionSpace& space = *dpm_->space_;
+  const Superblock& superblock = dpm_->control_->superblock();
+  const bool flushable = space.traits().flushable;
+  const bool repair = options_.repair == OpenOptions::Repair::kYes;
+  rebuild_ = (power_cut_ && !(flushable && power_)) || repair;
+  if (Sabotaged(Sabotage::kTrustUnsyncedIndex)) rebuild_ = false;
+  dpm_->epochs_ = std::make_unique<ReadEpochs>();
+  const Index::Options options{.log = dpm_->log_->data(),
+                               .segment_bytes = superblock.segment_bytes,
+                               .pool_id = superblock.pool_id,
+                               .segments = superblock.segments,
+                               .epochs = dpm_->epochs_.get(),
+                               .persist = flushable && power_};
+  constexpr auto kWrite = RegionSpace::Access::kReadWrite;
+  auto region = space.Open(kIndexName, RegionUse::kWords, kWrite);
+  if (!region.ok() && region.status().code() != StatusCode::kNotFound) return region.status();
+  if (region.ok() && (*region)->size() != superblock.index_bytes) {
+    if (Status status = space.Remove(kIndexName); !status.ok()) return status;
+    region = NotFound("of another size");
+  }
+  if (region.ok() && !rebuild_) {
+    auto opened = Index::Open(std::move(*region), options);
+    if (opened.ok()) {
+      dpm_->index_ = std::move(*opened);
+      return OkStatus();
+    }
+    if (opened.status().code() != StatusCode::kDataLoss) return opened.status();
+    findings_->push_back({Finding::Severity::kNote,
+                          fmt::format("the index is made anew from the log: {}",
+                                      opened.status().message()), {}, {}});
+    region = space.Open(kIndexName, RegionUse::kWords, kWrite);
+  }
+  rebuild_ = true;
+  if (!region.ok()) region = space.Create(kIndexName, superblock.index_bytes, RegionUse::kWords);
+  if (!region.ok()) return region.status();
+  auto formatted = Index::Format(std::move(*region), options);
+  if (!formatted.ok()) return formatted.status();
+  dpm_->index_ = std::move(*formatted);
+  return OkStatus();
+}
+
+void Recovery::Note(std::uint64_t segment, std::uint64_t offset, std::string what) {
+  findings_->push_back({Finding::Severity::kNote,
+                        fmt::format("segment {}, offset {}: {}", segment, offset, what), segment,
+                        offset});
+}
+
+Status Recovery::Corrupt(std::uint64_t segment, std::uint64_t offset, std::string what) {
+  const std::string text = fmt::format("segment {}, entry at {}: {}", segment, offset, what);
+  findings_->push_back({Finding::Severity::kCorruption, text, segment, offset});
+  damaged_ = true;
+  if (options_.repair == OpenOptions::Repair::kYes) return OkStatus();
+  return DataLoss(text,
+                  "next: restore the pool from a copy, or save what is valid with "
+                  "`cirein pool verify --repair`");
+}
+
+Status Recovery::FindEnds() {
+  const Control& control = *dpm_->control_;
+  std::map<StreamId, std::map<std::uint64_t, std::uint64_t>> streams;
+  for (std::uint64_t segment = 0; segment < control.segments(); ++segment) {
+    const SegmentRecord record = control.record(segment);
+    if (record.state == static_cast<std::uint32_t>(SegmentState::kFree)) continue;
+    streams[{record.incarnation, record.shard}][record.sequence] = segment;
+  }
+  for (const auto& [stream, by_sequence] : streams) {
+    std::vector<std::uint64_t> segments;
+    for (const auto& [sequence, segment] : by_sequence) segments.push_back(segment);
+    if (Status status = FindEndsOfStream(segments); !status.ok()) return status;
+  }
+  return OkStatus();
+}
+
+Status Recovery::FindEndsOfStream(const std::vector<std::uint64_t>& stream) {
+  const Control& control = *dpm_->control_;
+  std::optional<std::uint64_t> cut;  // The segment in which a power cut ended this log.
+  for (const std::uint64_t segment : stream) {
+    const SegmentRecord record = control.record(segment);
+    const bool sealed = record.state == static_cast<std::uint32_t>(SegmentState::kSealed);
+    // An end that a close or a kPower writer recorded is a promise of all before it. Under kProcess the
+    // record may be on the medium before the bytes are: there the mark is the promise.
+    const bool end_is_promise = sealed && (power_ || !power_cut_);
+    if (end_is_promise && !rebuild_ && !cut) continue;
+    const std::uint64_t limit = sealed ? record.end : control.segment_bytes();
+    const SegmentScan scan = ScanSegment(control, *dpm_->log_, segment, limit,
+                                         BatchView::Payloads::kCheck, nullptr);
+    std::uint64_t promised = end_is_promise ? record.end : scan.mark;
+    if (Sabotaged(Sabotage::kTornIsAlwaysFine)) promised = 0;
+    if (scan.valid_end < promised) {
+      Status status = Corrupt(segment, scan.valid_end,
+                              fmt::format("damaged, although all up to {} was safe", promised));
+      if (!status.ok()) return status;
+      ends_.push_back({segment, scan.valid_end, true});
+      continue;
+    }
+    if (cut && promised > kFirstBatch) {
+      Status status = Corrupt(
+          *cut, kFirstBatch,
+          fmt::format("its end is damaged, although segment {} after it was safe", segment));
+      if (!status.ok()) return status;
+    }
+    if (cut) {
+      ends_.push_back({segment, kFirstBatch, false});
+      continue;
+    }
+    if (scan.beyond || (sealed && scan.valid_end < limit)) {
+      Note(segment, scan.valid_end,
+           fmt::format("the log of shard {} was cut here by a power cut; what followed was not yet "
+                       "on the medium",
+                       record.shard));
+    }
+    if (sealed && scan.valid_end < limit) cut = segment;
+    if (!sealed || scan.valid_end < limit) ends_.push_back({segment, scan.valid_end, false});
+  }
+  return OkStatus();
+}
+
+Status Recovery::TakeOver() {
+  Control& control = *dpm_->control_;
+  Superblock superblock = control.superblock();
+  if (superblock.highest_epoch >= kMaxEpoch) {
+    return ResourceExhausted("the pool was opened too often: its epochs are used up",
+                             "next: copy its objects to a new pool");
+  }
+  superblock.state = static_cast<std::uint32_t>(PoolState::kOpen);
+  dpm_->incarnation_ = superblock.next_incarnation++;
+  if (!Sabotaged(Sabotage::kReuseEpoch) || superblock.highest_epoch == 0) {
+    ++superblock.highest_epoch;
+  }
+  dpm_->epoch_ = static_cast<std::uint32_t>(superblock.highest_epoch);
+  const std::string& boot_id = dpm_->space_->boot_id();
+  // A rebuilt index is only as good as this boot: until the rebuild is done the old boot's name stays,
+  // so that a crash during it leads to another one.
+  if (!rebuild_) {
+    std::memset(superblock.boot_id, 0, sizeof superblock.boot_id);
+    std::memcpy(superblock.boot_id, boot_id.data(),
+                std::min(boot_id.size(), sizeof superblock.boot_id - 1));
+  }
+  if (Status status = control.WriteSuperblock(superblock); !status.ok()) return status;
+  std::vector<SlotRoot> roots(kSlotCount);
+  for (std::uint32_t slot = 0; slot < kSlotCount; ++slot) {
+    roots[slot] = control.slot_root(slot);
+    roots[slot].epoch = dpm_->epoch_;
+    roots[slot].incarnation = dpm_->incarnation_;
+  }
+  return control.WriteSlotRoots(0, std::move(roots));
+}
+
+Status Recovery::SyncLog() {
+  const Control& control = *dpm_->control_;
+  if (!dpm_->space_->traits().flushable) {
+    return dpm_->log_->Persist(0, dpm_->log_->size(), PersistSite::kSync);
+  }
+  for (std::uint64_t segment = 0; segment < control.segments(); ++segment) {
+    const SegmentRecord record = control.record(segment);
+    if (record.state == static_cast<std::uint32_t>(SegmentState::kFree)) continue;
+    const std::uint64_t bytes = control.segment_bytes();
+    Status status = dpm_->log_->Persist(segment * bytes, bytes, PersistSite::kSync);
+    if (!status.ok()) return status;
+  }
+  return OkStatus();
+}
+
+Status Recovery::RecordEnds() {
+  dpm_->segments_ = std::make_unique<SegmentSpace>(*dpm_->control_, *dpm_->log_,
+                                                   !dpm_->space_->traits().flushable);
+  SegmentSpace& segments = *dpm_->segments_;
+  if (!clean_ && !power_cut_ && !power_) {
+    // What the dead process answered is in the page cache, and from here on it counts as safe.
+    if (Status status = SyncLog(); !status.ok()) return status;
+  }
+  for (const End& end : ends_) {
+    if (end.damaged) continue;
+    if (Sabotaged(Sabotage::kEndsNotRecorded)) {
+      segments.SetCommitted(end.segment, end.end);
+      continue;
+    }
+    if (Status status = segments.Cut(end.segment, end.end); !status.ok()) return status;
+  }
+  dpm_->MakeProcessor();
+  return OkStatus();
+}
+
+Status Recovery::SaveDamaged() {
+  SegmentSpace& segments = *dpm_->segments_;
+  for (const End& end : ends_) {
+    if (!end.damaged) continue;
+    LogWriter& writer = *dpm_->cleaner_log_;
+    Status status;
+    std::uint64_t entries = 0;
+    const auto save = [&](const BatchView& batch, std::uint64_t) {
+      std::vector<EntryFields> fields;
+      batch.ForEach([&](const EntryView& entry, std::uint64_t) {
+        fields.push_back(FieldsOfCopy(entry));
+      });
+      std::vector<Location> locations(fields.size());
+      if (status.ok()) status = writer.Write(fields, locations);
+      entries += fields.size();
+    };
+    const std::uint64_t limit = segments.segment_bytes();
+    const SegmentRecord record = segments.control().record(end.segment);
+    const bool sealed = record.state == static_cast<std::uint32_t>(SegmentState::kSealed);
+    SalvageSegment(*dpm_->control_, *dpm_->log_, end.segment, sealed ? record.end : limit, save);
+    if (status.ok()) status = writer.Seal();
+    if (status.ok()) status = dpm_->Sync();
+    // Only now: until its valid entries are safe elsewhere the segment is what they are.
+    if (status.ok()) status = segments.Cut(end.segment, kFirstBatch);
+    if (!status.ok()) return status.WithContext("cannot save what is valid");
+    Note(end.segment, kFirstBatch, fmt::format("{} valid entries of it were saved", entries));
+  }
+  return OkStatus();
+}
+
+Status Recovery::Merge() {
+  for (std::uint64_t segment = 0; segment < dpm_->segments_->count(); ++segment) {
+    // A mark beyond the end: the index is not of this log.
+    if (dpm_->segments_->state(segment) == SegmentState::kFree) continue;
+    if (dpm_->merger_->merged(segment) <= dpm_->segments_->committed(segment)) continue;
+    return DataLoss(fmt::format("segment {}: the index claims more of it than there is", segment),
+                    "next: remove the pool's file 'index'; it is made anew from the log");
+  }
+  if (Status status = dpm_->MergeAll(); !status.ok()) return status;
+  if (!rebuild_) return OkStatus();
+  Superblock superblock = dpm_->control_->superblock();
+  const std::string& boot_id = dpm_->space_->boot_id();
+  if (dpm_->space_->traits().flushable && power_) {
+    if (Status status = dpm_->index_->PersistAll(); !status.ok()) return status;
+  }
+  std::memset(superblock.boot_id, 0, sizeof superblock.boot_id);
+  std::memcpy(superblock.boot_id, boot_id.data(),
+              std::min(boot_id.size(), sizeof superblock.boot_id - 1));
+  return dpm_->control_->WriteSuperblock(superblock);
+}
+
+Status Recovery::RemoveOrphans() {
+  const auto lives = [this](const ExtentStore::Known& known) {
+    const std::uint16_t slot = SlotOfRow(known.key.row);
+    const auto found = dpm_->index_->Find(known.key, slot);
+    return found && found->entry.extent() == known.number;
+  };
+  if (Status status = dpm_->extents_->Recover(lives, findings_); !status.ok()) return status;
+  dpm_->CollectReleased();
+  // Removed just now, or never there.
+  dpm_->gathering_.extents.clear();
+  return OkStatus();
+}
+
+}  // namespace cirein::dpm

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cirein/status.h"
+
+#include "dpm/dpm.h"
+#include "dpm/log_scanner.h"
+
+namespace cirein::dpm {
+
+/// Dpm::Create.
+Status CreatePool(RegionSpace& space, const CreateOptions& options);
+
+/// Dpm::Open: from whatever a clean close, the end of a process or of the machine left, to a pool in
+/// which every acknowledged write is in the index. Steps, each of which a crash may follow:
+///
+///   1. Lock; read the control region. Decide whether the index is to be believed: after a clean close;
+///      after the end of the process alone (the page cache lives); after a power cut only where the
+///      index itself was persisted step by step (flushable, kPower). Else, or if it does not fit
+///      together, it is made anew from the log (SAFETY 6).
+///   2. Look at the end of every log that may have a torn one (SAFETY 4). Damage of what was promised
+///      ends the open here: nothing was changed so far.
+///   3. Persist what this opening is: the epoch and the incarnation, above all before (SAFETY 7). Then
+///      the slot roots.
+///   4. Persist the end of every log that had none (SAFETY 2); free segments that are empty.
+///   5. Merge. Then remove the extents that no entry names.
+/// A crash in between leaves what the next open begins with, as the first did: ends that were recorded
+/// stay, merging again changes nothing.
+class Recovery {
+ public:
+  Recovery(std::unique_ptr<RegionSpace> space, const OpenOptions& options, Findings* findings);
+  Result<std::unique_ptr<Dpm>> Run();
+
+ private:
+  struct End {
+    std::uint64_t segment = 0;
+    std::uint64_t end = 0;
+    bool damaged = false;  // Only in a repair: to be saved by copying.
+  };
+  Status OpenRegions();
+  Status OpenIndex();
+  Status FindEnds();
+  Status FindEndsOfStream(const std::vector<std::uint64_t>& stream);
+  Status Corrupt(std::uint64_t segment, std::uint64_t offset, std::string what);
+  void Note(std::uint64_t segment, std::uint64_t offset, std::string what);
+  Status TakeOver();
+  Status SyncLog();
+  Status RecordEnds();
+  Status SaveDamaged();
+  Status Merge();
+  Status RemoveOrphans();
+
+  const OpenOptions options_;
+  Findings* const findings_;
+  std::unique_ptr<Dpm> dpm_;
+  bool clean_ = false;
+  bool power_cut_ = false;
+  bool power_ = false;
+  bool rebuild_ = false;
+  bool damaged_ = false;
+  std::unique_ptr<Region> index_region_;
+  std::vector<End> ends_;
+};
+
+}  // namespace cirein::dpm

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dpm/tombstone_sweep.h"
+
+#include <algorithm>
+#include <functional>
+
+#include <absl/container/flat_hash_map.h>
+
+namespace cirein::dpm {
+
+namespace {
+
+/// Two keys with one hash share a candidate: then it is kept needlessly, never forgotten wrongly.
+std::uint64_t HashOfKey(const EntryView& entry, std::uint64_t row_hash) {
+  if (!entry.has_column()) return row_hash;
+  return MixSeed(row_hash, Hash64(entry.column(), 1));
+}
+
+struct Candidate {
+  Location location;
+  Version version;  // What is lower would come back.
+  bool needed = false;
+};
+
+using Candidates = absl::flat_hash_map<std::uint64_t, Candidate>;
+
+/// Every entry below the committed ends.
+void ForEachEntry(const SegmentSpace& space,
+                  const std::function<void(const EntryView&, Location)>& visit) {
+  for (std::uint64_t segment = 0; segment < space.count(); ++segment) {
+    if (space.state(segment) == SegmentState::kFree) continue;
+    const std::uint64_t begin = space.begin_of(segment);
+    const std::uint64_t end = space.committed(segment);
+    for (std::uint64_t at = kFirstBatch; at < end;) {
+      const BatchView batch = BatchView::Trust(space.log().data() + begin + at);
+      batch.ForEach([&](const EntryView& entry, std::uint64_t offset) {
+        visit(entry, Location{begin + at + offset});
+      });
+      at += batch.header().bytes;
+    }
+  }
+}
+
+class Sweeper {
+ public:
+  Sweeper(SegmentSpace& space, Index& index, std::uint64_t max_candidates)
+      : space_(space), index_(index), max_candidates_(max_candidates) {}
+
+  TombstoneSweep Run() {
+    ForEachEntry(space_, [this](const EntryView& entry, Location at) { Collect(entry, at); });
+    if (!keys_.empty() || !rows_.empty()) {
+      ForEachEntry(space_, [this](const EntryView& entry, Location at) { Check(entry, at); });
+      ForgetUnneeded(keys_);
+      ForgetUnneeded(rows_);
+    }
+    return result_;
+  }
+
+ private:
+  void Collect(const EntryView& entry, Location location) {
+    // A row entry that may still expire says more than what is gone.
+    const bool may_go = entry.kind() == EntryKind::kGone ||
+                        (entry.kind() == EntryKind::kRow && !entry.expiry_ms());
+    if (!may_go || !index_.LeadsTo(entry, location)) return;
+    if (keys_.size() + rows_.size() >= max_candidates_) {
+      ++result_.kept;
+      return;
+    }
+    const std::uint64_t row_hash = Hash64(entry.row(), entry.header().bucket);
+    const bool row = entry.kind() == EntryKind::kRow;
+    const Version version = row ? entry.hide_below() : entry.version();
+    const auto [place, added] =
+        row ? rows_.try_emplace(row_hash, Candidate{location, version, false})
+            : keys_.try_emplace(HashOfKey(entry, row_hash), Candidate{location, version, false});
+    if (!added) place->second.needed = true;
+  }
+
+  void Check(const EntryView& entry, Location location) {
+    const std::uint64_t row_hash = Hash64(entry.row(), entry.header().bucket);
+    if (!rows_.empty()) {
+      if (const auto row = rows_.find(row_hash); row != rows_.end()) {
+        Note(row->second, entry, location);
+      }
+    }
+    if (keys_.empty() || entry.kind() == EntryKind::kRow) return;
+    if (const auto key = keys_.find(HashOfKey(entry, row_hash)); key != keys_.end()) {
+      Note(key->second, entry, location);
+    }
+  }
+
+  static void Note(Candidate& candidate, const EntryView& entry, Location location) {
+    if (location != candidate.location && entry.version() <= candidate.version) {
+      candidate.needed = true;
+    }
+  }
+
+  void ForgetUnneeded(const Candidates& candidates) {
+    for (const auto& [hash, candidate] : candidates) {
+      const EntryView entry = EntryView::Trust(space_.log().data() + candidate.location.offset);
+      if (candidate.needed || !index_.Forget(entry, candidate.location)) {
+        ++result_.kept;
+        continue;
+      }
+      ++result_.forgotten;
+      result_.forgotten_bytes += entry.size();
+      const std::uint64_t segment = space_.segment_of(candidate.location.offset);
+      const std::uint64_t live = index_.live_bytes(segment);
+      index_.SetLiveBytes(segment, live - std::min(live, entry.size()));
+    }
+  }
+
+  SegmentSpace& space_;
+  Index& index_;
+  const std::uint64_t max_candidates_;
+  Candidates keys_;
+  Candidates rows_;
+  TombstoneSweep result_;
+};
+
+}  // namespace
+
+TombstoneSweep SweepTombstones(SegmentSpace& space, Index& index, std::uint64_t max_candidates) {
+  return Sweeper(space, index, max_candidates).Run();
+}
+
+}  // namespace cirein::dpm
