@@ -7,8 +7,8 @@
 
 namespace cirein::dpm {
 
-/// A set of small numbers that finds its lowest member fast: a bitmap, with above each 64 words a word
-/// that says which of them are not empty, and so on up. Not thread-safe.
+/// A set of small numbers that finds its lowest member fast: a bitmap, with above each 64 words a
+/// word that says which of them are not empty, and so on up. Not thread-safe.
 class IndexBits {
  public:
   /// An empty set that may hold 0 ... size-1.

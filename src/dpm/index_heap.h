@@ -21,7 +21,8 @@ class IndexHeap {
   /// All lines are in use at first.
   explicit IndexHeap(std::uint64_t lines);
 
-  /// A run of free lines; aligned to its size when that is a power of two. Nullopt when there is none.
+  /// A run of free lines; aligned to its size when that is a power of two. Nullopt when there is
+  /// none.
   std::optional<std::uint64_t> Allocate(std::uint64_t lines);
   /// Gives any run of used lines back.
   void Free(std::uint64_t first, std::uint64_t lines);

@@ -10,8 +10,8 @@
 
 namespace cirein::dpm {
 
-/// The log as the index sees it: the bytes its cells lead to. Whatever they are, nothing outside the
-/// log is read: a cell that survived a damaged medium may lead into the middle of an entry.
+/// The log as the index sees it: the bytes its cells lead to. Whatever they are, nothing outside
+/// the log is read: a cell that survived a damaged medium may lead into the middle of an entry.
 ///
 /// Thread-safe; where a location comes from decides how long it may be followed (ReadEpochs).
 class IndexLog {
@@ -37,7 +37,8 @@ class IndexLog {
                                       header.row_bytes + header.column_bytes + header.meta_bytes;
     const std::uint64_t data = (header.flags & kHasExtent) != 0 ? 0 : header.data_bytes;
     const std::uint64_t room = log_bytes_ - location.offset;
-    if (before_data > room || data > room - before_data) [[unlikely]] return {};
+    if (before_data > room || data > room - before_data) [[unlikely]]
+      return {};
     return entry;
   }
   /// As At, and also none when it is not of this kind: a row entry must have its record.

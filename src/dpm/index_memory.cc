@@ -71,14 +71,14 @@ Status IndexMemory::PersistLinks() {
   for (std::size_t i = 0; i < stored_lines_.size() && status_.ok();) {
     std::size_t end = i + 1;
     while (end < stored_lines_.size() && stored_lines_[end] == stored_lines_[end - 1] + 1) ++end;
-    status_ = region_->Persist(stored_lines_[i] * kLine, (end - i) * kLine,
-                               PersistSite::kIndexLinks);
+    status_ =
+        region_->Persist(stored_lines_[i] * kLine, (end - i) * kLine, PersistSite::kIndexLinks);
     i = end;
   }
   // After an error nothing may be used again: what the medium still leads to is unknown.
   if (!status_.ok()) return status_;
   stored_lines_.clear();
-  cleared_chains_.clear();
+  cleared_tables_.clear();
   SealRetired();
   return status_;
 }
@@ -88,7 +88,7 @@ Status IndexMemory::PersistAll() {
   status_ = region_->Persist(0, region_->size(), PersistSite::kIndexClose);
   if (!status_.ok()) return status_;
   stored_lines_.clear();
-  cleared_chains_.clear();
+  cleared_tables_.clear();
   SealRetired();
   return status_;
 }

@@ -23,9 +23,11 @@ enum class IndexPersist : std::uint8_t { kWhole, kEach };
 ///
 /// What changes are there:
 ///  - a *body* is memory that nothing leads to yet. It is filled, and persisted, and then linked;
-///  - a *link* is a word that readers may be reading. It is stored at once and persisted later, with
+///  - a *link* is a word that readers may be reading. It is stored at once and persisted later,
+///  with
 ///    all others (PersistLinks);
-///  - what a link does not lead to any more is *retired*: used again only when every reader that may
+///  - what a link does not lead to any more is *retired*: used again only when every reader that
+///  may
 ///    have seen it has left and the link's new value is persistent.
 /// With IndexPersist::kWhole nothing is persisted here, and only the readers are waited for.
 ///
@@ -63,13 +65,13 @@ class IndexMemory {
   /// No link leads there any more.
   void Retire(std::uint64_t offset, std::uint64_t lines);
 
-  /// A cell of this chain (its first bucket) was emptied. Before another cell of it gets a key, that
-  /// must be persistent: else a crash could leave one key in two cells.
-  void NoteCleared(std::uint64_t chain) {
-    if (persist_ == IndexPersist::kEach) cleared_chains_.insert(chain);
+  /// Cells of this table were emptied. Before others of it get a key, that must be persistent: else
+  /// a crash could leave one key in two cells.
+  void NoteCleared(std::uint64_t table) {
+    if (persist_ == IndexPersist::kEach) cleared_tables_.insert(table);
   }
-  void BeforeInsert(std::uint64_t chain) {
-    if (!cleared_chains_.empty() && cleared_chains_.contains(chain)) (void)PersistLinks();
+  void BeforeInsert(std::uint64_t table) {
+    if (!cleared_tables_.empty() && cleared_tables_.contains(table)) (void)PersistLinks();
   }
 
   /// All links that were stored are persistent after it. The first error sticks.
@@ -106,10 +108,11 @@ class IndexMemory {
   const IndexPersist persist_;
   IndexHeap heap_;
   Status status_;  // The first error of a persist.
-  std::vector<std::uint64_t> stored_lines_;  // With links that are not persistent yet; with repeats.
+  std::vector<std::uint64_t>
+      stored_lines_;  // With links that are not persistent yet; with repeats.
   std::size_t compact_at_;
-  absl::flat_hash_set<std::uint64_t> cleared_chains_;
-  std::vector<Piece> retired_;  // Unlinked, the links perhaps not persistent yet.
+  absl::flat_hash_set<std::uint64_t> cleared_tables_;
+  std::vector<Piece> retired_;   // Unlinked, the links perhaps not persistent yet.
   std::deque<Waiting> waiting_;  // For readers alone.
 };
 

@@ -45,17 +45,17 @@ class RowRef {
 
 /// What a new row node is to say.
 struct RowFields {
-  RowName name;
+  RowName name = {};
   std::uint64_t row_hash = 0;
-  Location row_entry;
-  Location object;
-  TableWord table;
+  Location row_entry = {};
+  Location object = {};
+  TableWord table = {};
 };
 /// Makes a row node as a body that is to be linked: its offset, or 0 when the heap is full.
 std::uint64_t MakeRow(IndexMemory& memory, const RowFields& fields);
 
-/// All that follows cells: the index's memory and tables, the log, and what both say together. Readers
-/// use it as it is.
+/// All that follows cells: the index's memory and tables, the log, and what both say together.
+/// Readers use it as it is.
 struct IndexParts {
   IndexMemory& memory;
   IndexTables& tables;

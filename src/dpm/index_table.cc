@@ -6,11 +6,11 @@
 namespace cirein::dpm {
 namespace {
 
-// Column tables of up to 2^this buckets are counted when it matters: a count for each would cost more
-// memory than most of them have.
+// Column tables of up to 2^this buckets are counted when it matters: a count for each would cost
+// more memory than most of them have.
 constexpr unsigned kCountedAnew = 3;
-// A table grows when its overflow buckets are more than a quarter of its own, which random keys reach
-// at about six keys a bucket; so it has about three after doubling.
+// A table grows when its overflow buckets are more than a quarter of its own, which random keys
+// reach at about six keys a bucket; so it has about three after doubling.
 constexpr std::uint64_t kOverflowPart = 4;
 constexpr std::uint64_t kKeysAfterGrowing = 5;
 // Far below what it has after growing, so that a number of keys that swings rebuilds nothing.
@@ -118,7 +118,8 @@ void IndexTables::SetCounts(std::uint64_t home, TableWord table, TableCounts cou
 }
 
 std::uint64_t IndexTables::NextGeneration(TableWord old) {
-  // A home that had a table before it was empty for a while should not repeat its generation either.
+  // A home that had a table before it was empty for a while should not repeat its generation
+  // either.
   if (!old.empty()) return old.generation() + 1;
   return ++first_generation_;
 }
@@ -142,7 +143,7 @@ bool IndexTables::Insert(std::uint64_t home, std::uint64_t hash, Cell cell, cons
     SetCounts(home, made, {.keys = 1, .overflow = 0});
     return true;
   }
-  memory_.BeforeInsert(table.chain(hash));
+  memory_.BeforeInsert(table.offset());
   if (probe.room == 0) return InsertIntoFull(home, hash, cell, probe.last, hasher);
   memory_.Link(probe.room, cell.word());
   if (TableCounts* known = Known(home)) ++known->keys;
@@ -177,7 +178,8 @@ bool IndexTables::Chain(std::uint64_t home, Cell cell, std::uint64_t last) {
 
 bool IndexTables::Rebuild(std::uint64_t home, unsigned log2, const Added& added,
                           const CellHasher& hasher) {
-  // With overflow buckets it needs a little more; to fail halfway again and again would cost too much.
+  // With overflow buckets it needs a little more; to fail halfway again and again would cost too
+  // much.
   const std::uint64_t lines = std::uint64_t{1} << log2;
   const IndexHeap& heap = memory_.heap();
   if (heap.lines() - heap.used() < lines + lines / kOverflowPart) memory_.Reclaim();
@@ -207,12 +209,12 @@ bool IndexTables::Rebuild(std::uint64_t home, unsigned log2, const Added& added,
   return true;
 }
 
-void IndexTables::Remove(std::uint64_t home, std::uint64_t hash, std::uint64_t cell_offset,
+void IndexTables::Remove(std::uint64_t home, std::span<const Place> places,
                          const CellHasher& hasher) {
   const TableWord table = At(home);
-  memory_.Link(cell_offset, 0);
-  memory_.NoteCleared(table.chain(hash));
-  if (TableCounts* known = Known(home)) --known->keys;
+  for (const Place& place : places) memory_.Link(place.offset, 0);
+  memory_.NoteCleared(table.offset());
+  if (TableCounts* known = Known(home)) known->keys -= places.size();
   const TableCounts counts = Count(home, table);
   const std::uint64_t lines = table.buckets() + counts.overflow;
   if (counts.keys == 0) {

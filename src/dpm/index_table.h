@@ -35,15 +35,15 @@ class CellHasher {
 struct Probe {
   std::uint64_t offset = 0;  ///< Of the key's cell; 0: the key is not there.
   Cell cell;
-  std::uint64_t room = 0;  ///< An empty cell of the chain; 0: there is none.
-  std::uint64_t last = 0;  ///< The chain's last bucket.
+  std::uint64_t room = 0;     ///< An empty cell of the chain; 0: there is none.
+  std::uint64_t last = 0;     ///< The chain's last bucket.
   std::uint64_t buckets = 0;  ///< How many were looked at.
   explicit operator bool() const noexcept { return offset != 0; }
 };
 
-/// The hash tables of the index. Each hangs on one word, its *home*: a slot word, or the word of a row
-/// node. The writer changes it by one store at a time: of a cell, of the link to one more bucket, or
-/// of the home, to lead to another table altogether.
+/// The hash tables of the index. Each hangs on one word, its *home*: a slot word, or the word of a
+/// row node. The writer changes it by one store at a time: of a cell, of the link to one more
+/// bucket, or of the home, to lead to another table altogether.
 ///
 /// Find and the walks may be called by readers; the rest by the one writer.
 class IndexTables {
@@ -81,8 +81,8 @@ class IndexTables {
     std::uint64_t offset = 0;
     Cell cell;
   };
-  /// Calls visit(std::span<const Place>) for all cells that are not empty, a few dozen at a time, so
-  /// that what they lead to can be prefetched; until it returns false. False when it did.
+  /// Calls visit(std::span<const Place>) for all cells that are not empty, a few dozen at a time,
+  /// so that what they lead to can be prefetched; until it returns false. False when it did.
   template <typename Visit>
   bool ForEachGroup(TableWord table, Visit&& visit) const {
     std::array<Place, kGroup> group;
@@ -103,19 +103,22 @@ class IndexTables {
     return count == 0 || visit(std::span<const Place>(group.data(), count));
   }
 
-  /// Puts a key that is not there yet: `probe` is what Find(At(home), hash) said, and nothing of the
-  /// table has changed since. False, and nothing is changed, when the heap is full.
+  /// Puts a key that is not there yet: `probe` is what Find(At(home), hash) said, and nothing of
+  /// the table has changed since. False, and nothing is changed, when the heap is full.
   bool Insert(std::uint64_t home, std::uint64_t hash, Cell cell, const Probe& probe,
               const CellHasher& hasher);
-  /// A table of one bucket with one cell in it, as a body that is to be linked; no table (empty) when
-  /// the heap is full.
+  /// A table of one bucket with one cell in it, as a body that is to be linked; no table (empty)
+  /// when the heap is full.
   TableWord Make(Cell cell);
   /// Takes back what Make made, before it was linked.
   void Unmake(TableWord table) { memory_.Free(table.offset(), 1); }
 
-  /// Empties a cell, and gives back or shrinks the table where that pays.
-  void Remove(std::uint64_t home, std::uint64_t hash, std::uint64_t cell_offset,
-              const CellHasher& hasher);
+  /// Empties cells, and gives back or shrinks the table where that pays.
+  void Remove(std::uint64_t home, std::span<const Place> places, const CellHasher& hasher);
+  void Remove(std::uint64_t home, const Probe& probe, const CellHasher& hasher) {
+    const Place place{probe.offset, probe.cell};
+    Remove(home, std::span(&place, 1), hasher);
+  }
   /// Takes the whole table from its home.
   void RemoveAll(std::uint64_t home);
 

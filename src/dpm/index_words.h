@@ -18,9 +18,9 @@ inline constexpr std::uint64_t kGenerations = std::uint64_t{1} << 18;
 /// The hash of a column within its row.
 inline std::uint64_t ColumnHash(std::string_view column) noexcept { return Hash64(column, 1); }
 
-/// Where a hash belongs in a table of 2^log2 buckets. The low 8 bits of the number are the top bits of
-/// the hash, which the fingerprint has as well: so a table of up to 256 buckets grows without looking
-/// at a single key. From there on the hash's low bits follow.
+/// Where a hash belongs in a table of 2^log2 buckets. The low 8 bits of the number are the top bits
+/// of the hash, which the fingerprint has as well: so a table of up to 256 buckets grows without
+/// looking at a single key. From there on the hash's low bits follow.
 constexpr std::uint64_t BucketNumber(std::uint64_t hash, unsigned log2) noexcept {
   return std::rotl(hash, 8) & ((std::uint64_t{1} << log2) - 1);
 }
@@ -67,7 +67,8 @@ class TableWord {
   /// `offset` is the table's, from the region's begin.
   static constexpr TableWord Of(std::uint64_t generation, unsigned log2,
                                 std::uint64_t offset) noexcept {
-    return TableWord((generation % kGenerations) << 46 | std::uint64_t{log2} << 40 | offset / kLine);
+    return TableWord((generation % kGenerations) << 46 | std::uint64_t{log2} << 40 |
+                     offset / kLine);
   }
 
   constexpr std::uint64_t word() const noexcept { return word_; }

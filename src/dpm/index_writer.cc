@@ -9,8 +9,8 @@ namespace {
 
 using Outcome = Index::Outcome;
 
-// How many entries are looked ahead for together: enough that their cache misses overlap, few enough
-// that what was fetched is still there when it is used.
+// How many entries are looked ahead for together: enough that their cache misses overlap, few
+// enough that what was fetched is still there when it is used.
 constexpr std::size_t kAhead = 24;
 
 struct Placed {
@@ -61,7 +61,7 @@ std::size_t IndexWriter::Apply(std::span<Op> ops, const Superseded& superseded) 
     LookAhead(group, std::span(ahead).first(group.size()));
     for (std::size_t i = 0; i < group.size(); ++i) {
       Op& op = group[i];
-      const Step step{op.entry,         op.location,           op.row_hash, ahead[i].column_hash,
+      const Step step{op.entry,      op.location,           op.row_hash, ahead[i].column_hash,
                       ahead[i].home, RowName::Of(op.entry), &superseded};
       op.outcome = ApplyOne(step);
       if (op.outcome == Outcome::kNoSpace) return first + i;
@@ -70,8 +70,8 @@ std::size_t IndexWriter::Apply(std::span<Op> ops, const Superseded& superseded) 
   return ops.size();
 }
 
-// Each round asks for what the next one reads: bucket, then what a cell of it leads to; for a row node
-// also the column's bucket, and what a cell of that leads to.
+// Each round asks for what the next one reads: bucket, then what a cell of it leads to; for a row
+// node also the column's bucket, and what a cell of that leads to.
 void IndexWriter::LookAhead(std::span<const Op> ops, std::span<Ahead> ahead) const {
   const auto candidate = [&](std::uint64_t bucket, std::uint64_t hash) {
     for (unsigned i = 0; i < kCellsPerBucket; ++i) {
@@ -183,8 +183,8 @@ Outcome IndexWriter::NewRow(const Step& step, const Probe& row, RowFields fields
 }
 
 Outcome IndexWriter::NewColumnRow(const Step& step, const Probe& row) {
-  const TableWord table = parts_.tables.Make(
-      Cell::Of(step.column_hash, CellKind::kEntry, step.location.offset));
+  const TableWord table =
+      parts_.tables.Make(Cell::Of(step.column_hash, CellKind::kEntry, step.location.offset));
   if (table.empty()) return Outcome::kNoSpace;
   const Location object = row ? row.cell.location() : Location{};
   const Outcome outcome = NewRow(step, row, {.object = object, .table = table});
@@ -200,8 +200,7 @@ Outcome IndexWriter::ApplyColumn(const Step& step, const Probe& row) {
   if (!row || row.cell.kind() == CellKind::kEntry) return NewColumnRow(step, row);
   const RowRef node = parts_.Row(row.cell);
   if (Hides(parts_.RowEntry(node), step.entry)) return Outcome::kStale;
-  const Probe column =
-      parts_.FindColumn(node, step.name, step.entry.column(), step.column_hash);
+  const Probe column = parts_.FindColumn(node, step.name, step.entry.column(), step.column_hash);
   probed_buckets.Add(column.buckets);
   if (!column) {
     const Cell cell = Cell::Of(step.column_hash, CellKind::kEntry, step.location.offset);
@@ -225,8 +224,8 @@ Outcome IndexWriter::ApplyRowEntry(const Step& step, const Probe& row) {
     const Location location = row.cell.location();
     const EntryView object = parts_.log.At(location);
     const bool hidden = Hides(step.entry, object);
-    const Outcome outcome = NewRow(
-        step, row, {.row_entry = step.location, .object = hidden ? Location{} : location});
+    const Outcome outcome =
+        NewRow(step, row, {.row_entry = step.location, .object = hidden ? Location{} : location});
     if (outcome != Outcome::kApplied || !hidden) return outcome;
     keys.Subtract(1);
     Tell(step, location, object);
@@ -279,7 +278,7 @@ void IndexWriter::RemoveHiddenColumns(const Step& step, const RowRef& row) {
   if (kept == 0) {
     parts_.tables.RemoveAll(row.table_home());
   } else {
-    parts_.tables.RemoveSome(row.table_home(), hidden, column_hasher_);
+    parts_.tables.Remove(row.table_home(), hidden, column_hasher_);
   }
   keys.Subtract(hidden.size());
   for (std::size_t i = 0; i < hidden.size(); ++i) {
@@ -302,7 +301,7 @@ bool IndexWriter::Forget(const EntryView& entry, Location location) {
   if (!row) return false;
   if (row.cell.kind() == CellKind::kEntry) {
     if (row.cell.location() != location) return false;
-    parts_.tables.Remove(step.home, step.row_hash, row.offset, row_hasher_);
+    parts_.tables.Remove(step.home, row, row_hasher_);
     keys.Subtract(1);
     return true;
   }
@@ -317,7 +316,7 @@ bool IndexWriter::Forget(const EntryView& entry, Location location) {
   } else {
     const Probe column = parts_.FindColumn(node, step.name, entry.column(), step.column_hash);
     if (!column || column.cell.location() != location) return false;
-    parts_.tables.Remove(node.table_home(), step.column_hash, column.offset, column_hasher_);
+    parts_.tables.Remove(node.table_home(), column, column_hasher_);
     keys.Subtract(1);
   }
   TidyRow(step, row);
@@ -332,7 +331,7 @@ void IndexWriter::TidyRow(const Step& step, const Probe& probe) {
   if (const Location object = row.object()) {
     parts_.memory.Link(probe.offset, probe.cell.To(CellKind::kEntry, object.offset).word());
   } else {
-    parts_.tables.Remove(step.home, step.row_hash, probe.offset, row_hasher_);
+    parts_.tables.Remove(step.home, probe, row_hasher_);
   }
   parts_.memory.Retire(row.offset(), lines);
   rows.Subtract(1);

@@ -11,8 +11,8 @@
 
 namespace cirein::dpm {
 
-/// The rules of the index: which entry of a key counts, what a row entry hides, and when a row has a
-/// node. Everything here is the one writer's.
+/// The rules of the index: which entry of a key counts, what a row entry hides, and when a row has
+/// a node. Everything here is the one writer's.
 ///
 /// It is taken for granted that of two row entries of one row the newer one hides at least what the
 /// older one hides; then the order in which entries are applied does not matter.

@@ -7,10 +7,10 @@
 
 namespace cirein::dpm {
 
-// Why a reader that Passed did not see cannot see what was unlinked: a reader takes its seat and then
-// looks at the epoch again; Retire raises the epoch and then Passed looks at the seat. All four are
-// sequentially consistent, so if Passed missed the seat, the reader saw the raised epoch, and with it
-// all that was stored before Retire.
+// Why a reader that Passed did not see cannot see what was unlinked: a reader takes its seat and
+// then looks at the epoch again; Retire raises the epoch and then Passed looks at the seat. All
+// four are sequentially consistent, so if Passed missed the seat, the reader saw the raised epoch,
+// and with it all that was stored before Retire.
 
 ReadEpochs::Reader::Reader(Reader&& other) noexcept
     : epochs_(std::exchange(other.epochs_, nullptr)),
@@ -68,7 +68,8 @@ std::uint64_t ReadEpochs::Retire() noexcept {
 }
 
 bool ReadEpochs::Passed(std::uint64_t stamp) const noexcept {
-  // A seat beyond this was first taken by a reader that enters after this call, so after the Retire.
+  // A seat beyond this was first taken by a reader that enters after this call, so after the
+  // Retire.
   const int used = seats_used_.load(std::memory_order_seq_cst);
   for (int i = 0; i < used; ++i) {
     const std::uint64_t entered =

@@ -7,9 +7,9 @@
 
 namespace cirein::dpm {
 
-/// Tells when nobody can still be reading what was unlinked: readers of one process announce themselves
-/// while they follow locations and index offsets (epoch-based reclamation). For short reads only; what
-/// is held longer is copied or pinned (SAFETY 17).
+/// Tells when nobody can still be reading what was unlinked: readers of one process announce
+/// themselves while they follow locations and index offsets (epoch-based reclamation). For short
+/// reads only; what is held longer is copied or pinned (SAFETY 17).
 ///
 /// Thread-safe. Enter and leave cost a store and a fence each, and never block.
 class ReadEpochs {
