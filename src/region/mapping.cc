@@ -62,13 +62,19 @@ Result<PmemMapping> PmemMapping::Map(int fd, std::uint64_t bytes, RegionSpace::A
   int error = pmem2_config_new(&request.config);
   if (error == 0) error = pmem2_source_from_fd(&request.source, fd);
   if (error == 0) error = pmem2_config_set_protection(request.config, protection);
-  if (error == 0) error = pmem2_config_set_length(request.config, bytes);
   if (error == 0) {
     error = pmem2_config_set_required_store_granularity(request.config, PMEM2_GRANULARITY_PAGE);
   }
   if (error == 0) error = pmem2_map_new(&map, request.config, request.source);
   if (error != 0) return PmemError(path, error);
-  return PmemMapping(map);
+  PmemMapping mapping(map);
+  // It maps the whole file and takes no length that is no multiple of a page.
+  if (pmem2_map_get_size(map) != bytes) {
+    return IoError(fmt::format("'{}' has changed its size while it was being opened",
+                               EscapeForPeople(path, 4096)),
+                   "leave the file to one process, then try again");
+  }
+  return mapping;
 }
 
 PmemMapping::~PmemMapping() {
