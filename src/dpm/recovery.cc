@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "dpm/log_scanner.h"
 #include "dpm/sabotage.h"
 
 namespace cirein::dpm {
@@ -188,11 +188,7 @@ Status Recovery::OpenRegions() {
   if (!opened.ok()) return opened.status();
   dpm_->control_ = std::move(*opened);
   const Superblock& superblock = dpm_->control_->superblock();
-  clean_ = superblock.state == static_cast<std::uint32_t>(PoolState::kClean);
-  power_ = dpm_->durability() == Durability::kPower;
-  const std::string_view boot(superblock.boot_id,
-                              strnlen(superblock.boot_id, sizeof superblock.boot_id));
-  power_cut_ = !clean_ && boot != space.boot_id();
+  left_ = HowLeft(superblock, space.boot_id());
   return OkStatus();
 }
 
@@ -201,7 +197,7 @@ Status Recovery::OpenIndex() {
   const Superblock& superblock = dpm_->control_->superblock();
   const bool flushable = space.traits().flushable;
   const bool repair = options_.repair == OpenOptions::Repair::kYes;
-  rebuild_ = (power_cut_ && !(flushable && power_)) || repair;
+  rebuild_ = (left_.power_cut && !(flushable && left_.power)) || repair;
   if (Sabotaged(Sabotage::kTrustUnsyncedIndex)) rebuild_ = false;
   dpm_->epochs_ = std::make_unique<ReadEpochs>();
   const Index::Options options{.log = dpm_->log_->data(),
@@ -209,7 +205,7 @@ Status Recovery::OpenIndex() {
                                .pool_id = superblock.pool_id,
                                .segments = superblock.segments,
                                .epochs = dpm_->epochs_.get(),
-                               .persist = flushable && power_};
+                               .persist = flushable && left_.power};
   constexpr auto kWrite = RegionSpace::Access::kReadWrite;
   auto region = space.Open(kIndexName, RegionUse::kWords, kWrite);
   if (!region.ok() && region.status().code() != StatusCode::kNotFound) return region.status();
@@ -244,72 +240,19 @@ void Recovery::Note(std::uint64_t segment, std::uint64_t offset, std::string wha
                         offset});
 }
 
-Status Recovery::Corrupt(std::uint64_t segment, std::uint64_t offset, std::string what) {
-  const std::string text = fmt::format("segment {}, entry at {}: {}", segment, offset, what);
-  findings_->push_back({Finding::Severity::kCorruption, text, segment, offset});
-  damaged_ = true;
-  if (options_.repair == OpenOptions::Repair::kYes) return OkStatus();
-  return DataLoss(text,
-                  "next: restore the pool from a copy, or save what is valid with "
-                  "`cirein pool verify --repair`");
-}
-
 Status Recovery::FindEnds() {
-  const Control& control = *dpm_->control_;
-  std::map<StreamId, std::map<std::uint64_t, std::uint64_t>> streams;
-  for (std::uint64_t segment = 0; segment < control.segments(); ++segment) {
-    const SegmentRecord record = control.record(segment);
-    if (record.state == static_cast<std::uint32_t>(SegmentState::kFree)) continue;
-    streams[{record.incarnation, record.shard}][record.sequence] = segment;
+  const LogEnds found = FindLogEnds(*dpm_->control_, *dpm_->log_, left_,
+                              rebuild_ ? SealedLogs::kScan : SealedLogs::kTrust);
+  findings_->insert(findings_->end(), found.findings.begin(), found.findings.end());
+  const bool repair = options_.repair == OpenOptions::Repair::kYes;
+  for (const Finding& finding : found.findings) {
+    if (repair || finding.severity != Finding::Severity::kCorruption) continue;
+    return DataLoss(finding.what,
+                    "next: restore the pool from a copy, or save what is valid with "
+                    "`cirein pool verify --repair`");
   }
-  for (const auto& [stream, by_sequence] : streams) {
-    std::vector<std::uint64_t> segments;
-    for (const auto& [sequence, segment] : by_sequence) segments.push_back(segment);
-    if (Status status = FindEndsOfStream(segments); !status.ok()) return status;
-  }
-  return OkStatus();
-}
-
-Status Recovery::FindEndsOfStream(const std::vector<std::uint64_t>& stream) {
-  const Control& control = *dpm_->control_;
-  std::optional<std::uint64_t> cut;  // The segment in which a power cut ended this log.
-  for (const std::uint64_t segment : stream) {
-    const SegmentRecord record = control.record(segment);
-    const bool sealed = record.state == static_cast<std::uint32_t>(SegmentState::kSealed);
-    // An end that a close or a kPower writer recorded is a promise of all before it. Under kProcess the
-    // record may be on the medium before the bytes are: there the mark is the promise.
-    const bool end_is_promise = sealed && (power_ || !power_cut_);
-    if (end_is_promise && !rebuild_ && !cut) continue;
-    const std::uint64_t limit = sealed ? record.end : control.segment_bytes();
-    const SegmentScan scan = ScanSegment(control, *dpm_->log_, segment, limit,
-                                         BatchView::Payloads::kCheck, nullptr);
-    std::uint64_t promised = end_is_promise ? record.end : scan.mark;
-    if (Sabotaged(Sabotage::kTornIsAlwaysFine)) promised = 0;
-    if (scan.valid_end < promised) {
-      Status status = Corrupt(segment, scan.valid_end,
-                              fmt::format("damaged, although all up to {} was safe", promised));
-      if (!status.ok()) return status;
-      ends_.push_back({segment, scan.valid_end, true});
-      continue;
-    }
-    if (cut && promised > kFirstBatch) {
-      Status status = Corrupt(
-          *cut, kFirstBatch,
-          fmt::format("its end is damaged, although segment {} after it was safe", segment));
-      if (!status.ok()) return status;
-    }
-    if (cut) {
-      ends_.push_back({segment, kFirstBatch, false});
-      continue;
-    }
-    if (scan.beyond || (sealed && scan.valid_end < limit)) {
-      Note(segment, scan.valid_end,
-           fmt::format("the log of shard {} was cut here by a power cut; what followed was not yet "
-                       "on the medium",
-                       record.shard));
-    }
-    if (sealed && scan.valid_end < limit) cut = segment;
-    if (!sealed || scan.valid_end < limit) ends_.push_back({segment, scan.valid_end, false});
+  for (const LogEnd& end : found.ends) {
+    if (end.state != LogEnd::State::kRecorded) ends_.push_back(end);
   }
   return OkStatus();
 }
@@ -364,12 +307,12 @@ Status Recovery::RecordEnds() {
   dpm_->segments_ = std::make_unique<SegmentSpace>(*dpm_->control_, *dpm_->log_,
                                                    !dpm_->space_->traits().flushable);
   SegmentSpace& segments = *dpm_->segments_;
-  if (!clean_ && !power_cut_ && !power_) {
+  if (!left_.clean && !left_.power_cut && !left_.power) {
     // What the dead process answered is in the page cache, and from here on it counts as safe.
     if (Status status = SyncLog(); !status.ok()) return status;
   }
-  for (const End& end : ends_) {
-    if (end.damaged) continue;
+  for (const LogEnd& end : ends_) {
+    if (end.state == LogEnd::State::kDamaged) continue;
     if (Sabotaged(Sabotage::kEndsNotRecorded)) {
       segments.SetCommitted(end.segment, end.end);
       continue;
@@ -382,8 +325,8 @@ Status Recovery::RecordEnds() {
 
 Status Recovery::SaveDamaged() {
   SegmentSpace& segments = *dpm_->segments_;
-  for (const End& end : ends_) {
-    if (!end.damaged) continue;
+  for (const LogEnd& end : ends_) {
+    if (end.state != LogEnd::State::kDamaged) continue;
     LogWriter& writer = *dpm_->cleaner_log_;
     Status status;
     std::uint64_t entries = 0;
@@ -422,7 +365,7 @@ Status Recovery::Merge() {
   if (!rebuild_) return OkStatus();
   Superblock superblock = dpm_->control_->superblock();
   const std::string& boot_id = dpm_->space_->boot_id();
-  if (dpm_->space_->traits().flushable && power_) {
+  if (dpm_->space_->traits().flushable && left_.power) {
     if (Status status = dpm_->index_->PersistAll(); !status.ok()) return status;
   }
   std::memset(superblock.boot_id, 0, sizeof superblock.boot_id);

@@ -8,7 +8,7 @@
 #include "cirein/status.h"
 
 #include "dpm/dpm.h"
-#include "dpm/log_scanner.h"
+#include "dpm/log_ends.h"
 
 namespace cirein::dpm {
 
@@ -36,16 +36,9 @@ class Recovery {
   Result<std::unique_ptr<Dpm>> Run();
 
  private:
-  struct End {
-    std::uint64_t segment = 0;
-    std::uint64_t end = 0;
-    bool damaged = false;  // Only in a repair: to be saved by copying.
-  };
   Status OpenRegions();
   Status OpenIndex();
   Status FindEnds();
-  Status FindEndsOfStream(const std::vector<std::uint64_t>& stream);
-  Status Corrupt(std::uint64_t segment, std::uint64_t offset, std::string what);
   void Note(std::uint64_t segment, std::uint64_t offset, std::string what);
   Status TakeOver();
   Status SyncLog();
@@ -57,13 +50,10 @@ class Recovery {
   const OpenOptions options_;
   Findings* const findings_;
   std::unique_ptr<Dpm> dpm_;
-  bool clean_ = false;
-  bool power_cut_ = false;
-  bool power_ = false;
+  LeftAs left_;
   bool rebuild_ = false;
-  bool damaged_ = false;
   std::unique_ptr<Region> index_region_;
-  std::vector<End> ends_;
+  std::vector<LogEnd> ends_;  // Those that are not recorded.
 };
 
 }  // namespace cirein::dpm
