@@ -28,9 +28,20 @@ EntryFields FieldsOfCopy(const EntryView& entry) {
   return fields;
 }
 
+std::uint64_t Cleaner::Gain(std::uint64_t segment, std::uint64_t live) const {
+  const std::uint64_t end = space_.committed(segment);
+  const std::uint64_t written = end - kFirstBatch;
+  const std::uint64_t dead = written - std::min(live, written);
+  // Room at the end that was just too small for the next entry is not gained by copying; that of a
+  // segment which was sealed early is.
+  const std::uint64_t tail = space_.segment_bytes() - end;
+  return tail > space_.segment_bytes() / kLongTail ? dead + tail : dead;
+}
+
 std::optional<std::uint64_t> Cleaner::ChooseVictim() const {
   // Greedy with age: a segment that was filled long ago and still has dead bytes will not get many
-  // more, while a young one still does (cost-benefit cleaning: Rosenblum and Ousterhout, SOSP 1991).
+  // more, while a young one still does (cost-benefit cleaning: Rosenblum and Ousterhout, SOSP
+  // 1991).
   const std::uint64_t least = space_.segment_bytes() / kLeastGain;
   std::optional<std::uint64_t> best;
   double best_score = 0;
@@ -39,14 +50,11 @@ std::optional<std::uint64_t> Cleaner::ChooseVictim() const {
         busy_.contains(segment)) {
       continue;
     }
-    const std::uint64_t live = std::min(index_.live_bytes(segment), space_.segment_bytes());
-    // What a free segment has more than this one's live bytes is the gain; so an almost empty segment
-    // that was sealed early is a victim too.
-    const std::uint64_t gain = space_.segment_bytes() - live;
+    const std::uint64_t live = index_.live_bytes(segment);
+    const std::uint64_t gain = Gain(segment, live);
     if (gain < least) continue;
     const auto age = static_cast<double>(space_.age(segment));
-    const double score =
-        static_cast<double>(gain) * (1 + age) / static_cast<double>(live + least);
+    const double score = static_cast<double>(gain) * (1 + age) / static_cast<double>(live + least);
     if (!best || score > best_score) {
       best = segment;
       best_score = score;

@@ -17,8 +17,8 @@ namespace cirein::dpm {
 
 /// Makes room: copies what is live in mostly dead segments to a log of its own, and lets the merger
 /// swing the index to the copies like to any other entry. A segment whose entries are all dead or
-/// copied waits in `emptied` until its replacements are merged, and then for Dpm to free it when they
-/// are on the medium and no reader is inside (SAFETY 17).
+/// copied waits in `emptied` until its replacements are merged, and then for Dpm to free it when
+/// they are on the medium and no reader is inside (SAFETY 17).
 ///
 /// An entry that expired by its slot's persisted clock floor is copied as a gone key of the same
 /// version: what it superseded must not come back (SAFETY 8).
@@ -30,9 +30,11 @@ class Cleaner {
 
   /// How much a victim must gain at least: this part of a segment.
   static constexpr std::uint64_t kLeastGain = 32;
+  /// A segment with more than this part unused at its end was sealed early.
+  static constexpr std::uint64_t kLongTail = 4;
 
-  /// Cleans the segment that gains most, if one gains enough; the bytes it copied, nullopt when there is
-  /// none. Commits the copies. ResourceExhausted when not even the reserve is left.
+  /// Cleans the segment that gains most, if one gains enough; the bytes it copied, nullopt when
+  /// there is none. Commits the copies. ResourceExhausted when not even the reserve is left.
   Result<std::optional<std::uint64_t>> CleanOne();
 
   /// The emptied segments whose copies are all merged: nothing in the index leads to them. They are
@@ -50,6 +52,8 @@ class Cleaner {
     std::uint64_t segment = 0;
     Location last_copy;  // None: nothing was copied.
   };
+  /// What copying its live bytes elsewhere would gain.
+  std::uint64_t Gain(std::uint64_t segment, std::uint64_t live) const;
   std::optional<std::uint64_t> ChooseVictim() const;
   Status Copy(const EntryView& entry, Location location, Location* copy);
   bool CopiesMerged(const Emptied& emptied) const;

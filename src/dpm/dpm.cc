@@ -25,16 +25,14 @@ constexpr std::uint64_t kFreeAtLeast = kReservedForCleaner + kReservedForDeletes
 constexpr std::uint64_t kGonePart = 16;
 constexpr std::uint64_t kGoneBytes = 96;  // About what one takes in the log.
 constexpr std::uint64_t kSweepAtOnce = std::uint64_t{1} << 20;
-/// Kept free in the index for each byte of log that may still be merged: 1 / 4, and a bit. Rows with one
-/// small column each may need more; then merging stops, and says so.
+/// Kept free in the index for each byte of log that may still be merged: 1 / 4, and a bit. Rows
+/// with one small column each may need more; then merging stops, and says so.
 constexpr std::uint64_t kIndexPart = 4;
 constexpr std::uint64_t kSegmentsZeroedAhead = 2;
 
 }  // namespace
 
-Status Dpm::Create(RegionSpace& space, CreateOptions options) {
-  return CreatePool(space, options);
-}
+Status Dpm::Create(RegionSpace& space, CreateOptions options) { return CreatePool(space, options); }
 
 Result<std::unique_ptr<Dpm>> Dpm::Open(std::unique_ptr<RegionSpace> space,
                                        const OpenOptions& options, Findings* findings) {
@@ -60,19 +58,20 @@ void Dpm::MakeProcessor() {
   cleaner_ = std::make_unique<Cleaner>(*segments_, *index_, *merger_, *cleaner_log_);
 }
 
-// ---- Writers -------------------------------------------------------------------------------------
+// ---- Writers
+// -------------------------------------------------------------------------------------
 
 std::unique_ptr<LogWriter> Dpm::NewWriter(std::uint32_t shard) {
   const StreamId stream{incarnation_, shard};
   return std::make_unique<LogWriter>(
-      *segments_,
-      LogWriter::Options{.stream = stream,
-                         .durability = durability(),
-                         .cleaner = false,
-                         .await_room = [this, stream] { return AwaitRoom(stream); },
-                         .on_commit = [this] {
-                           if (on_commit_) on_commit_();
-                         }});
+      *segments_, LogWriter::Options{.stream = stream,
+                                     .durability = durability(),
+                                     .cleaner = false,
+                                     .await_room = [this, stream] { return AwaitRoom(stream); },
+                                     .on_commit =
+                                         [this] {
+                                           if (on_commit_) on_commit_();
+                                         }});
 }
 
 void Dpm::SetOnCommit(std::function<void()> on_commit) { on_commit_ = std::move(on_commit); }
@@ -121,7 +120,8 @@ Status Dpm::Fail(Status status) {
   return status;
 }
 
-// ---- Readers -------------------------------------------------------------------------------------
+// ---- Readers
+// -------------------------------------------------------------------------------------
 
 bool Dpm::Visible(const Index::Found& found, std::uint16_t slot, std::uint64_t now_ms) const {
   if (found.entry.kind() != EntryKind::kObject) return false;
@@ -150,7 +150,8 @@ Status Dpm::RaiseClockFloor(std::uint64_t now_ms) {
   return control_->WriteSlotRoots(0, std::move(roots));
 }
 
-// ---- The processor -------------------------------------------------------------------------------
+// ---- The processor
+// -------------------------------------------------------------------------------
 
 Result<Dpm::WorkDone> Dpm::Work(Urgency urgency) {
   const std::lock_guard lock(work_mutex_);
@@ -244,9 +245,8 @@ Status Dpm::FreeDying(Urgency urgency, WorkDone* done) {
     dying.segments.clear();
     dying.extents.clear();
   }
-  std::erase_if(dying_, [](const Dying& dying) {
-    return dying.segments.empty() && dying.extents.empty();
-  });
+  std::erase_if(dying_,
+                [](const Dying& dying) { return dying.segments.empty() && dying.extents.empty(); });
   return OkStatus();
 }
 
@@ -278,8 +278,8 @@ std::vector<Dpm::SyncRange> Dpm::SyncRanges() const {
   for (std::uint64_t segment = 0; segment < segments_->count(); ++segment) {
     const SegmentState state = segments_->state(segment);
     if (state == SegmentState::kFree) continue;
-    // With kPower all is there already, the end of a sealed segment is recorded, and the next batch of a
-    // busy log carries the mark: what is left is the mark of an idle one.
+    // With kPower all is there already, the end of a sealed segment is recorded, and the next batch
+    // of a busy log carries the mark: what is left is the mark of an idle one.
     if (power_ && state != SegmentState::kOpen) continue;
     const std::uint64_t to = segments_->committed(segment);
     const std::uint64_t from = segments_->synced(segment);
@@ -309,8 +309,8 @@ Status Dpm::MarkRanges(const std::vector<SyncRange>& ranges) {
     const std::uint64_t word = EncodeMark(segments_->seed(range.segment), range.to);
     const std::uint64_t at = segments_->begin_of(range.segment) + kMarkOffset;
     Status status = log_->Write(at, std::as_bytes(std::span(&word, 1)));
-    // With kProcess the marks reach the medium with the next sync: it is enough that they are not there
-    // before what they speak of.
+    // With kProcess the marks reach the medium with the next sync: it is enough that they are not
+    // there before what they speak of.
     if (status.ok() && power_) status = log_->Persist(at, sizeof word, PersistSite::kMark);
     if (!status.ok()) return status;
     segments_->SetMarked(range.segment, range.to);

@@ -45,31 +45,32 @@ struct OpenOptions {
 /// A pool of disaggregated memory, opened by the process that is its DPM: objects, in a log that is
 /// cut into segments, and an index over them.
 ///
-/// Roles: writers (LogWriter, one for each shard) append; readers look up and follow locations inside a
-/// ReadEpochs::Guard; the processor (whoever calls Work) merges, cleans and frees. Work is serialized by
-/// a lock: any thread may call it, and a writer that finds no room calls it itself, so that a pool works
-/// with and without a processor thread.
+/// Roles: writers (LogWriter, one for each shard) append; readers look up and follow locations
+/// inside a ReadEpochs::Guard; the processor (whoever calls Work) merges, cleans and frees. Work is
+/// serialized by a lock: any thread may call it, and a writer that finds no room calls it itself,
+/// so that a pool works with and without a processor thread.
 ///
-/// Opening a pool is a grant of all its slots to a new incarnation (SAFETY 7): `epoch()` is what its
-/// versions begin with.
+/// Opening a pool is a grant of all its slots to a new incarnation (SAFETY 7): `epoch()` is what
+/// its versions begin with.
 class Dpm {
  public:
-  /// Makes the pool's regions in an empty space. The superblock is written last: a pool whose creation
-  /// was cut short is refused by Open, and Create removes it first. Errors: InvalidArgument (sizes),
-  /// AlreadyExists (there is a pool), ResourceExhausted (the medium is full; then nothing is left
-  /// behind), IoError.
+  /// Makes the pool's regions in an empty space. The superblock is written last: a pool whose
+  /// creation was cut short is refused by Open, and Create removes it first. Errors:
+  /// InvalidArgument (sizes), AlreadyExists (there is a pool), ResourceExhausted (the medium is
+  /// full; then nothing is left behind), IoError.
   static Status Create(RegionSpace& space, CreateOptions options);
 
-  /// Locks the space, checks, recovers. `findings` hears of all that was noticed, also when it fails.
-  /// Errors: NotFound (no pool there), FailedPrecondition (open in another process; other version),
-  /// DataLoss (damage: nothing was changed; the message names segment and entry), IoError.
+  /// Locks the space, checks, recovers. `findings` hears of all that was noticed, also when it
+  /// fails. Errors: NotFound (no pool there), FailedPrecondition (open in another process; other
+  /// version), DataLoss (damage: nothing was changed; the message names segment and entry),
+  /// IoError.
   static Result<std::unique_ptr<Dpm>> Open(std::unique_ptr<RegionSpace> space,
                                            const OpenOptions& options, Findings* findings);
   /// Without Close the pool is left as by a crash of the process.
   ~Dpm();
 
-  /// Merges everything, persists the index, marks the pool clean. FailedPrecondition when a writer's
-  /// segment is not sealed, or when the pool failed.
+  /// Merges everything, persists the index, marks the pool clean. FailedPrecondition when a
+  /// writer's segment is not sealed, or when the pool failed.
   Status Close();
 
   const Superblock& superblock() const noexcept { return control_->superblock(); }
@@ -92,9 +93,9 @@ class Dpm {
   const std::byte* log() const noexcept { return log_->data(); }
   const SegmentSpace& segments() const noexcept { return *segments_; }
 
-  /// The newest entry of the key that is visible at `now_ms` (since 1970), judged by the slot's clock
-  /// floor if that is later (SAFETY 9); nullopt when there is none. What is not merged yet is the
-  /// writer's own business. Inside a ReadEpochs::Guard; the result is valid until it ends.
+  /// The newest entry of the key that is visible at `now_ms` (since 1970), judged by the slot's
+  /// clock floor if that is later (SAFETY 9); nullopt when there is none. What is not merged yet is
+  /// the writer's own business. Inside a ReadEpochs::Guard; the result is valid until it ends.
   std::optional<Index::Found> Find(const KeyView& key, std::uint16_t slot,
                                    std::uint64_t now_ms) const;
   bool Visible(const Index::Found& found, std::uint16_t slot, std::uint64_t now_ms) const;
@@ -130,7 +131,7 @@ class Dpm {
   struct Stats {
     std::uint64_t segments = 0;
     std::uint64_t free_segments = 0;
-    std::uint64_t live_bytes = 0;   ///< Of entries the index leads to.
+    std::uint64_t live_bytes = 0;     ///< Of entries the index leads to.
     std::uint64_t written_bytes = 0;  ///< In all segments that are not free, dead ones too.
     std::uint64_t copied_bytes = 0;   ///< By the cleaner.
     std::uint64_t extents = 0;

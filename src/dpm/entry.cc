@@ -15,9 +15,6 @@ constexpr std::uint64_t kEntryAlignment = 8;
 // Grown to at first, so that a batch of a few small entries never grows its buffer twice.
 constexpr std::uint64_t kFirstBufferBytes = 16 * 1024;
 
-// The seed needs no pool and no place: the entry's own checksum ties this one to both.
-constexpr std::uint64_t kPayloadSeed = PlaceSeed(0, Place::kPayload, 0);
-
 std::uint64_t Sum(ByteSpan bytes, std::uint64_t seed) {
   return Hash64({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, seed);  // NOLINT
 }

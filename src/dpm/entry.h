@@ -56,6 +56,7 @@ void WriteEntry(const EntryFields& fields, std::uint64_t segment_seed, std::uint
 /// The checksum of an object's data when it has one of its own. It says nothing of the place: the
 /// entry's own checksum, which covers it, does. So who writes the data need not know where it goes.
 std::uint64_t PayloadChecksum(ByteSpan data);
+inline constexpr std::uint64_t kPayloadSeed = PlaceSeed(0, Place::kPayload, 0);
 
 /// What the optional fields of an entry with these flags take.
 constexpr std::uint64_t OptionalFieldBytes(std::uint8_t flags) noexcept {

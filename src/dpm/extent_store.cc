@@ -95,7 +95,6 @@ Result<std::unique_ptr<ExtentStore::Writer>> ExtentStore::Create(const KeyView& 
   Result<std::unique_ptr<Region>> region = space_.Create(Name(number), bytes, RegionUse::kLog);
   if (!region.ok()) return region.status();
   writer->region_ = std::move(*region);
-  writer->checksum_ = Checksummer(control_.pool_id());
   return writer;
 }
 
@@ -154,8 +153,7 @@ bool ExtentStore::ReadTrailer(const Region& region, std::uint64_t number, Known*
   return true;
 }
 
-Result<ExtentStore::Data> ExtentStore::Open(std::uint64_t number,
-                                            std::uint64_t data_bytes) const {
+Result<ExtentStore::Data> ExtentStore::Open(std::uint64_t number, std::uint64_t data_bytes) const {
   Result<std::unique_ptr<Region>> region =
       space_.Open(Name(number), RegionUse::kLog, RegionSpace::Access::kReadOnly);
   if (!region.ok()) {
@@ -165,9 +163,10 @@ Result<ExtentStore::Data> ExtentStore::Open(std::uint64_t number,
   }
   Known known{number, 0, KeyView(Bucket(), std::string_view())};
   if (!ReadTrailer(**region, number, &known) || known.data_bytes != data_bytes) {
-    return DataLoss(fmt::format("the file '{}' in '{}' is not the large object of {} bytes that "
-                                "the pool's log names",
-                                Name(number), space_.path(), data_bytes));
+    return DataLoss(
+        fmt::format("the file '{}' in '{}' is not the large object of {} bytes that "
+                    "the pool's log names",
+                    Name(number), space_.path(), data_bytes));
   }
   Data data;
   data.region = std::move(*region);
@@ -212,7 +211,9 @@ Status ExtentStore::Recover(const Lives& lives, Findings* findings) {
       continue;
     }
     findings->push_back({Finding::Severity::kNote,
-                         fmt::format("removed '{}', which no object needs", entry.name), {}, {}});
+                         fmt::format("removed '{}', which no object needs", entry.name),
+                         {},
+                         {}});
     if (Status status = space_.Remove(entry.name); !status.ok()) return status;
   }
   return OkStatus();

@@ -18,9 +18,9 @@
 namespace cirein::dpm {
 
 /// The large objects' data, each in a region of its own (SAFETY 18). An extent is written whole and
-/// persisted before the entry that names it is committed, and never changed. One that no entry names,
-/// because a crash came between, is removed at the next open. A number is never used again: the
-/// superblock holds a ceiling that is raised, persistently, before numbers below it are given.
+/// persisted before the entry that names it is committed, and never changed. One that no entry
+/// names, because a crash came between, is removed at the next open. A number is never used again:
+/// the superblock holds a ceiling that is raised, persistently, before numbers below it are given.
 ///
 /// Removing one leaves views of it intact: who holds the region keeps its bytes.
 ///
@@ -52,15 +52,15 @@ class ExtentStore {
     std::uint64_t written_ = 0;
     std::unique_ptr<Region> region_;
     std::vector<std::byte> tail_;  // Key and trailer.
-    Checksummer checksum_;
+    Checksummer checksum_{kPayloadSeed};
     bool finished_ = false;
   };
-  /// Room for the data of this key. ResourceExhausted beyond the pool's limit for extents, or when the
-  /// medium is full.
+  /// Room for the data of this key. ResourceExhausted beyond the pool's limit for extents, or when
+  /// the medium is full.
   Result<std::unique_ptr<Writer>> Create(const KeyView& key, std::uint64_t data_bytes);
 
-  /// The extent's data, for as long as the result is held. DataLoss when it is missing or its size or
-  /// trailer is not what the entry says. Does not read the data.
+  /// The extent's data, for as long as the result is held. DataLoss when it is missing or its size
+  /// or trailer is not what the entry says. Does not read the data.
   struct Data {
     std::shared_ptr<const Region> region;
     ByteSpan bytes;

@@ -6,8 +6,8 @@
 
 namespace cirein::dpm {
 
-/// A place in the log region: the offset of an entry from the region's begin, a multiple of 8. 0 is no
-/// place (the first segment's header is there).
+/// A place in the log region: the offset of an entry from the region's begin, a multiple of 8. 0 is
+/// no place (the first segment's header is there).
 struct Location {
   std::uint64_t offset = 0;
   explicit operator bool() const noexcept { return offset != 0; }

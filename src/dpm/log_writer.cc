@@ -34,8 +34,8 @@ void LogWriter::BeginBatch() {
 
 Status LogWriter::OpenSegment(bool deletes_only) {
   for (;;) {
-    Result<std::uint64_t> granted = space_.Grant(
-        options_.cleaner ? GrantFor::kCleaner : GrantFor::kWrites, options_.stream);
+    Result<std::uint64_t> granted =
+        space_.Grant(options_.cleaner ? GrantFor::kCleaner : GrantFor::kWrites, options_.stream);
     if (!granted.ok() && granted.status().code() == StatusCode::kResourceExhausted) {
       Status room = options_.await_room ? options_.await_room() : granted.status();
       if (room.ok()) continue;

@@ -14,12 +14,12 @@
 
 namespace cirein::dpm {
 
-/// Writes one log: stages entries into a batch, and commits the batch with one write and one persist.
-/// One batch is on its way at a time (SAFETY 4).
+/// Writes one log: stages entries into a batch, and commits the batch with one write and one
+/// persist. One batch is on its way at a time (SAFETY 4).
 ///
-/// What a crash leaves: before Commit's write nothing; during it a torn batch, which is no batch; after
-/// it the batch, acknowledged or not. Under Durability::kProcess Commit answers after the write, and
-/// Dpm::Sync persists for all.
+/// What a crash leaves: before Commit's write nothing; during it a torn batch, which is no batch;
+/// after it the batch, acknowledged or not. Under Durability::kProcess Commit answers after the
+/// write, and Dpm::Sync persists for all.
 ///
 /// One thread at a time.
 class LogWriter {
@@ -28,8 +28,8 @@ class LogWriter {
     StreamId stream;
     Durability durability = Durability::kProcess;
     bool cleaner = false;
-    /// Called when no segment can be had, to wait for room (or to make some); OK: try again. An error
-    /// is what the caller of Stage gets.
+    /// Called when no segment can be had, to wait for room (or to make some); OK: try again. An
+    /// error is what the caller of Stage gets.
     std::function<Status()> await_room;
     /// Called after each commit and seal: the merger has something to do.
     std::function<void()> on_commit;
@@ -43,16 +43,17 @@ class LogWriter {
   std::uint64_t max_batch_bytes() const noexcept;
 
   /// Adds entries to the batch, all of them or none: a group of several is valid all or none. Where
-  /// they will be is written to `locations` (as many). nullopt-like `kFull`: commit first, then again.
+  /// they will be is written to `locations` (as many). nullopt-like `kFull`: commit first, then
+  /// again.
   enum class Staged : std::uint8_t { kStaged, kFull };
   /// InvalidArgument: larger than max_batch_bytes. ResourceExhausted: the pool is full (groups that
   /// only delete find room a little longer). A writer that failed once fails for ever.
   Result<Staged> Stage(std::span<const EntryFields> group, std::span<Location> locations);
 
   bool has_staged() const noexcept { return builder_.count() != 0; }
-  /// Makes the batch readable and, with Durability::kPower, persistent: when it returns OK all that was
-  /// staged may be acknowledged. Blocks for the medium. An error: nothing of it may be, and the writer
-  /// takes nothing more.
+  /// Makes the batch readable and, with Durability::kPower, persistent: when it returns OK all that
+  /// was staged may be acknowledged. Blocks for the medium. An error: nothing of it may be, and the
+  /// writer takes nothing more.
   Status Commit();
   /// Forgets what is staged.
   void Abandon();

@@ -19,8 +19,8 @@ namespace cirein::dpm {
 /// The DPM's processor only.
 class Merger {
  public:
-  /// `released` hears of the number of each extent whose entry was superseded; another entry may still
-  /// name it.
+  /// `released` hears of the number of each extent whose entry was superseded; another entry may
+  /// still name it.
   using Released = std::function<void(std::uint64_t extent, const EntryView& entry)>;
   Merger(SegmentSpace& space, Index& index, Released released);
 

@@ -17,10 +17,9 @@ namespace {
 Status CheckSizes(const CreateOptions& options) {
   if (options.segment_bytes % kPage != 0 || options.segment_bytes < kMinSegmentBytes ||
       options.segment_bytes > kMaxSegmentBytes) {
-    return InvalidArgument(
-        fmt::format("segments of {} bytes cannot be had", options.segment_bytes),
-        fmt::format("next: choose a multiple of {} from {} to {}", kPage, kMinSegmentBytes,
-                    kMaxSegmentBytes));
+    return InvalidArgument(fmt::format("segments of {} bytes cannot be had", options.segment_bytes),
+                           fmt::format("next: choose a multiple of {} from {} to {}", kPage,
+                                       kMinSegmentBytes, kMaxSegmentBytes));
   }
   const std::uint64_t segments = options.log_bytes / options.segment_bytes;
   if (segments < kMinSegments || segments > kMaxSegments || options.log_bytes > kMaxLogBytes) {
@@ -79,8 +78,9 @@ Status RemoveUnfinished(RegionSpace& space) {
     if (!control.ok()) return control.status();
     // All zeros: a pool that was never finished. Anything else may be worth something to somebody.
     const std::byte* const bytes = (*control)->data();
-    const bool zeros = std::all_of(bytes, bytes + std::min<std::uint64_t>((*control)->size(), 2 * kPage),
-                                   [](std::byte byte) { return byte == std::byte{0}; });
+    const bool zeros =
+        std::all_of(bytes, bytes + std::min<std::uint64_t>((*control)->size(), 2 * kPage),
+                    [](std::byte byte) { return byte == std::byte{0}; });
     if (!zeros) {
       return AlreadyExists(fmt::format("'{}' holds a pool already", space.path()),
                            "next: choose another directory, or remove that pool's files");
@@ -91,9 +91,8 @@ Status RemoveUnfinished(RegionSpace& space) {
         *entries, [&](const RegionSpace::Entry& entry) { return entry.name == name; });
     if (!there) continue;
     if (name != std::string_view(kControlName) &&
-        std::ranges::none_of(*entries, [](const RegionSpace::Entry& entry) {
-          return entry.name == kControlName;
-        })) {
+        std::ranges::none_of(
+            *entries, [](const RegionSpace::Entry& entry) { return entry.name == kControlName; })) {
       return AlreadyExists(
           fmt::format("'{}' has a file '{}' that no pool belongs to", space.path(), name),
           "next: choose an empty directory");
@@ -109,7 +108,8 @@ Status CreateRegions(RegionSpace& space, const Superblock& superblock) {
   auto control = space.Create(kControlName, layout.bytes(), RegionUse::kRecords);
   if (!control.ok()) return control.status();
   if (Status status = space.PersistNames(PersistSite::kFormat); !status.ok()) return status;
-  auto log = space.Create(kLogName, superblock.segments * superblock.segment_bytes, RegionUse::kLog);
+  auto log =
+      space.Create(kLogName, superblock.segments * superblock.segment_bytes, RegionUse::kLog);
   if (!log.ok()) return log.status();
   auto index = space.Create(kIndexName, superblock.index_bytes, RegionUse::kWords);
   if (!index.ok()) return index.status();
@@ -134,9 +134,8 @@ Status CreateRegions(RegionSpace& space, const Superblock& superblock) {
 
 Status CreatePool(RegionSpace& space, const CreateOptions& options) {
   CreateOptions sizes = options;
-  sizes.log_bytes = sizes.segment_bytes == 0
-                        ? 0
-                        : sizes.log_bytes / sizes.segment_bytes * sizes.segment_bytes;
+  sizes.log_bytes =
+      sizes.segment_bytes == 0 ? 0 : sizes.log_bytes / sizes.segment_bytes * sizes.segment_bytes;
   if (Status status = CheckSizes(sizes); !status.ok()) return status;
   if (options.pool_id == 0) return InvalidArgument("a pool needs an id");
   if (Status status = space.Lock(); !status.ok()) return status;
@@ -183,8 +182,9 @@ Status Recovery::OpenRegions() {
   }
   dpm_->log_ = std::move(*log);
   const bool repair = options_.repair == OpenOptions::Repair::kYes;
-  auto opened = Control::Open(std::move(*control), *dpm_->log_, Control::Mend::kYes,
-                              repair ? Control::Damage::kReport : Control::Damage::kFail, findings_);
+  auto opened =
+      Control::Open(std::move(*control), *dpm_->log_, Control::Mend::kYes,
+                    repair ? Control::Damage::kReport : Control::Damage::kFail, findings_);
   if (!opened.ok()) return opened.status();
   dpm_->control_ = std::move(*opened);
   const Superblock& superblock = dpm_->control_->superblock();
@@ -220,9 +220,11 @@ Status Recovery::OpenIndex() {
       return OkStatus();
     }
     if (opened.status().code() != StatusCode::kDataLoss) return opened.status();
-    findings_->push_back({Finding::Severity::kNote,
-                          fmt::format("the index is made anew from the log: {}",
-                                      opened.status().message()), {}, {}});
+    findings_->push_back(
+        {Finding::Severity::kNote,
+         fmt::format("the index is made anew from the log: {}", opened.status().message()),
+         {},
+         {}});
     region = space.Open(kIndexName, RegionUse::kWords, kWrite);
   }
   rebuild_ = true;
@@ -242,7 +244,7 @@ void Recovery::Note(std::uint64_t segment, std::uint64_t offset, std::string wha
 
 Status Recovery::FindEnds() {
   const LogEnds found = FindLogEnds(*dpm_->control_, *dpm_->log_, left_,
-                              rebuild_ ? SealedLogs::kScan : SealedLogs::kTrust);
+                                    rebuild_ ? SealedLogs::kScan : SealedLogs::kTrust);
   findings_->insert(findings_->end(), found.findings.begin(), found.findings.end());
   const bool repair = options_.repair == OpenOptions::Repair::kYes;
   for (const Finding& finding : found.findings) {
@@ -271,8 +273,8 @@ Status Recovery::TakeOver() {
   }
   dpm_->epoch_ = static_cast<std::uint32_t>(superblock.highest_epoch);
   const std::string& boot_id = dpm_->space_->boot_id();
-  // A rebuilt index is only as good as this boot: until the rebuild is done the old boot's name stays,
-  // so that a crash during it leads to another one.
+  // A rebuilt index is only as good as this boot: until the rebuild is done the old boot's name
+  // stays, so that a crash during it leads to another one.
   if (!rebuild_) {
     std::memset(superblock.boot_id, 0, sizeof superblock.boot_id);
     std::memcpy(superblock.boot_id, boot_id.data(),
@@ -332,9 +334,8 @@ Status Recovery::SaveDamaged() {
     std::uint64_t entries = 0;
     const auto save = [&](const BatchView& batch, std::uint64_t) {
       std::vector<EntryFields> fields;
-      batch.ForEach([&](const EntryView& entry, std::uint64_t) {
-        fields.push_back(FieldsOfCopy(entry));
-      });
+      batch.ForEach(
+          [&](const EntryView& entry, std::uint64_t) { fields.push_back(FieldsOfCopy(entry)); });
       std::vector<Location> locations(fields.size());
       if (status.ok()) status = writer.Write(fields, locations);
       entries += fields.size();

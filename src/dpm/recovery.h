@@ -15,21 +15,24 @@ namespace cirein::dpm {
 /// Dpm::Create.
 Status CreatePool(RegionSpace& space, const CreateOptions& options);
 
-/// Dpm::Open: from whatever a clean close, the end of a process or of the machine left, to a pool in
-/// which every acknowledged write is in the index. Steps, each of which a crash may follow:
+/// Dpm::Open: from whatever a clean close, the end of a process or of the machine left, to a pool
+/// in which every acknowledged write is in the index. Steps, each of which a crash may follow:
 ///
-///   1. Lock; read the control region. Decide whether the index is to be believed: after a clean close;
+///   1. Lock; read the control region. Decide whether the index is to be believed: after a clean
+///   close;
 ///      after the end of the process alone (the page cache lives); after a power cut only where the
 ///      index itself was persisted step by step (flushable, kPower). Else, or if it does not fit
 ///      together, it is made anew from the log (SAFETY 6).
-///   2. Look at the end of every log that may have a torn one (SAFETY 4). Damage of what was promised
+///   2. Look at the end of every log that may have a torn one (SAFETY 4). Damage of what was
+///   promised
 ///      ends the open here: nothing was changed so far.
-///   3. Persist what this opening is: the epoch and the incarnation, above all before (SAFETY 7). Then
+///   3. Persist what this opening is: the epoch and the incarnation, above all before (SAFETY 7).
+///   Then
 ///      the slot roots.
 ///   4. Persist the end of every log that had none (SAFETY 2); free segments that are empty.
 ///   5. Merge. Then remove the extents that no entry names.
-/// A crash in between leaves what the next open begins with, as the first did: ends that were recorded
-/// stay, merging again changes nothing.
+/// A crash in between leaves what the next open begins with, as the first did: ends that were
+/// recorded stay, merging again changes nothing.
 class Recovery {
  public:
   Recovery(std::unique_ptr<RegionSpace> space, const OpenOptions& options, Findings* findings);

@@ -10,21 +10,21 @@
 namespace cirein::dpm {
 
 /// The rules that keep data safe, as ways to break them: one for each. Tests build this folder with
-/// CIREIN_SABOTAGE, break one rule at a time, and must see it caught; in the product Sabotaged() is the
-/// constant false.
+/// CIREIN_SABOTAGE, break one rule at a time, and must see it caught; in the product Sabotaged() is
+/// the constant false.
 enum class Sabotage : std::uint8_t {
   kNone,
-  kUnseededChecksums,   ///< Entries do not know where they are.
-  kEndsNotRecorded,     ///< A recovery merges a segment's tail without recording its end.
-  kMergePastMark,       ///< The merger reads what is not persistent yet.
-  kTornIsAlwaysFine,    ///< A bad entry below the mark counts as a torn tail.
-  kHalfGroups,          ///< Entries of a torn batch count, one by one.
-  kTrustUnsyncedIndex,  ///< After a power cut the index file is believed.
-  kReuseEpoch,          ///< An open takes the last epoch again.
-  kForgetGoneEarly,     ///< The cleaner drops gone keys while older entries are there.
-  kIgnoreClockFloor,    ///< Expiry is judged by the new owner's clock alone.
+  kUnseededChecksums,     ///< Entries do not know where they are.
+  kEndsNotRecorded,       ///< A recovery merges a segment's tail without recording its end.
+  kMergePastMark,         ///< The merger reads what is not persistent yet.
+  kTornIsAlwaysFine,      ///< A bad entry below the mark counts as a torn tail.
+  kHalfGroups,            ///< Entries of a torn batch count, one by one.
+  kTrustUnsyncedIndex,    ///< After a power cut the index file is believed.
+  kReuseEpoch,            ///< An open takes the last epoch again.
+  kForgetGoneEarly,       ///< The cleaner drops gone keys while older entries are there.
+  kIgnoreClockFloor,      ///< Expiry is judged by the new owner's clock alone.
   kRowEntryHidesNothing,  ///< Deleting a row does not hide its columns.
-  kFreeBeforeSync,      ///< Segments are freed before what replaced them is on the medium.
+  kFreeBeforeSync,        ///< Segments are freed before what replaced them is on the medium.
 };
 
 #ifdef CIREIN_SABOTAGE

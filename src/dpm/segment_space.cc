@@ -80,10 +80,9 @@ Result<std::uint64_t> SegmentSpace::Grant(GrantFor use, StreamId stream) {
     const std::lock_guard lock(mutex_);
     segment = TakeFree(use);
     if (!segment) {
-      return ResourceExhausted(
-          fmt::format("the pool has no free segment for {}",
-                      use == GrantFor::kDeletes ? "deletes" : "writes"),
-          "next: drop objects, wait for the cleaner, or create a larger pool");
+      return ResourceExhausted(fmt::format("the pool has no free segment for {}",
+                                           use == GrantFor::kDeletes ? "deletes" : "writes"),
+                               "next: drop objects, wait for the cleaner, or create a larger pool");
     }
     record = control_.record(*segment);
     record.sequence = ++sequences_[stream];
@@ -93,7 +92,8 @@ Result<std::uint64_t> SegmentSpace::Grant(GrantFor use, StreamId stream) {
   record.state = static_cast<std::uint32_t>(SegmentState::kOpen);
   record.end = 0;
   record.used_before = 1;
-  // First the record: from then on a recovery looks for batches here, and no header is needed for that.
+  // First the record: from then on a recovery looks for batches here, and no header is needed for
+  // that.
   Status status = control_.WriteRecord(*segment, record);
   if (status.ok()) status = WriteHeader(*segment);
   if (!status.ok()) return status;

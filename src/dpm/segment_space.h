@@ -55,8 +55,8 @@ class SegmentSpace {
     return log_offset / segment_bytes_;
   }
 
-  /// Takes the stream's next segment: record and header are persistent. ResourceExhausted when there
-  /// is none for this use now.
+  /// Takes the stream's next segment: record and header are persistent. ResourceExhausted when
+  /// there is none for this use now.
   Result<std::uint64_t> Grant(GrantFor use, StreamId stream);
   /// Records where the segment's log ends.
   Status Seal(std::uint64_t segment, std::uint64_t end);
@@ -108,7 +108,8 @@ class SegmentSpace {
   }
 
   std::uint64_t free_segments() const;
-  /// Segments that are free but were never written; zeroed ahead on files, where a first write is slow.
+  /// Segments that are free but were never written; zeroed ahead on files, where a first write is
+  /// slow.
   Status ZeroAhead(std::uint64_t wanted);
 
   /// The streams with their unmerged segments, oldest first.

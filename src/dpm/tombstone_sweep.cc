@@ -59,8 +59,8 @@ class Sweeper {
  private:
   void Collect(const EntryView& entry, Location location) {
     // A row entry that may still expire says more than what is gone.
-    const bool may_go = entry.kind() == EntryKind::kGone ||
-                        (entry.kind() == EntryKind::kRow && !entry.expiry_ms());
+    const bool may_go =
+        entry.kind() == EntryKind::kGone || (entry.kind() == EntryKind::kRow && !entry.expiry_ms());
     if (!may_go || !index_.LeadsTo(entry, location)) return;
     if (keys_.size() + rows_.size() >= max_candidates_) {
       ++result_.kept;
