@@ -28,8 +28,8 @@ struct PoolSummary {
   std::uint64_t extent_bytes = 0;
 };
 
-/// Reads control records and counts; changes nothing. Locks the space, so it is refused while the pool
-/// is open. Errors as Dpm::Open's for a file that is no pool.
+/// Reads control records and counts; changes nothing. Locks the space, so it is refused while the
+/// pool is open. Errors as Dpm::Open's for a file that is no pool.
 Result<PoolSummary> InspectPool(RegionSpace& space);
 
 struct VerifyReport {
@@ -42,14 +42,20 @@ struct VerifyReport {
 
 /// Reads everything and believes nothing; changes nothing:
 ///  - both copies of superblock, segment records, slot roots;
-///  - every batch and entry up to each log's end, with the payloads that have checksums of their own;
+///  - every batch and entry up to each log's end, with the payloads that have checksums of their
+///  own;
 ///    that ends, marks and states fit together (SAFETY 2, 4), that no version is given twice (7);
-///  - every extent: there, of the right size, with the right checksum, and named by exactly one live
-///    entry; extents that nobody names are a note after a crash and corruption after a clean close;
-///  - the index, when an open would believe it: every cell leads to the newest entry of its key, and of
-///    every key with an object that is merged there is a cell; gone keys may be missing only where no
-///    older entry is left (8); live bytes of segments add up (a note, for they are hints).
-/// Memory: about 32 bytes for each key. Blocks for as long as reading takes.
+///  - every extent: there, of the right size, with the right checksum, and named by exactly one
+///  live
+///    entry; extents that nobody names are a note, for a reader may hold one up until after a
+///    close;
+///  - the index, when an open would believe it: every cell leads to the newest entry of its key,
+///  and of
+///    every key with an object that is merged there is a cell; gone keys may be missing only where
+///    no older entry is left (8); live bytes of segments add up (a note, for they are hints).
+/// What an open would mend without loss, such as an index that was damaged, is corruption all the
+/// same: no crash does that. Memory: about 60 bytes for each key. Blocks for as long as reading
+/// takes.
 Result<VerifyReport> VerifyPool(RegionSpace& space);
 
 }  // namespace cirein::dpm
