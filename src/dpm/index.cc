@@ -102,6 +102,9 @@ Status Index::Impl::CheckAndCount() {
   }
   writer.keys.Set(check.keys());
   writer.rows.Set(check.rows());
+  if (!memory.region().has_stores()) return OkStatus();
+  for (const std::uint64_t home : check.empty_tables()) tables.RemoveAll(home);
+  for (const auto& idle : check.idle_rows()) writer.TidyRow(idle.home, RowRef(memory, idle.node));
   return OkStatus();
 }
 

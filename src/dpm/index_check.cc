@@ -58,6 +58,7 @@ bool IndexCheck::WalkTable(std::uint64_t home, Level level) {
     if (!WalkChain(table, i, level, &counts)) return false;
   }
   tables_.push_back({home, table, counts});
+  if (counts.keys == 0) empty_tables_.push_back(home);
   return true;
 }
 
@@ -120,7 +121,13 @@ bool IndexCheck::WalkNode(Cell cell) {
   }
   if (row.object()) ++keys_;
   ++rows_;
-  return WalkTable(row.table_home(), Level::kRow);
+  const std::size_t empty_before = empty_tables_.size();
+  if (!WalkTable(row.table_home(), Level::kRow)) return false;
+  const bool has_columns = !row.table().empty() && empty_tables_.size() == empty_before;
+  if (!row.row_entry() && !has_columns) {
+    idle_rows_.push_back({slot_words_ + slot_ * sizeof(std::uint64_t), offset});
+  }
+  return true;
 }
 
 void IndexCheck::FreeTheRest(IndexHeap& heap) const {

@@ -30,6 +30,14 @@ class IndexCheck {
     TableCounts counts;
   };
   const std::vector<Counted>& tables() const noexcept { return tables_; }
+  /// What a crash left halfway, for the writer to finish: tables without keys, by their homes, and
+  /// rows that need no node, each with the home of its slot.
+  const std::vector<std::uint64_t>& empty_tables() const noexcept { return empty_tables_; }
+  struct IdleRow {
+    std::uint64_t home = 0;
+    std::uint64_t node = 0;
+  };
+  const std::vector<IdleRow>& idle_rows() const noexcept { return idle_rows_; }
   /// Gives all lines that are not in use to the heap, in which they all must be so far.
   void FreeTheRest(IndexHeap& heap) const;
 
@@ -47,6 +55,8 @@ class IndexCheck {
   const std::uint64_t slot_words_;
   std::vector<std::uint64_t> used_;  // A bit for each line.
   std::vector<Counted> tables_;
+  std::vector<std::uint64_t> empty_tables_;
+  std::vector<IdleRow> idle_rows_;
   std::uint64_t keys_ = 0;
   std::uint64_t rows_ = 0;
   std::uint32_t slot_ = 0;

@@ -319,22 +319,29 @@ bool IndexWriter::Forget(const EntryView& entry, Location location) {
     parts_.tables.Remove(node.table_home(), column, column_hasher_);
     keys.Subtract(1);
   }
-  TidyRow(step, row);
+  TidyRow(step.home, row);
   return true;
 }
 
 // A node that nothing needs any more goes: its row has at most an object left.
-void IndexWriter::TidyRow(const Step& step, const Probe& probe) {
+void IndexWriter::TidyRow(std::uint64_t home, const Probe& probe) {
   const RowRef row = parts_.Row(probe.cell);
   if (row.row_entry() || !row.table().empty()) return;
   const std::uint64_t lines = row.lines();
   if (const Location object = row.object()) {
     parts_.memory.Link(probe.offset, probe.cell.To(CellKind::kEntry, object.offset).word());
   } else {
-    parts_.tables.Remove(step.home, probe, row_hasher_);
+    parts_.tables.Remove(home, probe, row_hasher_);
   }
   parts_.memory.Retire(row.offset(), lines);
   rows.Subtract(1);
+}
+
+void IndexWriter::TidyRow(std::uint64_t home, const RowRef& row) {
+  const Probe probe = parts_.FindRow(home, row.row_hash(), row.name());
+  if (probe && probe.cell.kind() == CellKind::kRowNode && probe.cell.place() == row.offset()) {
+    TidyRow(home, probe);
+  }
 }
 
 }  // namespace cirein::dpm

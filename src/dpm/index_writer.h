@@ -26,6 +26,8 @@ class IndexWriter {
 
   std::size_t Apply(std::span<Op> ops, const Superseded& superseded);
   bool Forget(const EntryView& entry, Location location);
+  /// Takes away a node whose row, in the slot of this home, has at most an object left.
+  void TidyRow(std::uint64_t home, const RowRef& row);
 
   /// How many cells lead to entries, and how many to row nodes.
   IndexCounter keys;
@@ -45,7 +47,7 @@ class IndexWriter {
   void Tell(const Step& step, Location location, const EntryView& entry) const;
   void RemoveHidden(const Step& step, const RowRef& row);
   void RemoveHiddenColumns(const Step& step, const RowRef& row);
-  void TidyRow(const Step& step, const Probe& probe);
+  void TidyRow(std::uint64_t home, const Probe& probe);
 
   const IndexParts& parts_;
   const RowHasher row_hasher_;
