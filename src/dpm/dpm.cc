@@ -69,12 +69,12 @@ std::unique_ptr<LogWriter> Dpm::NewWriter(std::uint32_t shard) {
                                      .cleaner = false,
                                      .await_room = [this, stream] { return AwaitRoom(stream); },
                                      .on_commit =
-                                         [this] {
-                                           if (on_commit_) on_commit_();
+                                         [this](std::uint64_t bytes) {
+                                           if (on_commit_) on_commit_(bytes);
                                          }});
 }
 
-void Dpm::SetOnCommit(std::function<void()> on_commit) { on_commit_ = std::move(on_commit); }
+void Dpm::SetOnCommit(OnCommit on_commit) { on_commit_ = std::move(on_commit); }
 
 bool Dpm::HasRoom(StreamId stream) const {
   if (segments_->unmerged(stream) >= kMaxUnmergedSegments) return false;

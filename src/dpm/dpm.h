@@ -125,8 +125,10 @@ class Dpm {
 
   /// OK, or why the pool takes no more writes.
   Status status() const;
-  /// Told after each commit, from the writer's thread: somebody should call Work soon.
-  void SetOnCommit(std::function<void()> on_commit);
+  /// Told after each commit, from the writer's thread, how many bytes of log it was: somebody
+  /// should call Work soon. Set before there are writers.
+  using OnCommit = std::function<void(std::uint64_t bytes)>;
+  void SetOnCommit(OnCommit on_commit);
 
   struct Stats {
     std::uint64_t segments = 0;
@@ -207,7 +209,7 @@ class Dpm {
   std::atomic<std::uint64_t> syncs_done_{0};  // The highest number of those that are done.
   mutable std::mutex status_mutex_;
   Status failed_;
-  std::function<void()> on_commit_;
+  OnCommit on_commit_;
 };
 
 }  // namespace cirein::dpm

@@ -107,13 +107,14 @@ Status LogWriter::Commit() {
     status = space_.log().Persist(at, batch.size(), PersistSite::kBatch);
   }
   if (!status.ok()) return failed_ = status.WithContext("cannot write to the pool's log");
-  next_ += batch.size();
-  bytes_written_ += batch.size();
+  const std::uint64_t batch_bytes = batch.size();
+  next_ += batch_bytes;
+  bytes_written_ += batch_bytes;
   space_.SetMarked(*segment_, mark);
   if (power) space_.SetSynced(*segment_, next_);
   space_.SetCommitted(*segment_, next_);
   BeginBatch();
-  if (options_.on_commit) options_.on_commit();
+  if (options_.on_commit) options_.on_commit(batch_bytes);
   return OkStatus();
 }
 
@@ -138,7 +139,6 @@ Status LogWriter::Seal() {
     return failed_ = status.WithContext("cannot seal a segment");
   }
   segment_.reset();
-  if (options_.on_commit) options_.on_commit();
   return OkStatus();
 }
 

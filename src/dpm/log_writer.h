@@ -31,8 +31,8 @@ class LogWriter {
     /// Called when no segment can be had, to wait for room (or to make some); OK: try again. An
     /// error is what the caller of Stage gets.
     std::function<Status()> await_room;
-    /// Called after each commit and seal: the merger has something to do.
-    std::function<void()> on_commit;
+    /// Called after each commit with the bytes of its batch: the merger has something to do.
+    std::function<void(std::uint64_t)> on_commit;
   };
   LogWriter(SegmentSpace& space, Options options);
   ~LogWriter();
