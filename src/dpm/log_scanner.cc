@@ -53,26 +53,18 @@ class Scanner {
     std::uint64_t budget_bytes = kSearchRounds * bytes_.size();
     std::uint64_t at = scan_.valid_end + kLine;
     while (at < bytes_.size()) {
-      const ByteSpan rest = bytes_.subspan(at);
+      std::uint64_t step_bytes = kLine;
       BatchHeader header;
       BatchView batch;
-      if (!BatchView::ParseHeader(rest, seed_, at, &header)) {
-        at += kLine;
-        continue;
+      if (BatchView::ParseHeader(bytes_.subspan(at), seed_, at, &header)) {
+        See(header.mark);
+        if (ParseWithin(header, at, &budget_bytes, &batch)) {
+          if (!scan_.beyond) scan_.beyond = at;
+          if (visit) Take(batch, at, visit);
+          step_bytes = header.bytes;
+        }
       }
-      See(header.mark);
-      if (header.bytes > std::min<std::uint64_t>(rest.size(), budget_bytes)) {
-        at += kLine;
-        continue;
-      }
-      budget_bytes -= header.bytes;
-      if (!BatchView::Parse(rest, seed_, at, payloads_, &batch)) {
-        at += kLine;
-        continue;
-      }
-      if (!scan_.beyond) scan_.beyond = at;
-      if (visit) Take(batch, at, visit);
-      at += header.bytes;
+      at += step_bytes;
     }
   }
 
@@ -82,6 +74,13 @@ class Scanner {
   // Nothing beyond the limit was promised: it is the recorded end, or that of the segment.
   void See(std::uint64_t mark) {
     scan_.mark = std::max(scan_.mark, std::min<std::uint64_t>(mark, bytes_.size()));
+  }
+
+  bool ParseWithin(const BatchHeader& header, std::uint64_t at, std::uint64_t* budget_bytes,
+                   BatchView* batch) const {
+    if (header.bytes > *budget_bytes) return false;
+    *budget_bytes -= header.bytes;
+    return BatchView::Parse(bytes_.subspan(at), seed_, at, payloads_, batch);
   }
 
   void Take(const BatchView& batch, std::uint64_t at, const BatchVisitor& visit) {
