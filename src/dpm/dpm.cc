@@ -235,6 +235,7 @@ Status Dpm::FreeDying(Urgency urgency, WorkDone* done) {
   for (Dying& dying : dying_) {
     if (!epochs_->Passed(dying.stamp)) continue;
     for (const std::uint64_t segment : dying.segments) {
+      index_->SetLiveBytes(segment, 0);
       if (Status status = segments_->Free(segment); !status.ok()) return status;
       cleaner_->Freed(segment);
       ++done->freed_segments;

@@ -168,9 +168,18 @@ Status Index::SetMerged(std::uint64_t segment, std::uint64_t generation, std::ui
       (generation << 32) | (offset & kLow32), PersistSite::kMergedMark);
 }
 
-std::uint64_t Index::live_bytes(std::uint64_t segment) const {
+std::uint64_t Index::RawLiveBytes(std::uint64_t segment) const {
   return impl_->memory.Load(impl_->layout.segment_words(segment) +
                             offsetof(SegmentWords, live_bytes));
+}
+
+std::uint64_t Index::live_bytes(std::uint64_t segment) const {
+  const auto raw = static_cast<std::int64_t>(RawLiveBytes(segment));
+  return raw < 0 ? 0 : static_cast<std::uint64_t>(raw);
+}
+
+void Index::AddLiveBytes(std::uint64_t segment, std::int64_t bytes) {
+  SetLiveBytes(segment, RawLiveBytes(segment) + static_cast<std::uint64_t>(bytes));
 }
 
 void Index::SetLiveBytes(std::uint64_t segment, std::uint64_t bytes) {

@@ -25,11 +25,11 @@ namespace cirein::dpm {
 ///  - a cell leads to a whole entry below the mark of its segment, or to a whole row node;
 ///  - of each key at most one cell; it leads to the entry of the highest version that was applied;
 ///  - a chain of buckets or a table is replaced by one store of the word that leads to it.
-/// So applying an entry again changes nothing, and a crash needs nothing but to apply again what was
-/// not yet marked as merged.
+/// So applying an entry again changes nothing, and a crash needs nothing but to apply again what
+/// was not yet marked as merged.
 ///
-/// One writer (Apply, Relocate..., Rebuild, Walk...: the DPM's processor); any number of readers, each
-/// within a ReadEpochs::Guard of the epochs given at Open.
+/// One writer (Apply, Relocate..., Rebuild, Walk...: the DPM's processor); any number of readers,
+/// each within a ReadEpochs::Guard of the epochs given at Open.
 class Index {
  public:
   struct Options {
@@ -38,29 +38,31 @@ class Index {
     std::uint64_t pool_id = 0;
     std::uint64_t segments = 0;
     ReadEpochs* epochs = nullptr;
-    /// Persist bodies and links one by one (flushable medium with Durability::kPower); else the index
-    /// is only ever persisted as a whole.
+    /// Persist bodies and links one by one (flushable medium with Durability::kPower); else the
+    /// index is only ever persisted as a whole.
     bool persist = false;
   };
 
   /// Makes an empty index in a region of zeros (or of anything: it is cleared).
   static Result<std::unique_ptr<Index>> Format(std::unique_ptr<Region> region,
                                                const Options& options);
-  /// Takes what is there and walks it to learn which lines are in use and what it holds. DataLoss when
-  /// something does not fit (wrong header, an offset out of range, two words that lead to one place):
-  /// then Format and a rebuild from the log help. Believes nothing, never crashes or hangs on any bytes.
-  static Result<std::unique_ptr<Index>> Open(std::unique_ptr<Region> region, const Options& options);
+  /// Takes what is there and walks it to learn which lines are in use and what it holds. DataLoss
+  /// when something does not fit (wrong header, an offset out of range, two words that lead to one
+  /// place): then Format and a rebuild from the log help. Believes nothing, never crashes or hangs
+  /// on any bytes.
+  static Result<std::unique_ptr<Index>> Open(std::unique_ptr<Region> region,
+                                             const Options& options);
   ~Index();
 
   // ---- The writer ----
 
   /// What became of an entry that was applied.
   enum class Outcome : std::uint8_t {
-    kApplied,    ///< The index leads to it now.
-    kStale,      ///< The index leads to a newer one, or the row hides it: dead on arrival.
-    kRepeated,   ///< The index leads to this very place already.
-    kConflict,   ///< One version from two origins: an invariant is broken (SAFETY 7).
-    kNoSpace,    ///< The heap is full; nothing was changed.
+    kApplied,   ///< The index leads to it now.
+    kStale,     ///< The index leads to a newer one, or the row hides it: dead on arrival.
+    kRepeated,  ///< The index leads to this very place already.
+    kConflict,  ///< One version from two origins: an invariant is broken (SAFETY 7).
+    kNoSpace,   ///< The heap is full; nothing was changed.
   };
   struct Op {
     EntryView entry;
@@ -68,15 +70,16 @@ class Index {
     std::uint64_t row_hash = 0;  ///< Of the key (KeyView::row_hash).
     Outcome outcome = Outcome::kApplied;
   };
-  /// Applies entries in order: objects, gone keys and row entries, only forward in version; an entry
-  /// that the cleaner copied replaces the one of the same version. `superseded` hears of every entry
-  /// that the index stopped leading to (and so is dead now), with its location. Stops at kNoSpace, with
-  /// the number done. Looks ahead among the ops to hide cache misses: give it many.
+  /// Applies entries in order: objects, gone keys and row entries, only forward in version; an
+  /// entry that the cleaner copied replaces the one of the same version. `superseded` hears of
+  /// every entry that the index stopped leading to (and so is dead now), with its location. Stops
+  /// at kNoSpace, with the number done. Looks ahead among the ops to hide cache misses: give it
+  /// many.
   using Superseded = std::function<void(Location location, const EntryView& entry)>;
   std::size_t Apply(std::span<Op> ops, const Superseded& superseded);
 
-  /// Takes a gone key, an expired object or a row entry that hides nothing any more out of the index,
-  /// if it still leads to this very place. False if not.
+  /// Takes a gone key, an expired object or a row entry that hides nothing any more out of the
+  /// index, if it still leads to this very place. False if not.
   bool Forget(const EntryView& entry, Location location);
 
   /// Does the index lead to this very place?
@@ -94,7 +97,10 @@ class Index {
 
   std::uint64_t merged(std::uint64_t segment, std::uint64_t generation) const;
   Status SetMerged(std::uint64_t segment, std::uint64_t generation, std::uint64_t offset);
+  /// Adding goes below zero where a crash came between an entry's death and its birth, and in the
+  /// middle of a merge; it counts as 0 then.
   std::uint64_t live_bytes(std::uint64_t segment) const;
+  void AddLiveBytes(std::uint64_t segment, std::int64_t bytes);
   void SetLiveBytes(std::uint64_t segment, std::uint64_t bytes);
 
   // ---- Readers ----
@@ -105,8 +111,8 @@ class Index {
     /// Of the row: the newest kRow entry, if there is one.
     EntryView row_entry;
   };
-  /// The newest entry of exactly this key (its column, or the object without column), also when it is
-  /// a gone one; nullopt when the index knows none. What the row entry hides is not found.
+  /// The newest entry of exactly this key (its column, or the object without column), also when it
+  /// is a gone one; nullopt when the index knows none. What the row entry hides is not found.
   std::optional<Found> Find(const KeyView& key, std::uint16_t slot) const;
   /// All that Find could find in a row, in no order; false when the visitor ended it.
   using Visitor = std::function<bool(const Found&)>;
@@ -127,6 +133,7 @@ class Index {
 
  private:
   class Impl;
+  std::uint64_t RawLiveBytes(std::uint64_t segment) const;
   explicit Index(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -23,9 +23,7 @@ std::uint64_t Merger::merged(std::uint64_t segment) const {
 }
 
 void Merger::AddLive(Location location, std::int64_t bytes) {
-  const std::uint64_t segment = space_.segment_of(location.offset);
-  const auto live = static_cast<std::int64_t>(index_.live_bytes(segment));
-  index_.SetLiveBytes(segment, static_cast<std::uint64_t>(std::max<std::int64_t>(0, live + bytes)));
+  index_.AddLiveBytes(space_.segment_of(location.offset), bytes);
 }
 
 Status Merger::CheckOutcome(StreamId stream, const Index::Op& op) {

@@ -103,9 +103,8 @@ class Sweeper {
       }
       ++result_.forgotten;
       result_.forgotten_bytes += entry.size();
-      const std::uint64_t segment = space_.segment_of(candidate.location.offset);
-      const std::uint64_t live = index_.live_bytes(segment);
-      index_.SetLiveBytes(segment, live - std::min(live, entry.size()));
+      index_.AddLiveBytes(space_.segment_of(candidate.location.offset),
+                          -static_cast<std::int64_t>(entry.size()));
     }
   }
 
