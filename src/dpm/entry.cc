@@ -56,20 +56,24 @@ class Cursor {
   std::byte* to_;
 };
 
-EntryHeader HeaderOf(const EntryFields& fields, std::uint8_t flags) {
-  EntryHeader header{};
-  header.counter = fields.version.counter;
-  header.data_bytes = fields.extent ? fields.extent_bytes : fields.data.size();
-  header.epoch = static_cast<std::uint32_t>(fields.version.epoch);
-  header.bucket = fields.key.bucket.id();
-  header.meta_bytes = static_cast<std::uint32_t>(fields.meta.size());
-  header.row_bytes = static_cast<std::uint16_t>(fields.key.row.size());
-  header.column_bytes = static_cast<std::uint16_t>(fields.key.column.size());
-  header.slot = fields.slot;
-  header.type = fields.type;
-  header.kind = static_cast<std::uint8_t>(fields.kind);
-  header.flags = flags;
-  return header;
+// Writes the header but its checksum, word by word: the checksum reads it by words right after,
+// which the processor has ready only when they were stored as such.
+void PutHeader(const EntryFields& fields, std::uint8_t flags, Cursor* cursor) {
+  static_assert(offsetof(EntryHeader, counter) == 8 && offsetof(EntryHeader, data_bytes) == 16 &&
+                offsetof(EntryHeader, epoch) == 24 && offsetof(EntryHeader, bucket) == 28 &&
+                offsetof(EntryHeader, meta_bytes) == 32 && offsetof(EntryHeader, row_bytes) == 36 &&
+                offsetof(EntryHeader, column_bytes) == 38 && offsetof(EntryHeader, slot) == 40 &&
+                offsetof(EntryHeader, type) == 42 && offsetof(EntryHeader, kind) == 44 &&
+                offsetof(EntryHeader, flags) == 45 && offsetof(EntryHeader, reserved) == 46);
+  const auto word = [](std::uint64_t value, int shift) { return value << shift; };
+  cursor->PutWord(0);
+  cursor->PutWord(fields.version.counter);
+  cursor->PutWord(fields.extent ? fields.extent_bytes : fields.data.size());
+  cursor->PutWord(fields.version.epoch | word(fields.key.bucket.id(), 32));
+  cursor->PutWord(fields.meta.size() | word(fields.key.row.size(), 32) |
+                  word(fields.key.column.size(), 48));
+  cursor->PutWord(fields.slot | word(fields.type, 16) |
+                  word(static_cast<std::uint64_t>(fields.kind), 32) | word(flags, 40));
 }
 
 void PutOptionalFields(const EntryFields& fields, std::uint8_t flags, Cursor* cursor) {
@@ -110,39 +114,56 @@ bool Sensible(const EntryHeader& header) {
          header.data_bytes <= DataObject::kMaxDataBytes && KindAllows(header);
 }
 
-}  // namespace
-
-std::uint64_t PayloadChecksum(ByteSpan data) { return Checksum64(data, kPayloadSeed); }
-
-std::uint64_t EntryBytes(const EntryFields& fields) {
+std::uint64_t BytesOf(const EntryFields& fields, std::uint8_t flags) {
   const std::uint64_t data_bytes = fields.extent ? 0 : fields.data.size();
-  return AlignUp(sizeof(EntryHeader) + OptionalFieldBytes(FlagsOf(fields)) + fields.key.row.size() +
+  return AlignUp(sizeof(EntryHeader) + OptionalFieldBytes(flags) + fields.key.row.size() +
                      fields.key.column.size() + fields.meta.size() + data_bytes,
                  kEntryAlignment);
 }
 
-void WriteEntry(const EntryFields& fields, std::uint64_t segment_seed, std::uint64_t offset,
-                std::byte* to) {
-  const std::uint8_t flags = FlagsOf(fields);
-  EntryHeader header = HeaderOf(fields, flags);
-  assert(Sensible(header) && fields.version.epoch <= kMaxEpoch && offset % kEntryAlignment == 0);
+// What is worked out once for an entry: for its room and for its bytes.
+struct Shape {
+  std::uint8_t flags;
+  std::uint64_t bytes;
+};
 
+[[maybe_unused]] bool SensibleHeader(const std::byte* entry) {
+  EntryHeader header;
+  std::memcpy(&header, entry, sizeof header);
+  return Sensible(header);
+}
+
+void PutEntry(const EntryFields& fields, Shape shape, std::uint64_t seed, std::byte* to) {
+  assert(fields.version.epoch <= kMaxEpoch && fields.key.row.size() <= kMaxRowBytes &&
+         fields.key.column.size() <= kMaxColumnBytes);
+  // The padding lies in the last word, which what comes after overwrites as far as it is more.
+  std::memset(to + shape.bytes - kEntryAlignment, 0, kEntryAlignment);
   Cursor cursor(to);
-  cursor.Put(&header, sizeof header);
-  PutOptionalFields(fields, flags, &cursor);
+  PutHeader(fields, shape.flags, &cursor);
+  PutOptionalFields(fields, shape.flags, &cursor);
   cursor.Put(fields.key.row.data(), fields.key.row.size());
   cursor.Put(fields.key.column.data(), fields.key.column.size());
   cursor.Put(fields.meta.data(), fields.meta.size());
-  const std::byte* covered_end = cursor.at();
+  const bool skips_data = !fields.extent && (shape.flags & kHasPayloadChecksum) != 0;
+  const std::byte* const covered_end = skips_data ? cursor.at() : to + shape.bytes;
   if (!fields.extent) cursor.Put(fields.data.data(), fields.data.size());
-  const auto written = static_cast<std::uint64_t>(cursor.at() - to);
-  std::memset(cursor.at(), 0, AlignUp(written, kEntryAlignment) - written);
+  assert(SensibleHeader(to));
 
-  const bool skips_data = !fields.extent && (flags & kHasPayloadChecksum) != 0;
-  if (!skips_data) covered_end = to + AlignUp(written, kEntryAlignment);
-  header.checksum =
-      Sum({to + sizeof header.checksum, covered_end}, LogSeed(segment_seed, Place::kEntry, offset));
-  std::memcpy(to, &header.checksum, sizeof header.checksum);
+  const std::uint64_t checksum = Sum({to + sizeof(EntryHeader::checksum), covered_end}, seed);
+  std::memcpy(to, &checksum, sizeof checksum);
+}
+
+}  // namespace
+
+std::uint64_t PayloadChecksum(ByteSpan data) { return Checksum64(data, kPayloadSeed); }
+
+std::uint64_t EntryBytes(const EntryFields& fields) { return BytesOf(fields, FlagsOf(fields)); }
+
+void WriteEntry(const EntryFields& fields, std::uint64_t segment_seed, std::uint64_t offset,
+                std::byte* to) {
+  const std::uint8_t flags = FlagsOf(fields);
+  PutEntry(fields, {flags, BytesOf(fields, flags)}, LogSeed(segment_seed, Place::kEntry, offset),
+           to);
 }
 
 bool EntryView::Parse(ByteSpan bytes, std::uint64_t segment_seed, std::uint64_t offset,
@@ -182,14 +203,15 @@ void BatchBuilder::Begin(std::uint64_t segment_seed, std::uint64_t offset, std::
 }
 
 std::optional<std::uint64_t> BatchBuilder::Add(const EntryFields& fields) {
-  const std::uint64_t size = EntryBytes(fields);
-  const std::uint64_t needed_bytes = AlignUp(used_ + size, kLine);
+  const std::uint8_t flags = FlagsOf(fields);
+  const Shape shape{flags, BytesOf(fields, flags)};
+  const std::uint64_t needed_bytes = AlignUp(used_ + shape.bytes, kLine);
   if (needed_bytes > capacity_) return std::nullopt;
   if (needed_bytes > buffer_.size()) [[unlikely]]
     Grow(needed_bytes);
   const std::uint64_t place = offset_ + used_;
-  WriteEntry(fields, segment_seed_, place, buffer_.data() + used_);
-  used_ += size;
+  PutEntry(fields, shape, LogSeed(segment_seed_, Place::kEntry, place), buffer_.data() + used_);
+  used_ += shape.bytes;
   ++count_;
   return place;
 }
