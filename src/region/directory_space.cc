@@ -101,11 +101,12 @@ int Allocate(int file, std::uint64_t bytes) {
 
 class DirectorySpace final : public RegionSpace {
  public:
-  DirectorySpace(std::string path, FileDescriptor directory, DirectoryMedium medium)
+  DirectorySpace(std::string path, FileDescriptor directory, DirectoryMedium medium,
+                 std::string boot_id)
       : path_(std::move(path)),
         directory_(std::move(directory)),
         medium_(std::move(medium)),
-        boot_id_(ReadBootId()) {}
+        boot_id_(std::move(boot_id)) {}
 
   const std::string& path() const override { return path_; }
   const MediumTraits& traits() const override { return medium_.traits; }
@@ -288,7 +289,8 @@ Result<std::unique_ptr<RegionSpace>> OpenDirectorySpace(const std::string& path,
   CIREIN_ASSIGN_OR_RETURN(DirectoryMedium medium,
                           ProbeMedium(directory.get(), path, options.flush));
   return std::unique_ptr<RegionSpace>(
-      std::make_unique<DirectorySpace>(path, std::move(directory), std::move(medium)));
+      std::make_unique<DirectorySpace>(path, std::move(directory), std::move(medium),
+                                       options.boot_id.empty() ? ReadBootId() : options.boot_id));
 }
 
 }  // namespace cirein

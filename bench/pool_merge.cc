@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/pool_merge.h"
+
+#include <cstdio>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/random.h"
+#include "base/units.h"
+#include "bench/turns.h"
+
+namespace cirein::bench {
+namespace {
+
+// Large segments, so that a writer is not made to wait for the merger meanwhile.
+constexpr std::uint64_t kSegmentBytes = std::uint64_t{128} << 20;
+constexpr std::uint64_t kLogBytes = 16 * kSegmentBytes;
+
+struct Rates {
+  std::vector<double> write, merge;
+};
+
+void MeasureTurn(dpm::Dpm& pool, PoolWriter& writer, const Keys& keys, BatchShape shape,
+                 std::uint64_t turn, Rates* rates) {
+  const std::vector<std::byte> value = MakeValue(shape.value_bytes);
+  // Two segments' worth: what a shard may have unmerged.
+  const std::uint64_t objects = 2 * kSegmentBytes * 9 / 10 / LogBytes(shape) * shape.count;
+  std::vector<std::uint32_t> draws(std::min<std::uint64_t>(objects, 1'000'000));
+  Random random(turn);
+  for (std::uint32_t& draw : draws) draw = static_cast<std::uint32_t>(random.Below(keys.count()));
+  writer.BeginTurn(turn);
+  const double write_seconds = Time([&] {
+    for (std::size_t i = 0; i < draws.size(); ++i) {
+      writer.Stage(draws[i], value);
+      if ((i + 1) % shape.count == 0) writer.Commit();
+    }
+    writer.Commit();
+  });
+  const double merge_seconds = Time([&] { Must(pool.MergeAll()); });
+  rates->write.push_back(double(draws.size()) / write_seconds);
+  rates->merge.push_back(double(draws.size()) / merge_seconds);
+  // Cleaning is no part of either.
+  for (;;) {
+    if (!Must(pool.Work(dpm::Dpm::Urgency::kNormal)).any()) break;
+  }
+}
+
+void Compare(const Medium& medium, std::uint64_t key_count, BatchShape shape, int turns) {
+  const Keys keys(key_count);
+  const Scratch scratch(medium.parent);
+  const auto pool = CreatePool(medium, scratch.path() + "/pool",
+                               {.log_bytes = kLogBytes, .segment_bytes = kSegmentBytes});
+  PoolWriter writer(*pool, keys, 0);
+  writer.BeginTurn(1);
+  FillPool(*pool, keys, writer, shape);
+  Rates rates;
+  // Until every segment was written once: first touches are not what is measured.
+  std::uint64_t turn = 2;
+  Rates ignored;
+  while (writer.bytes_written() < kLogBytes) {
+    MeasureTurn(*pool, writer, keys, shape, turn++, &ignored);
+  }
+  for (int i = 0; i < turns; ++i) MeasureTurn(*pool, writer, keys, shape, turn++, &rates);
+  const double write = Median(rates.write) / 1e6;
+  const double merge = Median(rates.merge) / 1e6;
+  fmt::print("| {} | {} | {} | {} | {:.2f} | {:.2f} | **{:.2f}** |\n", medium.name,
+             FormatBytes(shape.value_bytes), shape.count, key_count, write, merge, merge / write);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+void MeasureMerge(const Media& media, std::uint64_t max_keys, int turns) {
+  fmt::print(
+      "\nMillions of objects a second: one writer with nothing beside it, then the merger over "
+      "what "
+      "it wrote (at most 1 M objects, drawn evenly from the keys); median of {} turns.\n\n"
+      "| medium | object | batch | keys | written | merged | ratio |\n"
+      "|---|---|---|---|---|---|---|\n",
+      turns);
+  for (const Medium* medium : {&media.tmpfs_process, &media.tmpfs_power}) {
+    for (const std::size_t batch : {std::size_t{1}, std::size_t{64}}) {
+      for (std::uint64_t keys = 10'000; keys <= std::min<std::uint64_t>(max_keys, 1'000'000);
+           keys *= 10) {
+        fmt::print(stderr, "merge: {} keys on {}\n", keys, medium->name);
+        Compare(*medium, keys, {64, batch}, turns);
+      }
+    }
+  }
+  Compare(media.tmpfs_process, 100'000, {1024, 64}, turns);
+}
+
+}  // namespace cirein::bench
