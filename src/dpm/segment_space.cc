@@ -17,11 +17,11 @@ constexpr std::uint64_t kZeroChunkBytes = 256 * 1024;
 
 }  // namespace
 
-SegmentSpace::SegmentSpace(Control& control, Region& log, bool zero_ahead)
+SegmentSpace::SegmentSpace(Control& control, Region& log, bool on_files)
     : control_(control),
       log_(log),
       segment_bytes_(control.segment_bytes()),
-      zero_ahead_(zero_ahead),
+      on_files_(on_files),
       info_(control.segments()) {
   // The order in which segments were granted tells the order within each stream.
   std::map<StreamId, std::map<std::uint64_t, std::uint64_t>> streams;
@@ -70,6 +70,9 @@ Status SegmentSpace::WriteHeader(std::uint64_t segment) {
   const auto bytes = std::as_bytes(std::span(&header, 1));
   const std::uint64_t begin = begin_of(segment);
   if (Status status = log_.Write(begin, bytes); !status.ok()) return status;
+  // It helps a repair that has lost both copies of the record, nothing else; on files it goes to the
+  // medium with the first batch, because a sync of its own would be one of the whole log.
+  if (on_files_) return OkStatus();
   return log_.Persist(begin, bytes.size(), PersistSite::kSegmentHeader);
 }
 
@@ -141,7 +144,7 @@ Status SegmentSpace::Free(std::uint64_t segment) {
 }
 
 Status SegmentSpace::ZeroAhead(std::uint64_t wanted) {
-  if (!zero_ahead_) return OkStatus();
+  if (!on_files_) return OkStatus();
   for (;;) {
     std::uint64_t segment = 0;
     {

@@ -43,7 +43,7 @@ struct StreamId {
 /// Thread-safe. Grant, Seal and Free block for their persists.
 class SegmentSpace {
  public:
-  SegmentSpace(Control& control, Region& log, bool zero_ahead);
+  SegmentSpace(Control& control, Region& log, bool on_files);
 
   Control& control() noexcept { return control_; }
   const Region& log() const noexcept { return log_; }
@@ -138,7 +138,7 @@ class SegmentSpace {
   Control& control_;
   Region& log_;
   const std::uint64_t segment_bytes_;
-  const bool zero_ahead_;
+  const bool on_files_;
   std::vector<Info> info_;
   std::atomic<std::uint64_t> grants_{0};
 
