@@ -305,7 +305,7 @@ TEST(ControlTest, AFlipInOneCopyIsSurvivedNotedAndMended) {
   Files files;
   const MemoryRegion::Words whole = *files.control;
   for (const Place2& twin : Twins()) {
-    for (std::uint64_t byte = 0; byte < twin.bytes; byte += 5) {
+    for (std::uint64_t byte = 0; byte < twin.bytes; byte += 13) {
       for (const std::uint64_t begin : {twin.a, twin.b}) {
         SCOPED_TRACE(std::string(twin.name) + " byte " + std::to_string(begin + byte));
         files.at(begin + byte) ^= std::byte{1} << (byte % 8);
@@ -458,7 +458,7 @@ TEST(ControlTest, WhatFailsLeavesTheOldRecordInMemory) {
 
 TEST(ControlTest, NoSeriesOfFailuresDamagesBothCopies) {
   Random random(test::Seed());
-  for (int round = 0; round < 30; ++round) {
+  for (int round = 0; round < 15; ++round) {
     Files files;
     auto region = ControlRegion(files.control);
     MemoryRegion* const raw = region.get();
