@@ -157,8 +157,8 @@ Recovery::Recovery(std::unique_ptr<RegionSpace> space, const OpenOptions& option
 Result<std::unique_ptr<Dpm>> Recovery::Run() {
   using Step = Status (Recovery::*)();
   for (const Step step : {&Recovery::OpenRegions, &Recovery::OpenIndex, &Recovery::FindEnds,
-                          &Recovery::TakeOver, &Recovery::RecordEnds, &Recovery::SaveDamaged,
-                          &Recovery::Merge, &Recovery::RemoveOrphans}) {
+                          &Recovery::MakeIndex, &Recovery::TakeOver, &Recovery::RecordEnds,
+                          &Recovery::SaveDamaged, &Recovery::Merge, &Recovery::RemoveOrphans}) {
     if (Status status = (this->*step)(); !status.ok()) {
       return status.WithContext(fmt::format("cannot open the pool in '{}'", dpm_->space_->path()));
     }
@@ -192,45 +192,59 @@ Status Recovery::OpenRegions() {
   return OkStatus();
 }
 
+Index::Options Recovery::IndexOptions() const {
+  const Superblock& superblock = dpm_->control_->superblock();
+  return {.log = dpm_->log_->data(),
+          .segment_bytes = superblock.segment_bytes,
+          .pool_id = superblock.pool_id,
+          .segments = superblock.segments,
+          .epochs = dpm_->epochs_.get(),
+          .persist = dpm_->space_->traits().flushable && left_.power};
+}
+
 Status Recovery::OpenIndex() {
   RegionSpace& space = *dpm_->space_;
-  const Superblock& superblock = dpm_->control_->superblock();
-  const bool flushable = space.traits().flushable;
   const bool repair = options_.repair == OpenOptions::Repair::kYes;
-  rebuild_ = (left_.power_cut && !(flushable && left_.power)) || repair;
+  rebuild_ = (left_.power_cut && !(space.traits().flushable && left_.power)) || repair;
   if (Sabotaged(Sabotage::kTrustUnsyncedIndex)) rebuild_ = false;
   dpm_->epochs_ = std::make_unique<ReadEpochs>();
-  const Index::Options options{.log = dpm_->log_->data(),
-                               .segment_bytes = superblock.segment_bytes,
-                               .pool_id = superblock.pool_id,
-                               .segments = superblock.segments,
-                               .epochs = dpm_->epochs_.get(),
-                               .persist = flushable && left_.power};
-  constexpr auto kWrite = RegionSpace::Access::kReadWrite;
-  auto region = space.Open(kIndexName, RegionUse::kWords, kWrite);
+  if (rebuild_) return OkStatus();
+  rebuild_ = true;
+  auto region = space.Open(kIndexName, RegionUse::kWords, RegionSpace::Access::kReadWrite);
+  if (!region.ok()) {
+    return region.status().code() == StatusCode::kNotFound ? OkStatus() : region.status();
+  }
+  auto opened = Index::Open(std::move(*region), IndexOptions());
+  if (opened.ok()) {
+    rebuild_ = false;
+    dpm_->index_ = std::move(*opened);
+    return OkStatus();
+  }
+  if (opened.status().code() != StatusCode::kDataLoss) return opened.status();
+  findings_->push_back(
+      {Finding::Severity::kNote,
+       fmt::format("the index is made anew from the log: {}", opened.status().message()),
+       {},
+       {}});
+  return OkStatus();
+}
+
+Status Recovery::MakeIndex() {
+  if (!rebuild_) return OkStatus();
+  RegionSpace& space = *dpm_->space_;
+  const std::uint64_t bytes = dpm_->control_->superblock().index_bytes;
+  auto region = space.Open(kIndexName, RegionUse::kWords, RegionSpace::Access::kReadWrite);
   if (!region.ok() && region.status().code() != StatusCode::kNotFound) return region.status();
-  if (region.ok() && (*region)->size() != superblock.index_bytes) {
+  if (region.ok() && (*region)->size() != bytes) {
     if (Status status = space.Remove(kIndexName); !status.ok()) return status;
     region = NotFound("of another size");
   }
-  if (region.ok() && !rebuild_) {
-    auto opened = Index::Open(std::move(*region), options);
-    if (opened.ok()) {
-      dpm_->index_ = std::move(*opened);
-      return OkStatus();
-    }
-    if (opened.status().code() != StatusCode::kDataLoss) return opened.status();
-    findings_->push_back(
-        {Finding::Severity::kNote,
-         fmt::format("the index is made anew from the log: {}", opened.status().message()),
-         {},
-         {}});
-    region = space.Open(kIndexName, RegionUse::kWords, kWrite);
+  if (!region.ok()) {
+    region = space.Create(kIndexName, bytes, RegionUse::kWords);
+    if (!region.ok()) return region.status();
+    if (Status status = space.PersistNames(PersistSite::kFormat); !status.ok()) return status;
   }
-  rebuild_ = true;
-  if (!region.ok()) region = space.Create(kIndexName, superblock.index_bytes, RegionUse::kWords);
-  if (!region.ok()) return region.status();
-  auto formatted = Index::Format(std::move(*region), options);
+  auto formatted = Index::Format(std::move(*region), IndexOptions());
   if (!formatted.ok()) return formatted.status();
   dpm_->index_ = std::move(*formatted);
   return OkStatus();

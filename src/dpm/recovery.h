@@ -40,8 +40,10 @@ class Recovery {
 
  private:
   Status OpenRegions();
+  Index::Options IndexOptions() const;
   Status OpenIndex();
   Status FindEnds();
+  Status MakeIndex();
   void Note(std::uint64_t segment, std::uint64_t offset, std::string what);
   Status TakeOver();
   Status SyncLog();
@@ -55,7 +57,6 @@ class Recovery {
   std::unique_ptr<Dpm> dpm_;
   LeftAs left_;
   bool rebuild_ = false;
-  std::unique_ptr<Region> index_region_;
   std::vector<LogEnd> ends_;  // Those that are not recorded.
 };
 
