@@ -43,6 +43,9 @@ Dpm::~Dpm() = default;
 
 void Dpm::MakeProcessor() {
   power_ = durability() == Durability::kPower;
+  for (std::uint32_t slot = 0; slot < kSlotCount; ++slot) {
+    clock_floors_ms_[slot].store(control_->slot_root(slot).clock_floor_ms);
+  }
   extents_ = std::make_unique<ExtentStore>(*space_, *control_);
   merger_ = std::make_unique<Merger>(
       *segments_, *index_, [this](std::uint64_t extent, const EntryView& entry) {
@@ -58,8 +61,7 @@ void Dpm::MakeProcessor() {
   cleaner_ = std::make_unique<Cleaner>(*segments_, *index_, *merger_, *cleaner_log_);
 }
 
-// ---- Writers
-// -------------------------------------------------------------------------------------
+// ---- Writers ----
 
 std::unique_ptr<LogWriter> Dpm::NewWriter(std::uint32_t shard) {
   const StreamId stream{incarnation_, shard};
@@ -120,13 +122,12 @@ Status Dpm::Fail(Status status) {
   return status;
 }
 
-// ---- Readers
-// -------------------------------------------------------------------------------------
+// ---- Readers ----
 
 bool Dpm::Visible(const Index::Found& found, std::uint16_t slot, std::uint64_t now_ms) const {
   if (found.entry.kind() != EntryKind::kObject) return false;
   if (!Sabotaged(Sabotage::kIgnoreClockFloor)) {
-    now_ms = std::max(now_ms, control_->slot_root(slot).clock_floor_ms);
+    now_ms = std::max(now_ms, clock_floors_ms_[slot].load(std::memory_order_acquire));
   }
   if (const auto expiry = found.entry.expiry_ms(); expiry && *expiry <= now_ms) return false;
   if (!found.row_entry) return true;
@@ -142,16 +143,21 @@ std::optional<Index::Found> Dpm::Find(const KeyView& key, std::uint16_t slot,
 }
 
 Status Dpm::RaiseClockFloor(std::uint64_t now_ms) {
+  const std::lock_guard lock(work_mutex_);  // The cleaner judges by the roots.
   std::vector<SlotRoot> roots(kSlotCount);
   for (std::uint32_t slot = 0; slot < kSlotCount; ++slot) {
     roots[slot] = control_->slot_root(slot);
     roots[slot].clock_floor_ms = std::max(roots[slot].clock_floor_ms, now_ms);
   }
-  return control_->WriteSlotRoots(0, std::move(roots));
+  const std::vector<SlotRoot> raised = roots;
+  if (Status status = control_->WriteSlotRoots(0, std::move(roots)); !status.ok()) return status;
+  for (std::uint32_t slot = 0; slot < kSlotCount; ++slot) {
+    clock_floors_ms_[slot].store(raised[slot].clock_floor_ms, std::memory_order_release);
+  }
+  return OkStatus();
 }
 
-// ---- The processor
-// -------------------------------------------------------------------------------
+// ---- The processor ----
 
 Result<Dpm::WorkDone> Dpm::Work(Urgency urgency) {
   const std::lock_guard lock(work_mutex_);

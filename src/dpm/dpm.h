@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -195,6 +196,8 @@ class Dpm {
   std::uint64_t incarnation_ = 0;
   std::uint32_t epoch_ = 0;
   bool power_ = false;
+  /// Of the slot roots, for readers of any thread.
+  std::array<std::atomic<std::uint64_t>, kSlotCount> clock_floors_ms_{};
 
   mutable std::mutex work_mutex_;  // The processor's role.
   std::unique_ptr<LogWriter> cleaner_log_;
