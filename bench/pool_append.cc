@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstdio>
 #include <memory>
-#include <numeric>
 #include <vector>
 
 #include <fmt/format.h>
@@ -36,23 +35,22 @@ struct Case {
 };
 
 // The keys of each writer, drawn ahead; no two writers share one, as in a pool's shards.
-std::vector<std::vector<std::uint32_t>> DrawKeys(const Case& run) {
+using Draws = std::vector<std::vector<BenchKey>>;
+Draws DrawKeys(const Case& run) {
   constexpr std::size_t kDraws = 65'536;
-  std::vector<std::vector<std::uint32_t>> draws(run.writers);
+  Draws draws(run.writers);
   Random random(run.values.bytes + run.writers);
   const std::uint64_t share = run.values.keys / run.writers;
   for (std::size_t writer = 0; writer < run.writers; ++writer) {
     draws[writer].resize(kDraws);
-    for (std::uint32_t& draw : draws[writer]) {
-      draw = static_cast<std::uint32_t>(random.Below(share) * run.writers + writer);
-    }
+    for (BenchKey& key : draws[writer]) key = MakeKey(random.Below(share) * run.writers + writer);
   }
   return draws;
 }
 
 struct Turn {
   const Case& run;
-  const std::vector<std::vector<std::uint32_t>>& draws;
+  const Draws& draws;
   const std::vector<std::byte>& value;
   std::chrono::milliseconds length;
   std::size_t stride;  // Batches between two looks at the clock.
@@ -63,7 +61,7 @@ double MeasureTurn(AppendStore& store, const Turn& turn) {
   std::atomic<std::uint64_t> batches{0};
   store.BeginTurn();
   const double seconds = TimeThreads(turn.run.writers, [&](std::size_t writer) {
-    const std::span<const std::uint32_t> draws = turn.draws[writer];
+    const std::span<const BenchKey> draws = turn.draws[writer];
     const auto end = Clock::now() + turn.length;
     std::uint64_t done = 0;
     std::size_t at = 0;
@@ -80,8 +78,7 @@ double MeasureTurn(AppendStore& store, const Turn& turn) {
 }
 
 void Fill(AppendStore& store, const Values& values, const std::vector<std::byte>& value) {
-  std::vector<std::uint32_t> all(values.keys);
-  std::iota(all.begin(), all.end(), 0U);
+  const std::vector<BenchKey> all = MakeKeys(values.keys);
   store.BeginTurn();
   for (std::size_t at = 0; at < all.size(); at += 64) {
     store.Append(0, std::span(all).subspan(at, std::min<std::size_t>(64, all.size() - at)), value);
@@ -92,7 +89,7 @@ void Fill(AppendStore& store, const Values& values, const std::vector<std::byte>
 using Stores = std::array<std::unique_ptr<AppendStore>, kStores>;
 
 void Compare(const Stores& stores, const Medium& medium, const Case& run, const AppendPlan& plan) {
-  const auto draws = DrawKeys(run);
+  const Draws draws = DrawKeys(run);
   const std::vector<std::byte> value = MakeValue(run.values.bytes);
   const bool long_batch = medium.waits() || run.batch * run.values.bytes > 65536;
   const Turn turn{run, draws, value, plan.turn, long_batch ? std::size_t{1} : std::size_t{32}};
@@ -114,8 +111,7 @@ void Compare(const Stores& stores, const Medium& medium, const Case& run, const 
 
 void CompareOn(const Medium& medium, const std::vector<std::size_t>& writers,
                const AppendPlan& plan) {
-  const Keys keys(kValues[0].keys);
-  const AppendSettings settings{&keys, writers.back(), plan.log_bytes};
+  const AppendSettings settings{writers.back(), plan.log_bytes};
   const Stores stores = {MakePoolStore(medium, settings), MakeBareStore(medium, settings),
                          MakeRocksStore(medium, settings), MakeLmdbStore(medium, settings)};
   for (const Values& values : kValues) {

@@ -28,8 +28,8 @@ class Overwriting {
             CreatePool(medium, scratch_.path() + "/pool",
                        {.log_bytes = plan.log_bytes, .segment_bytes = plan.log_bytes / kSegments})),
         log_bytes_(plan.log_bytes),
-        keys_(KeysFor(full)),
-        writer_(*pool_, keys_, 0),
+        keys_(MakeKeys(KeysFor(full))),
+        writer_(*pool_, 0),
         value_(MakeValue(kShape.value_bytes)) {
     writer_.BeginTurn(1);
     FillPool(*pool_, keys_, writer_, kShape);
@@ -63,13 +63,13 @@ class Overwriting {
                                       (double(LogBytes(kShape)) / double(kShape.count)));
   }
   double Overwrite(Spread spread, std::uint64_t objects) {
-    const Zipf zipf(keys_.count(), 0.99);
-    const Scatter scatter(keys_.count());
+    const Zipf zipf(keys_.size(), 0.99);
+    const Scatter scatter(keys_.size());
     return Time([&] {
       for (std::uint64_t i = 0; i < objects; ++i) {
         const std::uint64_t key = spread == Spread::kZipf ? scatter.Place(zipf.Draw(&random_))
-                                                          : random_.Below(keys_.count());
-        writer_.Stage(key, value_);
+                                                          : random_.Below(keys_.size());
+        writer_.Stage(keys_[key], value_);
         if ((i + 1) % kShape.count != 0) continue;
         writer_.Commit();
         // One thread in turn with itself: so the figures do not depend on who is faster.
@@ -81,7 +81,7 @@ class Overwriting {
   Scratch scratch_;
   std::unique_ptr<dpm::Dpm> pool_;
   const std::uint64_t log_bytes_;
-  const Keys keys_;
+  const std::vector<BenchKey> keys_;
   PoolWriter writer_;
   const std::vector<std::byte> value_;
   Random random_{1};

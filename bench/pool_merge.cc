@@ -21,14 +21,14 @@ struct Rates {
   std::vector<double> write, merge;
 };
 
-void MeasureTurn(dpm::Dpm& pool, PoolWriter& writer, const Keys& keys, BatchShape shape,
-                 std::uint64_t turn, Rates* rates) {
+void MeasureTurn(dpm::Dpm& pool, PoolWriter& writer, std::span<const BenchKey> keys,
+                 BatchShape shape, std::uint64_t turn, Rates* rates) {
   const std::vector<std::byte> value = MakeValue(shape.value_bytes);
   // Two segments' worth: what a shard may have unmerged.
   const std::uint64_t objects = 2 * kSegmentBytes * 9 / 10 / LogBytes(shape) * shape.count;
-  std::vector<std::uint32_t> draws(std::min<std::uint64_t>(objects, 1'000'000));
+  std::vector<BenchKey> draws(std::min<std::uint64_t>(objects, 1'000'000));
   Random random(turn);
-  for (std::uint32_t& draw : draws) draw = static_cast<std::uint32_t>(random.Below(keys.count()));
+  for (BenchKey& draw : draws) draw = keys[random.Below(keys.size())];
   writer.BeginTurn(turn);
   const double write_seconds = Time([&] {
     for (std::size_t i = 0; i < draws.size(); ++i) {
@@ -47,11 +47,11 @@ void MeasureTurn(dpm::Dpm& pool, PoolWriter& writer, const Keys& keys, BatchShap
 }
 
 void Compare(const Medium& medium, std::uint64_t key_count, BatchShape shape, int turns) {
-  const Keys keys(key_count);
+  const std::vector<BenchKey> keys = MakeKeys(key_count);
   const Scratch scratch(medium.parent);
   const auto pool = CreatePool(medium, scratch.path() + "/pool",
                                {.log_bytes = kLogBytes, .segment_bytes = kSegmentBytes});
-  PoolWriter writer(*pool, keys, 0);
+  PoolWriter writer(*pool, 0);
   writer.BeginTurn(1);
   FillPool(*pool, keys, writer, shape);
   Rates rates;

@@ -36,13 +36,13 @@ struct Opens {
 };
 
 // A pool that goes without Close is as its process would leave it if it were killed.
-Opens MeasureOn(const Medium& medium, const Keys& keys, int turns) {
+Opens MeasureOn(const Medium& medium, std::span<const BenchKey> keys, int turns) {
   const Scratch scratch(medium.parent);
   const std::string path = scratch.path() + "/pool";
-  const std::uint64_t bytes = keys.count() * LogBytes(kShape) / kShape.count;
+  const std::uint64_t bytes = keys.size() * LogBytes(kShape) / kShape.count;
   auto pool = CreatePool(medium, path, {.log_bytes = bytes + bytes / 2 + (256U << 20)});
   {
-    PoolWriter writer(*pool, keys, 0);
+    PoolWriter writer(*pool, 0);
     writer.BeginTurn(1);
     FillPool(*pool, keys, writer, kShape);
   }
@@ -52,9 +52,9 @@ Opens MeasureOn(const Medium& medium, const Keys& keys, int turns) {
     // The segment that was open is begun anew each time: something to look for.
     const auto leave = [&] {
       {
-        PoolWriter writer(*pool, keys, 0);
+        PoolWriter writer(*pool, 0);
         const std::vector<std::byte> value = MakeValue(kShape.value_bytes);
-        for (std::uint64_t i = 0; i < kShape.count; ++i) writer.Stage(i, value);
+        for (std::uint64_t i = 0; i < kShape.count; ++i) writer.Stage(keys[i], value);
         writer.Commit();
       }
       pool.reset();
@@ -65,21 +65,21 @@ Opens MeasureOn(const Medium& medium, const Keys& keys, int turns) {
       if (!medium.on_tmpfs()) ForgetCached(path);
       return Time([&] { pool = OpenPool(medium, path, boot_id); });
     }());
-    CheckKeys(*pool, keys.count());
+    CheckKeys(*pool, keys.size());
     leave();
     opens.after_kill.push_back(Time([&] { pool = OpenPool(medium, path, boot_id); }));
-    CheckKeys(*pool, keys.count());
+    CheckKeys(*pool, keys.size());
   }
   return opens;
 }
 
 void PrintSizes(const Medium& medium, std::uint64_t key_count, BatchShape shape) {
-  const Keys keys(key_count);
+  const std::vector<BenchKey> keys = MakeKeys(key_count);
   const Scratch scratch(medium.parent);
-  const std::uint64_t bytes = keys.count() * LogBytes(shape) / shape.count;
+  const std::uint64_t bytes = keys.size() * LogBytes(shape) / shape.count;
   const auto pool =
       CreatePool(medium, scratch.path() + "/pool", {.log_bytes = bytes + bytes / 4 + (256U << 20)});
-  PoolWriter writer(*pool, keys, 0);
+  PoolWriter writer(*pool, 0);
   writer.BeginTurn(1);
   FillPool(*pool, keys, writer, shape);
   const dpm::Dpm::Stats stats = pool->GetStats();
@@ -88,7 +88,7 @@ void PrintSizes(const Medium& medium, std::uint64_t key_count, BatchShape shape)
   const double index = per_key(stats.index.used_bytes);
   fmt::print("| {} | {} | {} | {:.0f} | {:.0f} | **{:.0f}** | {:.0f} |\n",
              FormatBytes(shape.value_bytes), shape.count, key_count, log, index, log + index,
-             log + index - double(shape.value_bytes + Keys::kBytes));
+             log + index - double(shape.value_bytes + BenchKey::kBytes));
   std::fflush(stdout);
 }
 
@@ -104,7 +104,7 @@ void MeasureOpens(const Media& media, std::uint64_t max_keys, int turns) {
       turns);
   for (std::uint64_t count = std::min<std::uint64_t>(max_keys, 1'000'000); count <= max_keys;
        count *= 10) {
-    const Keys keys(count);
+    const std::vector<BenchKey> keys = MakeKeys(count);
     for (const Medium* medium :
          {&media.tmpfs_process, &media.tmpfs_power, &media.disk_process, &media.disk_power}) {
       fmt::print(stderr, "open: {} keys on {}\n", count, medium->name);

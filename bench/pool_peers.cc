@@ -32,9 +32,9 @@ class PoolStore final : public AppendStore {
       : scratch_(medium.parent),
         pool_(CreatePool(medium, scratch_.path() + "/pool", {.log_bytes = settings.log_bytes})) {
     for (std::size_t writer = 0; writer < settings.writers; ++writer) {
-      writers_.push_back(
-          std::make_unique<PoolWriter>(*pool_, *settings.keys, static_cast<std::uint32_t>(writer)));
+      writers_.push_back(std::make_unique<PoolWriter>(*pool_, static_cast<std::uint32_t>(writer)));
     }
+    WriteAll(settings.log_bytes);
   }
   void BeginTurn() override {
     ++turn_;
@@ -42,13 +42,22 @@ class PoolStore final : public AppendStore {
     worker_.emplace(*pool_);
   }
   void EndTurn() override { worker_.reset(); }
-  void Append(std::size_t writer, std::span<const std::uint32_t> keys,
+  void Append(std::size_t writer, std::span<const BenchKey> keys,
               std::span<const std::byte> value) override {
-    for (const std::uint32_t key : keys) writers_[writer]->Stage(key, value);
+    for (const BenchKey& key : keys) writers_[writer]->Stage(key, value);
     writers_[writer]->Commit();
   }
 
  private:
+  // What is measured is a pool in use, not the first touch of its segments.
+  void WriteAll(std::uint64_t log_bytes) {
+    const std::vector<BenchKey> keys = MakeKeys(1000);
+    const std::vector<std::byte> value = MakeValue(65536);
+    BeginTurn();
+    while (writers_[0]->bytes_written() < log_bytes) Append(0, keys, value);
+    EndTurn();
+  }
+
   Scratch scratch_;
   std::unique_ptr<dpm::Dpm> pool_;
   std::vector<std::unique_ptr<PoolWriter>> writers_;
@@ -81,7 +90,7 @@ class BareStore final : public AppendStore {
   ~BareStore() override {
     if (bytes_ != nullptr) munmap(bytes_, mapping_bytes_);
   }
-  void Append(std::size_t writer, std::span<const std::uint32_t> keys,
+  void Append(std::size_t writer, std::span<const BenchKey> keys,
               std::span<const std::byte> value) override {
     const std::uint64_t bytes = LogBytes({value.size(), keys.size()});
     std::uint64_t& next = next_[writer].at;
@@ -119,8 +128,7 @@ class BareStore final : public AppendStore {
 
 class RocksStore final : public AppendStore {
  public:
-  RocksStore(const Medium& medium, const AppendSettings& settings)
-      : scratch_(medium.parent), keys_(*settings.keys) {
+  RocksStore(const Medium& medium, const AppendSettings& settings) : scratch_(medium.parent) {
     rocksdb::Options options;
     options.create_if_missing = true;
     options.compression = rocksdb::kNoCompression;  // The values do not compress.
@@ -135,13 +143,13 @@ class RocksStore final : public AppendStore {
   ~RocksStore() override { BeginTurn(); }
   void BeginTurn() override { Check(db_->ContinueBackgroundWork()); }
   void EndTurn() override { Check(db_->PauseBackgroundWork()); }
-  void Append(std::size_t writer, std::span<const std::uint32_t> keys,
+  void Append(std::size_t writer, std::span<const BenchKey> keys,
               std::span<const std::byte> value) override {
     rocksdb::WriteBatch& batch = batches_[writer];
     batch.Clear();
     const rocksdb::Slice data(reinterpret_cast<const char*>(value.data()), value.size());  // NOLINT
-    for (const std::uint32_t key : keys) {
-      Check(batch.Put(rocksdb::Slice(keys_.text(key).data(), Keys::kBytes), data));
+    for (const BenchKey& key : keys) {
+      Check(batch.Put(rocksdb::Slice(key.bytes.data(), BenchKey::kBytes), data));
     }
     Check(db_->Write(write_, &batch));
   }
@@ -152,7 +160,7 @@ class RocksStore final : public AppendStore {
   }
 
   Scratch scratch_;
-  const Keys& keys_;
+
   rocksdb::WriteOptions write_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::WriteBatch> batches_;
@@ -160,8 +168,7 @@ class RocksStore final : public AppendStore {
 
 class LmdbStore final : public AppendStore {
  public:
-  LmdbStore(const Medium& medium, const AppendSettings& settings)
-      : scratch_(medium.parent), keys_(*settings.keys) {
+  LmdbStore(const Medium& medium, const AppendSettings& /*settings*/) : scratch_(medium.parent) {
     Check(mdb_env_create(&environment_));
     Check(mdb_env_set_mapsize(environment_, std::size_t{8} << 30));
     const unsigned flags = medium.durability == Durability::kPower ? 0 : MDB_NOSYNC;
@@ -172,12 +179,12 @@ class LmdbStore final : public AppendStore {
     Check(mdb_txn_commit(transaction));
   }
   ~LmdbStore() override { mdb_env_close(environment_); }
-  void Append(std::size_t /*writer*/, std::span<const std::uint32_t> keys,
+  void Append(std::size_t /*writer*/, std::span<const BenchKey> keys,
               std::span<const std::byte> value) override {
     MDB_txn* transaction = nullptr;
     Check(mdb_txn_begin(environment_, nullptr, 0, &transaction));
-    for (const std::uint32_t key : keys) {
-      MDB_val name{Keys::kBytes, const_cast<char*>(keys_.text(key).data())};
+    for (const BenchKey& key : keys) {
+      MDB_val name{BenchKey::kBytes, const_cast<char*>(key.bytes.data())};
       MDB_val data{value.size(), const_cast<std::byte*>(value.data())};
       Check(mdb_put(transaction, table_, &name, &data, 0));
     }
@@ -190,7 +197,7 @@ class LmdbStore final : public AppendStore {
   }
 
   Scratch scratch_;
-  const Keys& keys_;
+
   MDB_env* environment_ = nullptr;
   MDB_dbi table_ = 0;
 };

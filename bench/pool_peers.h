@@ -21,12 +21,11 @@ class AppendStore {
   virtual void EndTurn() {}
   /// One batch, with the value for each of the keys; back when it is as durable as the medium says.
   /// One thread for each writer.
-  virtual void Append(std::size_t writer, std::span<const std::uint32_t> keys,
+  virtual void Append(std::size_t writer, std::span<const BenchKey> keys,
                       std::span<const std::byte> value) = 0;
 };
 
 struct AppendSettings {
-  const Keys* keys;
   std::size_t writers;      ///< At most so many.
   std::uint64_t log_bytes;  ///< Of the pool's log, and of what the bare medium writes round.
 };

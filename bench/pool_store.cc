@@ -45,12 +45,18 @@ Media MakeMedia(const std::string& disk) {
           {"disk, fdatasync, `power`", disk, FlushMode::kAuto, Durability::kPower}};
 }
 
-Keys::Keys(std::uint64_t count) : keys_(count) {
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const std::string text = fmt::format("user{:012}", i);
-    std::copy(text.begin(), text.end(), keys_[i].text.begin());
-    keys_[i].slot = SlotOfRow(text);
-  }
+BenchKey MakeKey(std::uint64_t number) {
+  const std::string text = fmt::format("user{:012}", number);
+  BenchKey key{};
+  std::copy_n(text.begin(), BenchKey::kBytes, key.bytes.begin());
+  key.slot = SlotOfRow(text);
+  return key;
+}
+
+std::vector<BenchKey> MakeKeys(std::uint64_t count) {
+  std::vector<BenchKey> keys(count);
+  for (std::uint64_t i = 0; i < count; ++i) keys[i] = MakeKey(i);
+  return keys;
 }
 
 std::vector<std::byte> MakeValue(std::size_t bytes) {
@@ -61,9 +67,9 @@ std::vector<std::byte> MakeValue(std::size_t bytes) {
 }
 
 std::uint64_t LogBytes(BatchShape shape) {
-  const Keys keys(1);
+  const BenchKey key = MakeKey(0);
   const std::vector<std::byte> value(shape.value_bytes);
-  const dpm::EntryFields fields{.key = KeyView(kBucket, keys.text(0)), .data = value};
+  const dpm::EntryFields fields{.key = KeyView(kBucket, key.text()), .data = value};
   return dpm::AlignUp(sizeof(dpm::BatchHeader) + shape.count * dpm::EntryBytes(fields), dpm::kLine);
 }
 
@@ -85,12 +91,12 @@ std::unique_ptr<dpm::Dpm> OpenPool(const Medium& medium, const std::string& path
   return Must(dpm::Dpm::Open(Must(OpenDirectorySpace(path, directory)), {}, &findings));
 }
 
-PoolWriter::PoolWriter(dpm::Dpm& pool, const Keys& keys, std::uint32_t shard)
-    : pool_(pool), keys_(keys), writer_(pool.NewWriter(shard)) {}
+PoolWriter::PoolWriter(dpm::Dpm& pool, std::uint32_t shard)
+    : pool_(pool), writer_(pool.NewWriter(shard)) {}
 
-void PoolWriter::Stage(std::uint64_t key, std::span<const std::byte> value) {
-  const dpm::EntryFields fields{.key = KeyView(kBucket, keys_.text(key)),
-                                .slot = keys_.slot(key),
+void PoolWriter::Stage(const BenchKey& key, std::span<const std::byte> value) {
+  const dpm::EntryFields fields{.key = KeyView(kBucket, key.text()),
+                                .slot = key.slot,
                                 .version = {pool_.epoch(), ++counter_},
                                 .data = value};
   dpm::Location location;
@@ -102,10 +108,11 @@ void PoolWriter::Stage(std::uint64_t key, std::span<const std::byte> value) {
 void PoolWriter::Commit() { Must(writer_->Commit()); }
 void PoolWriter::Seal() { Must(writer_->Seal()); }
 
-void FillPool(dpm::Dpm& pool, const Keys& keys, PoolWriter& writer, BatchShape shape) {
+void FillPool(dpm::Dpm& pool, std::span<const BenchKey> keys, PoolWriter& writer,
+              BatchShape shape) {
   const std::vector<std::byte> value = MakeValue(shape.value_bytes);
-  for (std::uint64_t i = 0; i < keys.count(); ++i) {
-    writer.Stage(i, value);
+  for (std::uint64_t i = 0; i < keys.size(); ++i) {
+    writer.Stage(keys[i], value);
     if ((i + 1) % shape.count == 0) writer.Commit();
   }
   writer.Commit();

@@ -50,22 +50,16 @@ struct Media {
 };
 Media MakeMedia(const std::string& disk);
 
-/// Keys of 16 bytes, made ahead, with their slots: what finds a key's owner is not the pool's work.
-class Keys {
- public:
+/// A key made ahead, with its slot: what finds a key's owner is not the pool's work.
+struct BenchKey {
   static constexpr std::size_t kBytes = 16;
-  explicit Keys(std::uint64_t count);
-  std::uint64_t count() const { return keys_.size(); }
-  std::string_view text(std::uint64_t i) const { return {keys_[i].text.data(), kBytes}; }
-  std::uint16_t slot(std::uint64_t i) const { return keys_[i].slot; }
-
- private:
-  struct PreparedKey {
-    std::array<char, kBytes> text;
-    std::uint16_t slot;
-  };
-  std::vector<PreparedKey> keys_;
+  std::array<char, kBytes> bytes;
+  std::uint16_t slot;
+  std::string_view text() const { return {bytes.data(), kBytes}; }
 };
+BenchKey MakeKey(std::uint64_t number);
+/// All keys from 0 on.
+std::vector<BenchKey> MakeKeys(std::uint64_t count);
 
 /// Bytes that do not compress.
 std::vector<std::byte> MakeValue(std::size_t bytes);
@@ -86,24 +80,23 @@ std::unique_ptr<dpm::Dpm> OpenPool(const Medium& medium, const std::string& path
 /// One shard's writing end.
 class PoolWriter {
  public:
-  PoolWriter(dpm::Dpm& pool, const Keys& keys, std::uint32_t shard);
+  PoolWriter(dpm::Dpm& pool, std::uint32_t shard);
   /// Versions from now on are above all given before the turn.
   void BeginTurn(std::uint64_t turn) { counter_ = turn << 40; }
   /// Stages; commits first when the batch is full.
-  void Stage(std::uint64_t key, std::span<const std::byte> value);
+  void Stage(const BenchKey& key, std::span<const std::byte> value);
   void Commit();
   void Seal();
   std::uint64_t bytes_written() const { return writer_->bytes_written(); }
 
  private:
   dpm::Dpm& pool_;
-  const Keys& keys_;
   std::unique_ptr<dpm::LogWriter> writer_;
   std::uint64_t counter_ = 0;
 };
 
 /// Puts every key once, in batches, and merges.
-void FillPool(dpm::Dpm& pool, const Keys& keys, PoolWriter& writer, BatchShape shape);
+void FillPool(dpm::Dpm& pool, std::span<const BenchKey> keys, PoolWriter& writer, BatchShape shape);
 
 void Must(const Status& status);
 template <typename T>
