@@ -11,8 +11,8 @@
 #include "base/hash.h"
 
 /// The bytes of a pool, as docs/file-format.md describes them: little-endian, no pointers, only
-/// offsets. A pool is a space (region/region.h) with the regions kControlName, kLogName, kIndexName and
-/// one region for each large object.
+/// offsets. A pool is a space (region/region.h) with the regions kControlName, kLogName, kIndexName
+/// and one region for each large object.
 namespace cirein::dpm {
 
 static_assert(std::endian::native == std::endian::little, "the structs here are the bytes");
@@ -30,7 +30,8 @@ constexpr std::uint64_t AlignUp(std::uint64_t value, std::uint64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
-// ---- Limits --------------------------------------------------------------------------------------
+// ---- Limits
+// --------------------------------------------------------------------------------------
 
 inline constexpr std::uint64_t kMinSegmentBytes = 16 * 1024;
 inline constexpr std::uint64_t kMaxSegmentBytes = std::uint64_t{1} << 30;
@@ -42,12 +43,13 @@ inline constexpr std::uint64_t kMaxLogBytes = std::uint64_t{1} << 48;
 inline constexpr std::uint64_t kMaxIndexBytes = std::uint64_t{1} << 46;
 inline constexpr std::uint32_t kMaxEpoch = UINT32_MAX;
 
-// ---- Twin records --------------------------------------------------------------------------------
+// ---- Twin records
+// --------------------------------------------------------------------------------
 //
 // What the DPM changes in place (superblock, segment records, slot roots) is kept twice. A change
-// writes and persists copy A, then copy B. So A, when valid, is the newest; when it is not, a crash tore
-// it (or it was damaged) and B is what was promised. Both invalid is corruption. A checksum begins every
-// record and is seeded with its pool and place.
+// writes and persists copy A, then copy B. So A, when valid, is the newest; when it is not, a crash
+// tore it (or it was damaged) and B is what was promised. Both invalid is corruption. A checksum
+// begins every record and is seeded with its pool and place.
 
 /// What a checksum's seed says of the place besides pool and number.
 enum class Place : std::uint64_t {
@@ -81,7 +83,8 @@ constexpr std::uint64_t LogSeed(std::uint64_t segment_seed, Place place, std::ui
   return MixSeed(segment_seed, (static_cast<std::uint64_t>(place) << 40) | offset);
 }
 
-// ---- Control region ------------------------------------------------------------------------------
+// ---- Control region
+// ------------------------------------------------------------------------------
 //
 //   0                       superblock A (4096 bytes)
 //   4096                    superblock B
@@ -123,8 +126,8 @@ struct Superblock {
   std::uint64_t extent_ceiling;      ///< No extent number from here on was ever used.
   std::uint64_t writes;              ///< How often the superblock was written.
   std::uint64_t created_ms;          ///< Wall clock, since 1970.
-  char boot_id[64];                  ///< Of the machine's start under which it was last opened; padded with 0.
-  std::uint8_t reserved[3912];       ///< 0.
+  char boot_id[64];  ///< Of the machine's start under which it was last opened; padded with 0.
+  std::uint8_t reserved[3912];  ///< 0.
 };
 static_assert(sizeof(Superblock) == kPage && offsetof(Superblock, checksum) == 8 &&
               offsetof(Superblock, format_major) == 16 && offsetof(Superblock, pool_id) == 24 &&
@@ -153,8 +156,8 @@ struct SegmentRecord {
   std::uint64_t incarnation;  ///< Of the writer.
   std::uint64_t sequence;     ///< Orders the segments of one shard of one incarnation; from 1.
   std::uint32_t shard;
-  std::uint32_t state;  ///< A SegmentState.
-  std::uint32_t end;    ///< When sealed: where the log ends, from the segment's begin.
+  std::uint32_t state;        ///< A SegmentState.
+  std::uint32_t end;          ///< When sealed: where the log ends, from the segment's begin.
   std::uint32_t used_before;  ///< 0 while the segment's bytes were never written.
   std::uint64_t reserved[2];  ///< 0.
 };
@@ -162,8 +165,8 @@ static_assert(sizeof(SegmentRecord) == 64 && offsetof(SegmentRecord, shard) == 3
               offsetof(SegmentRecord, end) == 40);
 
 struct SlotRoot {
-  std::uint64_t checksum;  ///< Seeded with Place::kSlotRoot and the slot.
-  std::uint64_t epoch;     ///< Of the slot's last grant; the next one must be higher.
+  std::uint64_t checksum;        ///< Seeded with Place::kSlotRoot and the slot.
+  std::uint64_t epoch;           ///< Of the slot's last grant; the next one must be higher.
   std::uint64_t clock_floor_ms;  ///< No later owner judges expiry by an earlier time (since 1970).
   std::uint64_t incarnation;     ///< To which it was granted last.
 };
@@ -188,11 +191,13 @@ struct ControlLayout {
   constexpr std::uint64_t bytes() const { return slot_root(2, 0); }
 };
 
-// ---- Log region ----------------------------------------------------------------------------------
+// ---- Log region
+// ----------------------------------------------------------------------------------
 //
-// Segment n begins at n * segment_bytes: a page with its header and mark word, then batches, each at a
-// multiple of 64 bytes, one after another. A batch is what a writer writes and persists at once: a
-// header and its entries. It is valid whole or not at all, so it is also what a transaction is.
+// Segment n begins at n * segment_bytes: a page with its header and mark word, then batches, each
+// at a multiple of 64 bytes, one after another. A batch is what a writer writes and persists at
+// once: a header and its entries. It is valid whole or not at all, so it is also what a transaction
+// is.
 
 inline constexpr std::uint64_t kSegmentMagic = 0x4745'5350'5249'4331;  // "1CIRPSEG"
 inline constexpr std::uint32_t kBatchMagic = 0x4843'5442;              // "BTCH"
@@ -227,8 +232,8 @@ enum class EntryKind : std::uint8_t {
   kGone = 2,  ///< The key was dropped.
   kRow = 3,   ///< Of a whole row: what is older than `hide_below` is gone; the row may expire.
 };
-// A kGone entry has neither meta nor data; a kRow entry has no column and no meta. Only a kObject entry
-// has an extent or a payload checksum.
+// A kGone entry has neither meta nor data; a kRow entry has no column and no meta. Only a kObject
+// entry has an extent or a payload checksum.
 
 // What a flag says stands in the optional fields, in this order, 8 bytes each (the request id 16),
 // directly after the header.
@@ -241,9 +246,9 @@ inline constexpr std::uint8_t kCopied = 32;             ///< By the cleaner, ver
 inline constexpr std::uint8_t kKnownFlags = 63;
 
 struct EntryHeader {
-  std::uint64_t checksum;  ///< Of the entry from here on without data that has its own checksum; seeded
-                           ///< with LogSeed(Place::kEntry, offset).
-  std::uint64_t counter;   ///< Version: (epoch, counter).
+  std::uint64_t checksum;  ///< Of the entry from here on without data that has its own checksum;
+                           ///< seeded with LogSeed(Place::kEntry, offset).
+  std::uint64_t counter;     ///< Version: (epoch, counter).
   std::uint64_t data_bytes;  ///< Up to DataObject::kMaxDataBytes.
   std::uint32_t epoch;
   std::uint32_t bucket;
@@ -258,11 +263,13 @@ struct EntryHeader {
 };
 static_assert(sizeof(EntryHeader) == 48 && offsetof(EntryHeader, epoch) == 24 &&
               offsetof(EntryHeader, row_bytes) == 36 && offsetof(EntryHeader, kind) == 44);
-// After the optional fields: row (1 byte at least), column, meta, data (unless in an extent), padding
-// with zeros to 8 bytes. The checksum covers the padding too; data in place with a checksum of its own,
-// and the padding after that, it leaves out. After the last entry a batch is padded with zeros to 64.
+// After the optional fields: row (1 byte at least), column, meta, data (unless in an extent),
+// padding with zeros to 8 bytes. The checksum covers the padding too; data in place with a checksum
+// of its own, and the padding after that, it leaves out. After the last entry a batch is padded
+// with zeros to 64.
 
-/// The data of a kRow entry.
+/// The data of a kRow entry. What it hides never grows less from one kRow entry of a row to the
+/// next: one that only changes the expiry repeats what the one before hid.
 struct RowRecord {
   std::uint64_t hide_counter;  ///< With hide_epoch: entries of the row of a lower version are gone.
   std::uint32_t hide_epoch;
@@ -270,15 +277,17 @@ struct RowRecord {
 };
 static_assert(sizeof(RowRecord) == 16);
 
-/// Data in place of at least so many bytes has a checksum of its own, so that looking at the entry does
-/// not read it all; smaller data in place never has. Data in an extent may have one.
+/// Data in place of at least so many bytes has a checksum of its own, so that looking at the entry
+/// does not read it all; smaller data in place never has. Data in an extent may have one.
 inline constexpr std::uint64_t kPayloadChecksumBytes = 4096;
 
-// ---- Extents -------------------------------------------------------------------------------------
+// ---- Extents
+// -------------------------------------------------------------------------------------
 //
-// The data of one large object, from offset 0, so that it can be mapped and viewed; then, at the next
-// multiple of 8, its key (row, column), padded to 8, and the trailer. The entry in the log is what makes
-// it part of the pool; the trailer tells a recovery which key to ask whether it still is.
+// The data of one large object, from offset 0, so that it can be mapped and viewed; then, at the
+// next multiple of 8, its key (row, column), padded to 8, and the trailer. The entry in the log is
+// what makes it part of the pool; the trailer tells a recovery which key to ask whether it still
+// is.
 
 inline constexpr std::uint64_t kExtentMagic = 0x3154'5845'5249'4331;  // "1CIREXT1"
 
@@ -297,15 +306,16 @@ struct ExtentTrailer {
 };
 static_assert(sizeof(ExtentTrailer) == 64);
 
-// ---- Index region --------------------------------------------------------------------------------
+// ---- Index region
+// --------------------------------------------------------------------------------
 //
 //   0      index header (4096 bytes)
 //   4096   segment words, 16 bytes each: how far it is merged, its live bytes; padded to a page
 //   then   slot words, 8 bytes each (16384)
 //   then   the heap, in lines of 64 bytes: buckets, tables, row nodes
 //
-// All of it can be made again from the log. Which lines are in use is not recorded: an open walks the
-// tables.
+// All of it can be made again from the log. Which lines are in use is not recorded: an open walks
+// the tables.
 
 inline constexpr std::uint64_t kIndexMagic = 0x3158'4449'5249'4331;  // "1CIRIDX1"
 
@@ -319,7 +329,7 @@ struct IndexHeader {
 static_assert(sizeof(IndexHeader) == 40);
 
 struct SegmentWords {
-  std::uint64_t merged;      ///< Low 32 bits: all before it is in the index. High: of the generation.
+  std::uint64_t merged;  ///< Low 32 bits: all before it is in the index. High: of the generation.
   std::uint64_t live_bytes;  ///< Of entries the index leads to. A hint: exact after a rebuild.
 };
 static_assert(sizeof(SegmentWords) == 16);

@@ -53,10 +53,10 @@ Status DpmUser::Stage(const std::vector<Write>& group) {
       entry.kind = EntryKind::kGone;
     } else if (write.kind != Write::Kind::kPut) {
       entry.kind = EntryKind::kRow;
-      // An expiry alone hides nothing that is there.
-      if (write.kind == Write::Kind::kDropRow) {
-        rows[i] = {entry.version.counter, static_cast<std::uint32_t>(entry.version.epoch), 0};
-      }
+      // An expiry alone hides nothing that is there, and goes on hiding what is hidden.
+      Version& hidden = hide_below_.try_emplace(write.row, HiddenIn(write.row)).first->second;
+      if (write.kind == Write::Kind::kDropRow) hidden = entry.version;
+      rows[i] = {hidden.counter, static_cast<std::uint32_t>(hidden.epoch), 0};
       entry.data = std::as_bytes(std::span(&rows[i], 1));
     } else if (write.data.size() > pool_.superblock().large_bytes) {
       auto extent = pool_.extents().Create(entry.key, write.data.size());
@@ -80,6 +80,17 @@ Status DpmUser::Stage(const std::vector<Write>& group) {
     staged = writer_->Stage(fields, locations);
   }
   return staged.status();
+}
+
+Version DpmUser::HiddenIn(const std::string& row) {
+  if (!pool_.MergeAll().ok()) return {};
+  const ReadEpochs::Guard guard(reader_);
+  Version hidden;
+  pool_.index().WalkSlot(SlotOfRow(row), [&](const Index::Found& found) {
+    if (found.entry.row() == row && found.row_entry) hidden = found.row_entry.hide_below();
+    return true;
+  });
+  return hidden;
 }
 
 Status DpmUser::Commit() { return writer_->Commit(); }

@@ -50,12 +50,15 @@ class DpmUser {
   static std::string Name(std::string_view row, const std::optional<std::string>& column);
 
  private:
+  /// What the newest kRow entry of the row hides; nothing when there is none.
+  Version HiddenIn(const std::string& row);
   Result<std::string> DataOf(const dpm::EntryView& entry);
 
   dpm::Dpm& pool_;
   std::unique_ptr<dpm::LogWriter> writer_;
   dpm::ReadEpochs::Reader reader_;
   std::uint64_t counter_ = 0;
+  std::map<std::string, Version> hide_below_;  // Of rows that had a kRow entry.
 };
 
 }  // namespace cirein::test
