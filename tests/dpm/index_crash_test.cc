@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "dpm/index.h"
 #include "dpm/index_fixture.h"
+#include "dpm/index_words.h"
 #include "region/shadow_space.h"
 #include "support/seed.h"
 
@@ -48,13 +49,25 @@ class IndexCrashTest : public ::testing::Test {
     return IndexLayout{log_.segments()}.heap() + kHeapLines * kLine;
   }
 
+  // Names of columns that fall into one chain of any table here, so that keys change lines when
+  // they go and come again.
+  static std::vector<std::string> CollidingColumns(std::size_t count) {
+    std::vector<std::string> names;
+    for (int i = 0; names.size() < count; ++i) {
+      if (ColumnHash(std::to_string(i)) >> 56 == 0) names.push_back(std::to_string(i));
+    }
+    return names;
+  }
+
   // Versions go up; a forgotten key was the newest of its name, so nothing older comes after it.
   std::vector<Action> History(Random& random, std::size_t count) {
     std::vector<Action> actions;
     std::map<std::string, Index::Op> gone;
+    columns_ = CollidingColumns(random.OneIn(2) ? 8 : 24);
+    for (int i = 0; i < 8; ++i) columns_.push_back(std::to_string(i));
     for (std::uint64_t version = 1; actions.size() < count; ++version) {
       const std::string row(1 + random.Below(3) * 40, static_cast<char>('a' + random.Below(4)));
-      const std::string column = std::to_string(random.Below(24));
+      const std::string column = columns_[random.Below(columns_.size())];
       const auto slot = static_cast<std::uint16_t>(row[0] % 2);
       const bool whole = random.OneIn(3);
       const KeyView key = whole ? RowKey(row) : ColumnKey(row, column);
@@ -109,6 +122,7 @@ class IndexCrashTest : public ::testing::Test {
 
   ReadEpochs epochs_;
   Log log_{64};
+  std::vector<std::string> columns_;
 };
 
 std::string IndexCrashTest::CheckCrash(const SpaceImage& image, std::span<const Action> actions,
@@ -157,6 +171,7 @@ std::string IndexCrashTest::RunAndCrash(std::uint64_t seed, std::optional<Persis
     Do(*index, action);
     done.push_back({space.events(), done.size()});
     content.push_back(Content(*index));
+    if (random.OneIn(4)) index->Reclaim();
     if (!random.OneIn(12)) continue;
     // As the merger does: links, then the mark; then what waited for both can be used again.
     if (!index->PersistLinks().ok() || !index->SetMerged(1, 1, done.back().actions).ok()) {
@@ -200,6 +215,43 @@ TEST_F(IndexCrashTest, EveryDroppedPersistIsNoticed) {
       noticed = !RunAndCrash(seed + run, site, 60).empty();
     }
     EXPECT_TRUE(noticed) << PersistSiteName(site);
+  }
+}
+
+// A key that goes from one line of a chain and comes back in another must not be in both.
+TEST_F(IndexCrashTest, AKeyThatComesBackIsThereOnce) {
+  ShadowSpace space(ShadowSpace::Medium::kFlushable);
+  auto index =
+      Index::Format(space.Create(kIndexName, RegionBytes(), RegionUse::kWords).value(), Options())
+          .value();
+  ASSERT_TRUE(space.PersistNames(PersistSite::kFormat).ok());
+  std::vector<Action> actions;
+  for (const std::string& column : CollidingColumns(20)) {
+    actions.push_back({log_.Gone(ColumnKey("r", column), 1 + actions.size(), 0), false});
+  }
+  for (const Action& action : actions) Do(*index, action);
+  ASSERT_TRUE(index->PersistLinks().ok());
+  const std::uint64_t persisted = space.events();
+  const std::size_t done = actions.size();
+  // The first of the chain goes, so that the last one, when it comes back, takes its place.
+  actions.push_back({actions[0].op, true});
+  actions.push_back({actions[done - 1].op, true});
+  actions.push_back({log_.Object(actions[done - 1].op.entry.key(), 100, 0), false});
+  const std::span<const Action> again = std::span(actions).subspan(done);
+  for (const Action& action : again) Do(*index, action);
+  const auto expected = Content(*index);
+  ASSERT_EQ(expected.size(), 19U);
+  Random random(cirein::test::Seed());
+  for (std::uint64_t point = persisted; point <= space.events(); ++point) {
+    for (std::uint32_t i = 0; i < 50; ++i) {
+      ShadowSpace crashed(ShadowSpace::Medium::kFlushable, "boot-2",
+                          space.PowerCut(point, random, 1 + i % 3));
+      auto region = crashed.Open(kIndexName, RegionUse::kWords, RegionSpace::Access::kReadWrite);
+      auto opened = Index::Open(std::move(region).value(), Options());
+      ASSERT_TRUE(opened.ok()) << opened.status().ToString();
+      for (const Action& action : again) Do(**opened, action);
+      ASSERT_EQ(Content(**opened), expected) << "event " << point;
+    }
   }
 }
 
