@@ -40,6 +40,13 @@ constexpr auto kConfigExamples = std::to_array<VerbExample>({
     {"cirein config example > cirein.toml", "a file to begin with"},
     {"cirein config check cirein.toml", "is it good?"},
 });
+constexpr auto kPoolExamples = std::to_array<VerbExample>({
+    {"cirein pool create /data/objects --size 4GiB --durability power",
+     "objects that survive a power cut"},
+    {"cirein pool inspect /data/objects", "what it is, and how full"},
+    {"cirein pool verify /data/objects", "read everything and compare it with its checksums"},
+    {"cirein pool verify /data/objects --repair", "save what is valid of a damaged one"},
+});
 constexpr auto kCompletionExamples = std::to_array<VerbExample>({
     {"source <(cirein completion bash)", "for this shell"},
     {"cirein completion bash > ~/.local/share/bash-completion/completions/cirein",
@@ -76,6 +83,13 @@ constexpr auto kVerbs = std::to_array<VerbEntry>({
      "and a list that went on goes on where the page played before it ended: versions and cursors "
      "are another run's.",
      kPlayExamples, MakePlayVerb},
+    {"pool", "Set up", "make, look at or check a pool of objects in a directory",
+     "A pool keeps objects beyond the end of processes, and with durability power beyond a power "
+     "cut. All of its room but that of large objects is taken at once. inspect and verify change "
+     "nothing, and only work while no process has the pool open. verify reads everything, and ends "
+     "with 5 when something that was promised is not there; --repair then saves what is valid, and "
+     "says what is lost.",
+     kPoolExamples, MakePoolVerb},
     {"config", "Set up", "show, check or begin a file of settings", "", kConfigExamples,
      MakeConfigVerb},
     {"completion", "Set up", "print the completion script of a shell", "", kCompletionExamples,

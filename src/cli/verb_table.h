@@ -38,6 +38,7 @@ std::unique_ptr<Verb> MakeDemoVerb();
 std::unique_ptr<Verb> MakeDoctorVerb();
 std::unique_ptr<Verb> MakeHelpVerb();
 std::unique_ptr<Verb> MakePlayVerb();
+std::unique_ptr<Verb> MakePoolVerb();
 std::unique_ptr<Verb> MakeVersionVerb();
 
 }  // namespace cirein

@@ -32,14 +32,19 @@ struct PoolFiles {
   std::unique_ptr<Region> log;
 };
 
-Result<PoolFiles> OpenFiles(RegionSpace& space, Findings* findings) {
-  if (Status status = space.Lock(); !status.ok()) return status;
+Result<std::unique_ptr<Region>> OpenControl(RegionSpace& space) {
   auto control = space.Open(kControlName, RegionUse::kRecords, kReadOnly);
-  if (!control.ok()) {
-    if (control.status().code() != StatusCode::kNotFound) return control.status();
-    return NotFound(fmt::format("there is no pool in '{}'", space.path()),
-                    "make one with `cirein pool create`");
-  }
+  if (control.ok() || control.status().code() != StatusCode::kNotFound) return control;
+  return NotFound(fmt::format("there is no pool in '{}'", space.path()),
+                  "make one with `cirein pool create`");
+}
+
+Result<PoolFiles> OpenFiles(RegionSpace& space, Findings* findings) {
+  // A directory without a pool does not even get a lock.
+  if (auto control = OpenControl(space); !control.ok()) return control.status();
+  if (Status status = space.Lock(); !status.ok()) return status;
+  auto control = OpenControl(space);
+  if (!control.ok()) return control.status();
   // For its messages: of what is no pool, it does not matter which files are missing.
   if (auto superblock = Control::ReadSuperblock(**control); !superblock.ok()) {
     return superblock.status();
