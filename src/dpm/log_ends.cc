@@ -18,8 +18,9 @@ namespace {
 
 class EndFinder {
  public:
-  EndFinder(const Control& control, const Region& log, const LeftAs& left, SealedLogs sealed_logs)
-      : control_(control), log_(log), left_(left), sealed_logs_(sealed_logs) {}
+  EndFinder(const Control& control, const Region& log, const LeftAs& left,
+            const HowToSee& how_to_see)
+      : control_(control), log_(log), left_(left), how_to_see_(how_to_see) {}
 
   /// The segments of one log, in the order of their sequence.
   void Log(const std::vector<std::uint64_t>& segments) {
@@ -40,7 +41,7 @@ class EndFinder {
     // An end that a close or a kPower writer recorded is a promise of all before it. Under kProcess
     // the record may be on the medium before the bytes are: there the mark is the promise.
     const bool end_is_promise = sealed && (left_.power || !left_.power_cut);
-    if (end_is_promise && sealed_logs_ == SealedLogs::kTrust && !cut_) {
+    if (end_is_promise && !cut_ && how_to_see_(segment) == SealedLogs::kTrust) {
       Add(segment, record.end, LogEnd::State::kRecorded);
       return;
     }
@@ -86,7 +87,7 @@ class EndFinder {
   const Control& control_;
   const Region& log_;
   const LeftAs left_;
-  const SealedLogs sealed_logs_;
+  const HowToSee& how_to_see_;
   std::optional<std::uint64_t> cut_;  // The segment in which a power cut ended this log.
   LogEnds found_;
 };
@@ -105,6 +106,11 @@ LeftAs HowLeft(const Superblock& superblock, std::string_view boot_id) {
 
 LogEnds FindLogEnds(const Control& control, const Region& log, const LeftAs& left,
                     SealedLogs sealed_logs) {
+  return FindLogEnds(control, log, left, [=](std::uint64_t) { return sealed_logs; });
+}
+
+LogEnds FindLogEnds(const Control& control, const Region& log, const LeftAs& left,
+                    const HowToSee& how_to_see) {
   struct LogId {
     std::uint64_t incarnation = 0;
     std::uint32_t shard = 0;
@@ -117,7 +123,7 @@ LogEnds FindLogEnds(const Control& control, const Region& log, const LeftAs& lef
     if (record.state == static_cast<std::uint32_t>(SegmentState::kFree)) continue;
     logs[{record.incarnation, record.shard}].emplace(record.sequence, segment);
   }
-  EndFinder finder(control, log, left, sealed_logs);
+  EndFinder finder(control, log, left, how_to_see);
   for (const auto& [id, by_sequence] : logs) {
     std::vector<std::uint64_t> segments;
     std::optional<std::uint64_t> before;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -35,12 +36,16 @@ struct LogEnds {
   Findings findings;         ///< Corruption, and notes of what was cut.
 };
 
-/// Whether sealed segments whose end is a promise are read, or taken as their records say.
+/// Whether a sealed segment whose end is a promise is read, or taken as its record says. Who goes
+/// on to trust the batches of a segment must have it read.
 enum class SealedLogs : std::uint8_t { kTrust, kScan };
+using HowToSee = std::function<SealedLogs(std::uint64_t segment)>;
 
 /// The rule of torn and corrupt (SAFETY 4), for an open and for a verify: what was promised must be
 /// there, and beyond it each log ends at its first bad batch. Believes nothing, changes nothing;
 /// everything below an end that was looked for is valid, payloads too. Reads each segment once.
+LogEnds FindLogEnds(const Control& control, const Region& log, const LeftAs& left,
+                    const HowToSee& how_to_see);
 LogEnds FindLogEnds(const Control& control, const Region& log, const LeftAs& left,
                     SealedLogs sealed_logs);
 
