@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "dpm/entry.h"
@@ -49,8 +50,10 @@ class IndexLog {
     return good ? entry : EntryView();
   }
 
-  /// Asks for the line of an entry's header and the one after it, where the key may end.
+  /// Asks for the line of an entry's header and the one after it, where the key may end. Any
+  /// location will do.
   void Prefetch(Location location) const noexcept {
+    if (location.offset >= log_bytes_) return;
     __builtin_prefetch(bytes_ + location.offset);
     __builtin_prefetch(bytes_ + location.offset + kLine - 1);
   }
@@ -71,16 +74,30 @@ struct RowName {
   static RowName Of(const KeyView& key) noexcept { return {key.bucket.id(), key.row}; }
 };
 
+/// Equal? Names are short: two words from both ends are most of them, without a call.
+inline bool SameName(std::string_view a, std::string_view b) noexcept {
+  if (a.size() != b.size()) return false;
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  if (a.size() < kWord || a.size() > 2 * kWord) return a == b;
+  const auto word = [](const char* from) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, from, kWord);
+    return value;
+  };
+  const std::size_t last = a.size() - kWord;
+  return ((word(a.data()) ^ word(b.data())) | (word(a.data() + last) ^ word(b.data() + last))) == 0;
+}
+
 /// Is the entry the object without column of this row, or says that it is gone?
 inline bool IsObjectOf(const EntryView& entry, const RowName& row) noexcept {
   return entry && !entry.has_column() && entry.kind() != EntryKind::kRow &&
-         entry.header().bucket == row.bucket && entry.row() == row.name;
+         entry.header().bucket == row.bucket && SameName(entry.row(), row.name);
 }
 /// Is the entry this column of this row, or says that it is gone?
 inline bool IsColumnOf(const EntryView& entry, const RowName& row,
                        std::string_view column) noexcept {
   return entry && entry.has_column() && entry.header().bucket == row.bucket &&
-         entry.column() == column && entry.row() == row.name;
+         SameName(entry.column(), column) && SameName(entry.row(), row.name);
 }
 
 }  // namespace cirein::dpm

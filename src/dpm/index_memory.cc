@@ -21,6 +21,7 @@ void SortUnique(std::vector<std::uint64_t>& lines) {
 IndexMemory::IndexMemory(std::unique_ptr<Region> region, std::uint64_t heap_offset,
                          ReadEpochs* epochs, IndexPersist persist)
     : region_(std::move(region)),
+      bytes_(region_->data()),
       heap_offset_(heap_offset),
       epochs_(epochs),
       persist_(persist),

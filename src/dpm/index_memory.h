@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "cirein/status.h"
 
 #include "dpm/index_heap.h"
+#include "dpm/layout.h"
 #include "dpm/read_epochs.h"
 #include "region/region.h"
 
@@ -37,8 +39,16 @@ class IndexMemory {
   IndexMemory(std::unique_ptr<Region> region, std::uint64_t heap_offset, ReadEpochs* epochs,
               IndexPersist persist);
 
-  std::uint64_t Load(std::uint64_t offset) const noexcept { return region_->LoadWord(offset); }
-  const std::byte* At(std::uint64_t offset) const noexcept { return region_->data() + offset; }
+  /// As Region::LoadWord, with one step less on the way of every search.
+  std::uint64_t Load(std::uint64_t offset) const noexcept {
+    auto* word = reinterpret_cast<std::uint64_t*>(const_cast<std::byte*>(At(offset)));  // NOLINT
+    return std::atomic_ref<std::uint64_t>(*word).load(std::memory_order_acquire);
+  }
+  const std::byte* At(std::uint64_t offset) const noexcept { return bytes_ + offset; }
+  /// Is that a place in the heap?
+  bool Holds(std::uint64_t offset) const noexcept {
+    return offset >= heap_offset_ && offset < heap_offset_ + heap_.lines() * kLine;
+  }
   void Prefetch(std::uint64_t offset) const noexcept { __builtin_prefetch(At(offset)); }
   void PrefetchToWrite(std::uint64_t offset) const noexcept { __builtin_prefetch(At(offset), 1); }
 
@@ -103,6 +113,7 @@ class IndexMemory {
   std::uint64_t LineOf(std::uint64_t offset) const noexcept;
 
   std::unique_ptr<Region> region_;
+  const std::byte* const bytes_;  // The region's.
   const std::uint64_t heap_offset_;
   ReadEpochs* const epochs_;
   const IndexPersist persist_;

@@ -72,7 +72,7 @@ struct IndexParts {
     return tables.Find(tables.At(home), row_hash, [&](Cell cell) {
       if (cell.kind() == CellKind::kEntry) return IsObjectOf(log.At(cell.location()), name);
       const RowName found = Row(cell).name();
-      return found.bucket == name.bucket && found.name == name.name;
+      return found.bucket == name.bucket && SameName(found.name, name.name);
     });
   }
   /// A column's cell in the table of its row.

@@ -133,7 +133,7 @@ TableWord IndexTables::Make(Cell cell) {
   return TableWord::Of(NextGeneration({}), 0, bucket);
 }
 
-bool IndexTables::Insert(std::uint64_t home, std::uint64_t hash, Cell cell, const Probe& probe,
+bool IndexTables::Insert(std::uint64_t home, std::uint64_t hash, Cell cell,
                          const CellHasher& hasher) {
   const TableWord table = At(home);
   if (table.empty()) {
@@ -144,10 +144,19 @@ bool IndexTables::Insert(std::uint64_t home, std::uint64_t hash, Cell cell, cons
     return true;
   }
   memory_.BeforeInsert(table.offset());
-  if (probe.room == 0) return InsertIntoFull(home, hash, cell, probe.last, hasher);
-  memory_.Link(probe.room, cell.word());
-  if (TableCounts* known = Known(home)) ++known->keys;
-  return true;
+  std::uint64_t bucket = table.chain(hash);
+  for (;;) {
+    for (unsigned i = 0; i < kCellsPerBucket; ++i) {
+      const std::uint64_t offset = bucket + i * sizeof(std::uint64_t);
+      if (memory_.Load(offset) != 0) continue;
+      memory_.Link(offset, cell.word());
+      if (TableCounts* known = Known(home)) ++known->keys;
+      return true;
+    }
+    const std::uint64_t next = memory_.Load(bucket + kNextOffset);
+    if (next == 0) return InsertIntoFull(home, hash, cell, bucket, hasher);
+    bucket = next;
+  }
 }
 
 bool IndexTables::InsertIntoFull(std::uint64_t home, std::uint64_t hash, Cell cell,

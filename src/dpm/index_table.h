@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -31,12 +32,10 @@ class CellHasher {
   virtual void Prefetch(Cell cell) const = 0;
 };
 
-/// What a search found, and what an insertion needs to go on from there.
+/// What a search found.
 struct Probe {
   std::uint64_t offset = 0;  ///< Of the key's cell; 0: the key is not there.
   Cell cell;
-  std::uint64_t room = 0;     ///< An empty cell of the chain; 0: there is none.
-  std::uint64_t last = 0;     ///< The chain's last bucket.
   std::uint64_t buckets = 0;  ///< How many were looked at.
   explicit operator bool() const noexcept { return offset != 0; }
 };
@@ -52,6 +51,19 @@ class IndexTables {
 
   TableWord At(std::uint64_t home) const noexcept { return TableWord(memory_.Load(home)); }
 
+  /// A bit for each cell of a bucket that has the fingerprint of this hash. Without a branch, so
+  /// that the processor goes on to what comes next, perhaps the next search, while it waits for
+  /// memory.
+  unsigned Candidates(std::uint64_t bucket, std::uint64_t hash) const noexcept {
+    unsigned candidates = 0;
+#pragma GCC unroll 7
+    for (unsigned i = 0; i < kCellsPerBucket; ++i) {
+      const Cell cell(memory_.Load(bucket + i * sizeof(std::uint64_t)));
+      candidates |= static_cast<unsigned>(cell.MayBe(hash)) << i;
+    }
+    return candidates;
+  }
+
   /// The first cell with this hash's fingerprint that `match(cell)` accepts.
   template <typename Match>
   Probe Find(TableWord table, std::uint64_t hash, Match&& match) const {
@@ -60,17 +72,15 @@ class IndexTables {
     for (std::uint64_t bucket = table.chain(hash); bucket != 0;
          bucket = memory_.Load(bucket + kNextOffset)) {
       ++probe.buckets;
-      probe.last = bucket;
-      for (unsigned i = 0; i < kCellsPerBucket; ++i) {
-        const std::uint64_t offset = bucket + i * sizeof(std::uint64_t);
+      for (unsigned rest = Candidates(bucket, hash); rest != 0; rest &= rest - 1) {
+        const auto number = static_cast<unsigned>(std::countr_zero(rest));
+        const std::uint64_t offset = bucket + number * sizeof(std::uint64_t);
+        // Perhaps it has changed by now: what it leads to decides.
         const Cell cell(memory_.Load(offset));
-        if (cell.empty()) {
-          if (probe.room == 0) probe.room = offset;
-        } else if (cell.MayBe(hash) && match(cell)) {
-          probe.offset = offset;
-          probe.cell = cell;
-          return probe;
-        }
+        if (cell.empty() || !match(cell)) continue;
+        probe.offset = offset;
+        probe.cell = cell;
+        return probe;
       }
     }
     return probe;
@@ -103,10 +113,8 @@ class IndexTables {
     return count == 0 || visit(std::span<const Place>(group.data(), count));
   }
 
-  /// Puts a key that is not there yet: `probe` is what Find(At(home), hash) said, and nothing of
-  /// the table has changed since. False, and nothing is changed, when the heap is full.
-  bool Insert(std::uint64_t home, std::uint64_t hash, Cell cell, const Probe& probe,
-              const CellHasher& hasher);
+  /// Puts a key that is not there yet. False, and nothing is changed, when the heap is full.
+  bool Insert(std::uint64_t home, std::uint64_t hash, Cell cell, const CellHasher& hasher);
   /// A table of one bucket with one cell in it, as a body that is to be linked; no table (empty)
   /// when the heap is full.
   TableWord Make(Cell cell);

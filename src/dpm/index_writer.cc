@@ -9,9 +9,13 @@ namespace {
 
 using Outcome = Index::Outcome;
 
-// How many entries are looked ahead for together: enough that their cache misses overlap, few
-// enough that what was fetched is still there when it is used.
-constexpr std::size_t kAhead = 24;
+// An op is looked ahead for in stages, so many ops apart: enough that what one stage asked for has
+// come when the next one reads it, few enough that the processor can ask for all of it at once.
+constexpr std::size_t kStages = 5;
+constexpr std::size_t kStageOps = 6;
+// A power of two that holds all ops that are looked ahead for.
+constexpr std::size_t kAhead = 32;
+static_assert(kAhead > kStages * kStageOps);
 
 struct Placed {
   EntryView entry;
@@ -38,6 +42,7 @@ struct IndexWriter::Ahead {
   std::uint64_t home = 0;
   std::uint64_t column_hash = 0;
   std::uint64_t bucket = 0;  // The first of the chain to look at next; 0: none.
+  std::uint64_t node = 0;
 };
 
 // One entry that is applied or forgotten.
@@ -56,72 +61,88 @@ IndexWriter::IndexWriter(const IndexParts& parts)
 
 std::size_t IndexWriter::Apply(std::span<Op> ops, const Superseded& superseded) {
   std::array<Ahead, kAhead> ahead;
-  for (std::size_t first = 0; first < ops.size(); first += kAhead) {
-    const std::span<Op> group = ops.subspan(first, std::min(kAhead, ops.size() - first));
-    LookAhead(group, std::span(ahead).first(group.size()));
-    for (std::size_t i = 0; i < group.size(); ++i) {
-      Op& op = group[i];
-      const Step step{op.entry,      op.location,           op.row_hash, ahead[i].column_hash,
-                      ahead[i].home, RowName::Of(op.entry), &superseded};
-      op.outcome = ApplyOne(step);
-      if (op.outcome == Outcome::kNoSpace) return first + i;
-    }
+  for (std::size_t turn = 0; turn < ops.size() + kStages * kStageOps; ++turn) {
+    LookAhead(ops, ahead, turn);
+    if (turn < kStages * kStageOps) continue;
+    const std::size_t i = turn - kStages * kStageOps;
+    Op& op = ops[i];
+    const Ahead& known = ahead[i % kAhead];
+    op.outcome = ApplyOne({op.entry, op.location, op.row_hash, known.column_hash, known.home,
+                           RowName::Of(op.entry), &superseded});
+    if (op.outcome == Outcome::kNoSpace) return i;
   }
   return ops.size();
 }
 
-// Each round asks for what the next one reads: bucket, then what a cell of it leads to; for a row
-// node also the column's bucket, and what a cell of that leads to.
-void IndexWriter::LookAhead(std::span<const Op> ops, std::span<Ahead> ahead) const {
-  const auto candidate = [&](std::uint64_t bucket, std::uint64_t hash) {
-    for (unsigned i = 0; i < kCellsPerBucket; ++i) {
-      const Cell cell(parts_.memory.Load(bucket + i * sizeof(std::uint64_t)));
-      if (!cell.empty() && cell.MayBe(hash)) return cell;
-    }
-    return Cell();
+// In each turn a stage is done for one op; each asks for what the next one reads. What one stage
+// read may be used for something else by the time of the next: so nothing is followed out of the
+// heap, and nothing but memory that is near by now is taken along to the op's own turn.
+void IndexWriter::LookAhead(std::span<const Op> ops, std::span<Ahead> ahead,
+                            std::size_t turn) const {
+  const auto at_stage = [&](std::size_t stage, auto&& fetch) {
+    const std::size_t i = turn - stage * kStageOps;
+    if (turn >= stage * kStageOps && i < ops.size()) fetch(ops[i], ahead[i % kAhead]);
   };
-  for (std::size_t i = 0; i < ops.size(); ++i) {
-    const EntryView& entry = ops[i].entry;
-    ahead[i].home = parts_.Home(entry.slot());
-    ahead[i].column_hash = entry.has_column() ? ColumnHash(entry.column()) : 0;
-    parts_.memory.Prefetch(ahead[i].home);
+  at_stage(0, [&](const Op& op, Ahead& known) { FetchHome(op, known); });
+  at_stage(1, [&](const Op& op, Ahead& known) { FetchBucket(op, known); });
+  at_stage(2, [&](const Op& op, Ahead& known) { FetchRow(op, known); });
+  at_stage(3, [&](const Op& op, Ahead& known) { FetchColumns(op, known); });
+  at_stage(4, [&](const Op&, Ahead& known) { FetchColumn(known); });
+}
+
+Cell IndexWriter::FirstCandidate(std::uint64_t bucket, std::uint64_t hash) const {
+  const unsigned candidates = parts_.tables.Candidates(bucket, hash);
+  if (candidates == 0) return {};
+  const auto number = static_cast<unsigned>(std::countr_zero(candidates));
+  return Cell(parts_.memory.Load(bucket + number * sizeof(std::uint64_t)));
+}
+
+void IndexWriter::FetchHome(const Op& op, Ahead& ahead) const {
+  ahead = {};
+  ahead.home = parts_.Home(op.entry.slot());
+  if (op.entry.has_column()) ahead.column_hash = ColumnHash(op.entry.column());
+  parts_.memory.Prefetch(ahead.home);
+}
+
+void IndexWriter::FetchBucket(const Op& op, Ahead& ahead) const {
+  const TableWord table = parts_.tables.At(ahead.home);
+  if (table.empty()) return;
+  ahead.bucket = table.chain(op.row_hash);
+  parts_.memory.PrefetchToWrite(ahead.bucket);
+}
+
+void IndexWriter::FetchRow(const Op& op, Ahead& ahead) const {
+  if (ahead.bucket == 0) return;
+  const Cell cell = FirstCandidate(ahead.bucket, op.row_hash);
+  ahead.bucket = 0;
+  if (cell.empty()) return;
+  if (cell.kind() == CellKind::kEntry) {
+    parts_.log.Prefetch(cell.location());
+  } else if (parts_.memory.Holds(cell.place())) {
+    parts_.memory.Prefetch(cell.place());
+    ahead.node = cell.place();
   }
-  for (std::size_t i = 0; i < ops.size(); ++i) {
-    const TableWord table = parts_.tables.At(ahead[i].home);
-    ahead[i].bucket = table.empty() ? 0 : table.chain(ops[i].row_hash);
-    if (ahead[i].bucket != 0) parts_.memory.PrefetchToWrite(ahead[i].bucket);
+}
+
+void IndexWriter::FetchColumns(const Op& op, Ahead& ahead) const {
+  if (ahead.node == 0) return;
+  const RowRef row(parts_.memory, ahead.node);
+  if (const Location row_entry = row.row_entry()) parts_.log.Prefetch(row_entry);
+  if (!op.entry.has_column()) {
+    if (const Location object = row.object()) parts_.log.Prefetch(object);
+    return;
   }
-  std::size_t nodes = 0;
-  std::array<std::uint64_t, kAhead> node{};
-  for (std::size_t i = 0; i < ops.size(); ++i) {
-    if (ahead[i].bucket == 0) continue;
-    const Cell cell = candidate(ahead[i].bucket, ops[i].row_hash);
-    ahead[i].bucket = 0;
-    if (cell.empty()) continue;
-    parts_.Prefetch(cell);
-    if (cell.kind() != CellKind::kRowNode) continue;
-    node[i] = cell.place();
-    ++nodes;
-  }
-  if (nodes == 0) return;
-  for (std::size_t i = 0; i < ops.size(); ++i) {
-    if (node[i] == 0) continue;
-    const RowRef row(parts_.memory, node[i]);
-    if (const Location row_entry = row.row_entry()) parts_.log.Prefetch(row_entry);
-    if (!ops[i].entry.has_column()) {
-      if (const Location object = row.object()) parts_.log.Prefetch(object);
-      continue;
-    }
-    const TableWord table = row.table();
-    if (table.empty()) continue;
-    ahead[i].bucket = table.chain(ahead[i].column_hash);
-    parts_.memory.PrefetchToWrite(ahead[i].bucket);
-  }
-  for (std::size_t i = 0; i < ops.size(); ++i) {
-    if (ahead[i].bucket == 0) continue;
-    const Cell cell = candidate(ahead[i].bucket, ahead[i].column_hash);
-    if (!cell.empty()) parts_.log.Prefetch(cell.location());
-  }
+  const TableWord table = row.table();
+  const std::uint64_t bucket = table.chain(ahead.column_hash);
+  if (!parts_.memory.Holds(bucket)) return;
+  ahead.bucket = bucket;
+  parts_.memory.PrefetchToWrite(ahead.bucket);
+}
+
+void IndexWriter::FetchColumn(Ahead& ahead) const {
+  if (ahead.bucket == 0) return;
+  const Cell cell = FirstCandidate(ahead.bucket, ahead.column_hash);
+  if (!cell.empty()) parts_.log.Prefetch(cell.location());
 }
 
 Outcome IndexWriter::ApplyOne(const Step& step) {
@@ -139,7 +160,7 @@ Outcome IndexWriter::ApplyObject(const Step& step, const Probe& row) {
   const Placed now{step.entry, step.location};
   if (!row) {
     const Cell cell = Cell::Of(step.row_hash, CellKind::kEntry, step.location.offset);
-    if (!parts_.tables.Insert(step.home, step.row_hash, cell, row, row_hasher_)) {
+    if (!parts_.tables.Insert(step.home, step.row_hash, cell, row_hasher_)) {
       return Outcome::kNoSpace;
     }
     keys.Add(1);
@@ -174,7 +195,7 @@ Outcome IndexWriter::NewRow(const Step& step, const Probe& row, RowFields fields
   const Cell cell = Cell::Of(step.row_hash, CellKind::kRowNode, node);
   if (row) {
     parts_.memory.Link(row.offset, cell.word());
-  } else if (!parts_.tables.Insert(step.home, step.row_hash, cell, row, row_hasher_)) {
+  } else if (!parts_.tables.Insert(step.home, step.row_hash, cell, row_hasher_)) {
     parts_.memory.Free(node, RowNodeLines(step.name.name.size()));
     return Outcome::kNoSpace;
   }
@@ -204,7 +225,7 @@ Outcome IndexWriter::ApplyColumn(const Step& step, const Probe& row) {
   probed_buckets.Add(column.buckets);
   if (!column) {
     const Cell cell = Cell::Of(step.column_hash, CellKind::kEntry, step.location.offset);
-    if (!parts_.tables.Insert(node.table_home(), step.column_hash, cell, column, column_hasher_)) {
+    if (!parts_.tables.Insert(node.table_home(), step.column_hash, cell, column_hasher_)) {
       return Outcome::kNoSpace;
     }
     keys.Add(1);

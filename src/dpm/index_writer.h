@@ -37,7 +37,13 @@ class IndexWriter {
  private:
   struct Ahead;
   struct Step;
-  void LookAhead(std::span<const Op> ops, std::span<Ahead> ahead) const;
+  void LookAhead(std::span<const Op> ops, std::span<Ahead> ahead, std::size_t turn) const;
+  void FetchHome(const Op& op, Ahead& ahead) const;
+  void FetchBucket(const Op& op, Ahead& ahead) const;
+  void FetchRow(const Op& op, Ahead& ahead) const;
+  void FetchColumns(const Op& op, Ahead& ahead) const;
+  void FetchColumn(Ahead& ahead) const;
+  Cell FirstCandidate(std::uint64_t bucket, std::uint64_t hash) const;
   Outcome ApplyOne(const Step& step);
   Outcome ApplyObject(const Step& step, const Probe& row);
   Outcome ApplyColumn(const Step& step, const Probe& row);
