@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "dpm/log_walk.h"
 #include "dpm/sabotage.h"
 
 namespace cirein::dpm {
@@ -63,50 +64,73 @@ std::optional<std::uint64_t> Cleaner::ChooseVictim() const {
   return best;
 }
 
-Status Cleaner::Copy(const EntryView& entry, Location location, Location* copy) {
-  EntryFields fields = FieldsOfCopy(entry);
-  const std::uint64_t floor_ms = space_.control().slot_root(entry.slot()).clock_floor_ms;
-  if (entry.kind() == EntryKind::kObject && fields.expiry_ms && *fields.expiry_ms <= floor_ms) {
-    fields.kind = EntryKind::kGone;
-    fields.expiry_ms.reset();
-    fields.type = 0;
-    fields.meta = {};
-    fields.data = {};
-    fields.extent.reset();
-    fields.extent_bytes = 0;
-    fields.payload_checksum.reset();
-  }
-  if (Sabotaged(Sabotage::kForgetGoneEarly) && fields.kind == EntryKind::kGone) {
-    index_.Forget(entry, location);
-    return OkStatus();
-  }
+EntryFields GoneInsteadOf(const EntryView& entry) {
+  return {.kind = EntryKind::kGone,
+          .key = entry.key(),
+          .slot = entry.slot(),
+          .version = entry.version(),
+          .request_id = entry.request_id(),
+          .copied = true};
+}
+
+bool Cleaner::Expired(const EntryView& entry) const {
+  const auto expiry = entry.expiry_ms();
+  return expiry && *expiry <= space_.control().slot_root(entry.slot()).clock_floor_ms;
+}
+
+Status Cleaner::Append(const EntryFields& fields, Location* copy) {
   for (;;) {
     const auto staged = writer_.Stage(std::span(&fields, 1), std::span(copy, 1));
     if (!staged.ok()) return staged.status();
-    if (*staged == LogWriter::Staged::kStaged) break;
+    if (*staged == LogWriter::Staged::kStaged) return OkStatus();
     if (Status status = writer_.Commit(); !status.ok()) return status;
   }
+}
+
+Status Cleaner::Copy(const EntryView& entry, Location location, Location* copy) {
+  const bool expired = entry.kind() == EntryKind::kObject && Expired(entry);
+  if (Sabotaged(Sabotage::kForgetGoneEarly) && (expired || entry.kind() == EntryKind::kGone)) {
+    index_.Forget(entry, location);
+    return OkStatus();
+  }
   copied_bytes_ += entry.size();
-  return OkStatus();
+  return Append(expired ? GoneInsteadOf(entry) : FieldsOfCopy(entry), copy);
+}
+
+Result<std::uint64_t> Cleaner::BuryExpired(std::uint64_t max_entries) {
+  std::uint64_t buried = 0;
+  Status status;
+  Location last;
+  for (std::uint32_t i = 0; i < kSlotCount && status.ok() && buried < max_entries; ++i) {
+    const auto slot = static_cast<std::uint16_t>(next_slot_);
+    std::vector<EntryView> expired;
+    index_.WalkSlot(slot, [&](const Index::Found& found) {
+      const bool row = found.row_entry && Expired(found.row_entry);
+      if (found.entry.kind() == EntryKind::kObject && (row || Expired(found.entry))) {
+        expired.push_back(found.entry);
+      }
+      return true;
+    });
+    for (const EntryView& entry : expired) {
+      if (status.ok()) status = Append(GoneInsteadOf(entry), &last);
+    }
+    buried += expired.size();
+    next_slot_ = (next_slot_ + 1) % kSlotCount;
+  }
+  if (status.ok()) status = writer_.Commit();
+  if (status.ok()) return buried;
+  writer_.Abandon();
+  return status;
 }
 
 Result<std::optional<std::uint64_t>> Cleaner::CleanOne() {
   const auto victim = ChooseVictim();
   if (!victim) return std::optional<std::uint64_t>();
   const std::uint64_t before = copied_bytes_;
-  const std::uint64_t begin = space_.begin_of(*victim);
-  const std::uint64_t end = space_.committed(*victim);
   Emptied emptied{*victim, {}};
-  Status status;
-  for (std::uint64_t at = kFirstBatch; at < end && status.ok();) {
-    const BatchView batch = BatchView::Trust(space_.log().data() + begin + at);
-    batch.ForEach([&](const EntryView& entry, std::uint64_t offset) {
-      const Location location{begin + at + offset};
-      if (!status.ok() || !index_.LeadsTo(entry, location)) return;
-      status = Copy(entry, location, &emptied.last_copy);
-    });
-    at += batch.header().bytes;
-  }
+  Status status = WalkEntries(space_, *victim, [&](const EntryView& entry, Location location) {
+    return index_.LeadsTo(entry, location) ? Copy(entry, location, &emptied.last_copy) : OkStatus();
+  });
   if (status.ok()) status = writer_.Commit();
   if (!status.ok()) {
     // What was copied so far is as good as the original; the victim stays.

@@ -37,12 +37,18 @@ class Cleaner {
   /// there is none. Commits the copies. ResourceExhausted when not even the reserve is left.
   Result<std::optional<std::uint64_t>> CleanOne();
 
+  /// Writes a gone key of the same version for each object that expired, itself or with its row, by
+  /// the slot's persisted clock floor; the merger makes the objects dead by it. Goes through the
+  /// slots in turn, from where it ended, until all were looked at or about `max_entries` were
+  /// buried; how many. Reads every entry the index leads to, so it is for a pool that runs out of
+  /// room.
+  Result<std::uint64_t> BuryExpired(std::uint64_t max_entries);
+
   /// The emptied segments whose copies are all merged: nothing in the index leads to them. They are
   /// handed over to the caller, who frees them.
   std::vector<std::uint64_t> TakeEmptied();
   /// One of them is free again.
   void Freed(std::uint64_t segment);
-  bool has_emptied() const noexcept { return !emptied_.empty(); }
 
   std::uint64_t copied_bytes() const noexcept { return copied_bytes_; }
   std::uint64_t cleaned_segments() const noexcept { return cleaned_segments_; }
@@ -55,6 +61,8 @@ class Cleaner {
   /// What copying its live bytes elsewhere would gain.
   std::uint64_t Gain(std::uint64_t segment, std::uint64_t live) const;
   std::optional<std::uint64_t> ChooseVictim() const;
+  bool Expired(const EntryView& entry) const;
+  Status Append(const EntryFields& fields, Location* copy);
   Status Copy(const EntryView& entry, Location location, Location* copy);
   bool CopiesMerged(const Emptied& emptied) const;
 
@@ -64,11 +72,14 @@ class Cleaner {
   LogWriter& writer_;
   std::vector<Emptied> emptied_;
   std::set<std::uint64_t> busy_;  // Emptied, and not yet free.
+  std::uint32_t next_slot_ = 0;   // Where BuryExpired goes on.
   std::uint64_t copied_bytes_ = 0;
   std::uint64_t cleaned_segments_ = 0;
 };
 
 /// The fields that make the same entry again at another place; they point into it.
 EntryFields FieldsOfCopy(const EntryView& entry);
+/// Those of a gone key in its place.
+EntryFields GoneInsteadOf(const EntryView& entry);
 
 }  // namespace cirein::dpm

@@ -10,6 +10,7 @@
 #include "dpm/recovery.h"
 #include "dpm/sabotage.h"
 #include "dpm/tombstone_sweep.h"
+#include "runtime/adaptive_wait.h"
 
 namespace cirein::dpm {
 
@@ -23,11 +24,15 @@ constexpr std::uint64_t kFreePart = 16;
 constexpr std::uint64_t kFreeAtLeast = kReservedForCleaner + kReservedForDeletes + 2;
 /// Gone keys are swept when those merged since the last sweep make up this part of the log.
 constexpr std::uint64_t kGonePart = 16;
+constexpr std::uint64_t kGonePartLast = 256;
 constexpr std::uint64_t kGoneBytes = 96;  // About what one takes in the log.
 constexpr std::uint64_t kSweepAtOnce = std::uint64_t{1} << 20;
-/// Kept free in the index for each byte of log that may still be merged: 1 / 4, and a bit. Rows
-/// with one small column each may need more; then merging stops, and says so.
+/// Before a segment is granted the index must have room for what so many segments full of entries
+/// may need at most commonly: a quarter of their bytes. Rows with one tiny column each need more;
+/// then the merging stops, says so, and the next open makes the index larger.
 constexpr std::uint64_t kIndexPart = 4;
+constexpr std::uint64_t kIndexSegments = 4;
+constexpr std::uint64_t kFloorEveryMs = 10'000;
 constexpr std::uint64_t kSegmentsZeroedAhead = 2;
 
 }  // namespace
@@ -44,9 +49,12 @@ Dpm::~Dpm() = default;
 void Dpm::MakeProcessor() {
   power_ = durability() == Durability::kPower;
   for (std::uint32_t slot = 0; slot < kSlotCount; ++slot) {
-    clock_floors_ms_[slot].store(control_->slot_root(slot).clock_floor_ms);
+    const std::uint64_t floor_ms = control_->slot_root(slot).clock_floor_ms;
+    clock_floors_ms_[slot].store(floor_ms);
+    floor_ms_ = std::max(floor_ms_, floor_ms);
   }
-  extents_ = std::make_unique<ExtentStore>(*space_, *control_);
+  extents_ =
+      std::make_unique<ExtentStore>(*space_, *control_, [this] { return AwaitExtentRoom(); });
   merger_ = std::make_unique<Merger>(
       *segments_, *index_, [this](std::uint64_t extent, const EntryView& entry) {
         released_.push_back({extent, std::string(entry.row()), std::string(entry.column()),
@@ -83,42 +91,54 @@ bool Dpm::HasRoom(StreamId stream) const {
   return segments_->free_segments() > kReservedForCleaner + kReservedForDeletes;
 }
 
+bool Dpm::IndexHasRoom() const {
+  const Index::Stats stats = index_->GetStats();
+  return stats.heap_bytes - stats.used_bytes >=
+         kIndexSegments * segments_->segment_bytes() / kIndexPart;
+}
+
 Status Dpm::AwaitRoom(StreamId stream) {
-  const std::lock_guard lock(work_mutex_);
-  for (;;) {
-    if (Status failed = status(); !failed.ok()) return failed;
-    if (HasRoom(stream)) break;
+  std::unique_lock lock(work_mutex_);
+  AdaptiveWait readers;
+  while (!HasRoom(stream)) {
     const Result<WorkDone> done = WorkLocked(Urgency::kUrgent);
     if (!done.ok()) return done.status();
     if (HasRoom(stream)) break;
-    if (!done->any()) {
-      return ResourceExhausted(
-          fmt::format("the pool in '{}' is full: {} of {} segments are free", space_->path(),
-                      segments_->free_segments(), segments_->count()),
-          "next: drop objects, or create a larger pool");
+    if (done->any()) continue;
+    if (!dying_.empty()) {
+      // Room is there as soon as readers have left, which takes them no longer than a look-up.
+      lock.unlock();
+      const bool patient = readers.Pause();
+      lock.lock();
+      if (patient) continue;
     }
+    return ResourceExhausted(
+        fmt::format("the pool in '{}' is full: {} of {} segments are free", space_->path(),
+                    segments_->free_segments(), segments_->count()),
+        "next: drop objects, or create a larger pool");
   }
-  const Index::Stats stats = index_->GetStats();
-  const std::uint64_t needed = segments_->segment_bytes() / kIndexPart;
-  if (stats.heap_bytes - stats.used_bytes >= needed) return OkStatus();
+  if (IndexHasRoom()) return OkStatus();
   if (Status merged = MergeSome(UINT64_MAX, nullptr); !merged.ok()) return merged;
   index_->Reclaim();
-  const Index::Stats after = index_->GetStats();
-  if (after.heap_bytes - after.used_bytes >= needed) return OkStatus();
+  if (IndexHasRoom()) return OkStatus();
+  const Index::Stats stats = index_->GetStats();
   return ResourceExhausted(
       fmt::format("the index of the pool in '{}' is full: {} of {} bytes are free", space_->path(),
-                  after.heap_bytes - after.used_bytes, after.heap_bytes),
+                  stats.heap_bytes - stats.used_bytes, stats.heap_bytes),
       "next: drop objects, or create a pool with a larger index");
 }
 
-Status Dpm::status() const {
-  const std::lock_guard lock(status_mutex_);
-  return failed_;
+Status Dpm::AwaitExtentRoom() {
+  const std::lock_guard lock(work_mutex_);
+  WorkDone done;
+  if (Status status = MergeSome(UINT64_MAX, &done); !status.ok()) return status;
+  return FreeDying(Urgency::kUrgent, &done);
 }
 
+Status Dpm::status() const { return segments_->refused(); }
+
 Status Dpm::Fail(Status status) {
-  const std::lock_guard lock(status_mutex_);
-  if (failed_.ok()) failed_ = status;
+  segments_->Refuse(status);
   return status;
 }
 
@@ -126,13 +146,22 @@ Status Dpm::Fail(Status status) {
 
 bool Dpm::Visible(const Index::Found& found, std::uint16_t slot, std::uint64_t now_ms) const {
   if (found.entry.kind() != EntryKind::kObject) return false;
-  if (!Sabotaged(Sabotage::kIgnoreClockFloor)) {
-    now_ms = std::max(now_ms, clock_floors_ms_[slot].load(std::memory_order_acquire));
+  std::optional<std::uint64_t> expiry = found.entry.expiry_ms();
+  if (found.row_entry) {
+    const auto of_row = found.row_entry.expiry_ms();
+    if (of_row && (!expiry || *of_row < *expiry)) expiry = of_row;
   }
-  if (const auto expiry = found.entry.expiry_ms(); expiry && *expiry <= now_ms) return false;
-  if (!found.row_entry) return true;
-  const auto expiry = found.row_entry.expiry_ms();
-  return !expiry || *expiry > now_ms;
+  if (!expiry) return true;
+  if (!Sabotaged(Sabotage::kIgnoreClockFloor)) {
+    now_ms = std::max({now_ms, clock_floors_ms_[slot].load(std::memory_order_acquire),
+                       judged_ms_.load(std::memory_order_acquire)});
+  }
+  if (*expiry > now_ms) return true;
+  // Answered absent once: from now on by no earlier time, whatever the caller's clock does.
+  std::uint64_t judged = judged_ms_.load(std::memory_order_relaxed);
+  while (judged < now_ms && !judged_ms_.compare_exchange_weak(judged, now_ms)) {
+  }
+  return false;
 }
 
 std::optional<Index::Found> Dpm::Find(const KeyView& key, std::uint16_t slot,
@@ -144,6 +173,10 @@ std::optional<Index::Found> Dpm::Find(const KeyView& key, std::uint16_t slot,
 
 Status Dpm::RaiseClockFloor(std::uint64_t now_ms) {
   const std::lock_guard lock(work_mutex_);  // The cleaner judges by the roots.
+  return RaiseClockFloorLocked(now_ms);
+}
+
+Status Dpm::RaiseClockFloorLocked(std::uint64_t now_ms) {
   std::vector<SlotRoot> roots(kSlotCount);
   for (std::uint32_t slot = 0; slot < kSlotCount; ++slot) {
     roots[slot] = control_->slot_root(slot);
@@ -154,7 +187,15 @@ Status Dpm::RaiseClockFloor(std::uint64_t now_ms) {
   for (std::uint32_t slot = 0; slot < kSlotCount; ++slot) {
     clock_floors_ms_[slot].store(raised[slot].clock_floor_ms, std::memory_order_release);
   }
+  floor_ms_ = std::max(floor_ms_, now_ms);
   return OkStatus();
+}
+
+void Dpm::ObserveTime(std::uint64_t now_ms) {
+  const std::lock_guard lock(work_mutex_);
+  if (!merger_->saw_expiry() && floor_ms_ == 0) return;
+  if (now_ms < floor_ms_ + kFloorEveryMs) return;
+  if (judged_ms_.load() < now_ms) judged_ms_.store(now_ms);
 }
 
 // ---- The processor ----
@@ -167,17 +208,18 @@ Result<Dpm::WorkDone> Dpm::Work(Urgency urgency) {
 Result<Dpm::WorkDone> Dpm::WorkLocked(Urgency urgency) {
   if (Status failed = status(); !failed.ok()) return failed;
   WorkDone done;
-  Status status = MergeSome(kMergeAtOnce, &done);
+  // A full index stops the merging, and what makes room in it must go on.
+  const Status merged = MergeSome(kMergeAtOnce, &done);
+  Status status = merged.code() == StatusCode::kResourceExhausted ? OkStatus() : merged;
   if (status.ok()) status = CleanSome(urgency, &done);
   if (status.ok()) status = FreeDying(urgency, &done);
   if (status.ok()) status = SweepIfWorth(urgency, &done);
   if (status.ok()) status = segments_->ZeroAhead(kSegmentsZeroedAhead);
-  if (!status.ok()) {
-    // Out of room is a state, not a failure: dropping objects ends it.
-    if (status.code() == StatusCode::kResourceExhausted) return status;
-    return Fail(status);
-  }
+  // Out of room is a state, not a failure: dropping objects ends it.
+  if (!status.ok() && status.code() != StatusCode::kResourceExhausted) return Fail(status);
   index_->Reclaim();
+  if (!status.ok()) return status;
+  if (!merged.ok() && !done.any()) return merged;
   return done;
 }
 
@@ -207,7 +249,16 @@ Status Dpm::CleanSome(Urgency urgency, WorkDone* done) {
       std::max(kFreeAtLeast, std::min(segments_->count() / kFreePart, std::uint64_t{64}));
   const std::uint64_t waiting = gathering_.segments.size();
   if (segments_->free_segments() + waiting < wanted || urgency == Urgency::kUrgent) {
-    const auto cleaned = cleaner_->CleanOne();
+    auto cleaned = cleaner_->CleanOne();
+    if (cleaned.ok() && !*cleaned && floor_ms_ > buried_ms_) {
+      // Nothing is dead enough: what has expired becomes so.
+      buried_ms_ = floor_ms_;
+      const Result<std::uint64_t> buried = cleaner_->BuryExpired(UINT64_MAX);
+      if (!buried.ok()) return buried.status();
+      done->buried += *buried;
+      if (Status status = MergeSome(UINT64_MAX, done); !status.ok()) return status;
+      cleaned = cleaner_->CleanOne();
+    }
     if (!cleaned.ok()) {
       if (cleaned.status().code() != StatusCode::kResourceExhausted) return cleaned.status();
     } else if (*cleaned) {
@@ -240,17 +291,22 @@ Status Dpm::FreeDying(Urgency urgency, WorkDone* done) {
   }
   for (Dying& dying : dying_) {
     if (!epochs_->Passed(dying.stamp)) continue;
-    for (const std::uint64_t segment : dying.segments) {
+    // Taken from the list first: what fails halfway must not be freed a second time, when it may
+    // have got a new owner.
+    while (!dying.segments.empty()) {
+      const std::uint64_t segment = dying.segments.back();
+      dying.segments.pop_back();
       index_->SetLiveBytes(segment, 0);
       if (Status status = segments_->Free(segment); !status.ok()) return status;
       cleaner_->Freed(segment);
       ++done->freed_segments;
     }
-    for (const std::uint64_t extent : dying.extents) {
+    while (!dying.extents.empty()) {
+      const std::uint64_t extent = dying.extents.back();
+      dying.extents.pop_back();
       if (Status status = extents_->Remove(extent); !status.ok()) return status;
+      ++done->freed_extents;
     }
-    dying.segments.clear();
-    dying.extents.clear();
   }
   std::erase_if(dying_,
                 [](const Dying& dying) { return dying.segments.empty() && dying.extents.empty(); });
@@ -258,14 +314,18 @@ Status Dpm::FreeDying(Urgency urgency, WorkDone* done) {
 }
 
 Status Dpm::SweepIfWorth(Urgency urgency, WorkDone* done) {
-  const std::uint64_t gone = merger_->gone_merged() - gone_swept_;
+  const std::uint64_t gone_bytes = (merger_->gone_merged() - gone_swept_) * kGoneBytes;
   const std::uint64_t log_bytes = segments_->count() * segments_->segment_bytes();
-  const bool worth = gone * kGoneBytes > log_bytes / kGonePart;
-  const bool last_resort = urgency == Urgency::kUrgent && gone != 0 && !done->any();
+  const bool worth = gone_bytes > log_bytes / kGonePart;
+  // As a last resort for fewer; and once after an open, when nobody counted them.
+  const bool last_resort = urgency == Urgency::kUrgent && !done->any() &&
+                           (!swept_ || gone_bytes > log_bytes / kGonePartLast);
   if (!worth && !last_resort) return OkStatus();
+  swept_ = true;
   gone_swept_ = merger_->gone_merged();
-  const TombstoneSweep sweep = SweepTombstones(*segments_, *index_, kSweepAtOnce);
-  done->forgotten += sweep.forgotten;
+  const Result<TombstoneSweep> sweep = SweepTombstones(*segments_, *index_, kSweepAtOnce);
+  if (!sweep.ok()) return sweep.status();
+  done->forgotten += sweep->forgotten;
   return index_->PersistLinks();
 }
 
@@ -310,19 +370,26 @@ Status Dpm::PersistRanges(const std::vector<SyncRange>& ranges) {
 }
 
 Status Dpm::MarkRanges(const std::vector<SyncRange>& ranges) {
+  const bool flushable = space_->traits().flushable;
   for (const SyncRange& range : ranges) {
     if (segments_->generation(range.segment) != range.generation) continue;
     segments_->SetSynced(range.segment, range.to);
     const std::uint64_t word = EncodeMark(segments_->seed(range.segment), range.to);
     const std::uint64_t at = segments_->begin_of(range.segment) + kMarkOffset;
     Status status = log_->Write(at, std::as_bytes(std::span(&word, 1)));
-    // With kProcess the marks reach the medium with the next sync: it is enough that they are not
-    // there before what they speak of.
-    if (status.ok() && power_) status = log_->Persist(at, sizeof word, PersistSite::kMark);
+    if (status.ok() && flushable) status = log_->Persist(at, sizeof word, PersistSite::kMark);
     if (!status.ok()) return status;
     segments_->SetMarked(range.segment, range.to);
   }
-  return OkStatus();
+  // On files one sync for all of them: a mark that waited for the next commit would not say that
+  // what an idle log holds is safe.
+  if (flushable || ranges.empty()) return OkStatus();
+  return log_->Persist(0, log_->size(), PersistSite::kMark);
+}
+
+Status Dpm::RaiseToJudged() {
+  const std::uint64_t judged = judged_ms_.load(std::memory_order_acquire);
+  return judged > floor_ms_ ? RaiseClockFloorLocked(judged) : OkStatus();
 }
 
 Status Dpm::SyncLocked() {
@@ -344,16 +411,17 @@ Status Dpm::Sync() {
   Status status = PersistRanges(ranges);
   lock.lock();
   if (status.ok()) status = MarkRanges(ranges);
+  if (status.ok()) status = RaiseToJudged();
   if (!status.ok()) return Fail(status);
   syncs_done_.store(std::max(syncs_done_.load(), number));
   return status;
 }
 
 Status Dpm::Close() {
+  const std::lock_guard lock(work_mutex_);
   if (Status failed = status(); !failed.ok()) return failed;
   if (Status status = cleaner_log_->Seal(); !status.ok()) return Fail(status);
-  if (Status status = MergeAll(); !status.ok()) return status;
-  const std::lock_guard lock(work_mutex_);
+  if (Status status = MergeSome(UINT64_MAX, nullptr); !status.ok()) return status;
   for (std::uint64_t segment = 0; segment < segments_->count(); ++segment) {
     if (segments_->state(segment) == SegmentState::kOpen) {
       return FailedPrecondition(fmt::format("segment {} still has a writer", segment),
@@ -361,14 +429,14 @@ Status Dpm::Close() {
     }
   }
   Status status = SyncLocked();
+  if (status.ok()) status = RaiseToJudged();
   if (status.ok()) status = index_->PersistAll();
   if (!status.ok()) return Fail(status);
   Superblock superblock = control_->superblock();
   superblock.state = static_cast<std::uint32_t>(PoolState::kClean);
   if (status = control_->WriteSuperblock(superblock); !status.ok()) return Fail(status);
   // Nothing more is taken: the clean mark must stay true.
-  const std::lock_guard status_lock(status_mutex_);
-  failed_ = FailedPrecondition("the pool is closed");
+  segments_->Refuse(FailedPrecondition("the pool is closed"));
   return OkStatus();
 }
 

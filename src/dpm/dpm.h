@@ -102,15 +102,23 @@ class Dpm {
   bool Visible(const Index::Found& found, std::uint16_t slot, std::uint64_t now_ms) const;
   /// From now on, and after every later open, expiry is judged by no earlier time. Persists.
   Status RaiseClockFloor(std::uint64_t now_ms);
+  /// It is `now_ms` (since 1970), for a pool in which something expires: the next Sync raises the
+  /// clock floor, so that the room of what expired can be had again. Does nothing more often than
+  /// each 10 s.
+  void ObserveTime(std::uint64_t now_ms);
 
   struct WorkDone {
     std::uint64_t merged_entries = 0;
     std::uint64_t copied_bytes = 0;
     std::uint64_t cleaned_segments = 0;
     std::uint64_t freed_segments = 0;
-    std::uint64_t forgotten = 0;
+    std::uint64_t freed_extents = 0;
+    std::uint64_t buried = 0;     ///< Expired objects that became gone keys.
+    std::uint64_t forgotten = 0;  ///< Gone keys that nothing needs any more.
     bool any() const noexcept {
-      return merged_entries + cleaned_segments + freed_segments + forgotten != 0;
+      return merged_entries + cleaned_segments + freed_segments + freed_extents + buried +
+                 forgotten !=
+             0;
     }
   };
   /// One bounded piece of the processor's work. Urgent: a writer waits for room, so clean whatever
@@ -175,6 +183,10 @@ class Dpm {
   Status Fail(Status status);
   Status AwaitRoom(StreamId stream);
   bool HasRoom(StreamId stream) const;
+  bool IndexHasRoom() const;
+  Status AwaitExtentRoom();
+  Status RaiseClockFloorLocked(std::uint64_t now_ms);
+  Status RaiseToJudged();
   Result<WorkDone> WorkLocked(Urgency urgency);
   Status MergeSome(std::uint64_t max_entries, WorkDone* done);
   Status CleanSome(Urgency urgency, WorkDone* done);
@@ -196,6 +208,8 @@ class Dpm {
   std::uint64_t incarnation_ = 0;
   std::uint32_t epoch_ = 0;
   bool power_ = false;
+  /// The latest time by which anybody was told that something expired.
+  mutable std::atomic<std::uint64_t> judged_ms_{0};
   /// Of the slot roots, for readers of any thread.
   std::array<std::atomic<std::uint64_t>, kSlotCount> clock_floors_ms_{};
 
@@ -210,8 +224,9 @@ class Dpm {
 
   std::atomic<std::uint64_t> syncs_begun_{0};
   std::atomic<std::uint64_t> syncs_done_{0};  // The highest number of those that are done.
-  mutable std::mutex status_mutex_;
-  Status failed_;
+  std::uint64_t floor_ms_ = 0;                // The highest clock floor that is persisted.
+  std::uint64_t buried_ms_ = 0;               // Up to which time expired objects were buried.
+  bool swept_ = false;                        // Since the open.
   OnCommit on_commit_;
 };
 

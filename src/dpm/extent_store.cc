@@ -45,8 +45,11 @@ std::vector<std::byte> MakeTail(const KeyView& key, ExtentTrailer trailer) {
 
 }  // namespace
 
-ExtentStore::ExtentStore(RegionSpace& space, Control& control)
-    : space_(space), control_(control), next_(control.superblock().extent_ceiling) {}
+ExtentStore::ExtentStore(RegionSpace& space, Control& control, std::function<Status()> await_room)
+    : space_(space),
+      control_(control),
+      await_room_(std::move(await_room)),
+      next_(control.superblock().extent_ceiling) {}
 
 std::string ExtentStore::Name(std::uint64_t number) {
   return fmt::format("{}{:016x}", kExtentPrefix, number);
@@ -61,26 +64,33 @@ Result<std::uint64_t> ExtentStore::NextNumber() {
   return next_++;
 }
 
+Result<std::uint64_t> ExtentStore::Reserve(std::uint64_t data_bytes, std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t limit = control_.superblock().extent_limit_bytes;
+  if (bytes > limit || used_bytes_ > limit - bytes) {
+    return ResourceExhausted(
+        fmt::format("a large object of {} bytes does not fit: {} of {} bytes for large objects are "
+                    "in use",
+                    data_bytes, used_bytes_, limit),
+        "next: drop large objects, or create a pool with more room for them");
+  }
+  const Result<std::uint64_t> number = NextNumber();
+  if (!number.ok()) return number.status();
+  sizes_[*number] = bytes;
+  used_bytes_ += bytes;
+  return number;
+}
+
 Result<std::unique_ptr<ExtentStore::Writer>> ExtentStore::Create(const KeyView& key,
                                                                  std::uint64_t data_bytes) {
   const std::uint64_t bytes = RegionBytes(data_bytes, KeyBytes(key));
-  std::uint64_t number = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    const std::uint64_t limit = control_.superblock().extent_limit_bytes;
-    if (bytes > limit || used_bytes_ > limit - bytes) {
-      return ResourceExhausted(
-          fmt::format("a large object of {} bytes does not fit: {} of {} bytes for large objects "
-                      "are in use",
-                      data_bytes, used_bytes_, limit),
-          "next: drop large objects, or create a pool with more room for them");
-    }
-    const Result<std::uint64_t> next = NextNumber();
-    if (!next.ok()) return next.status();
-    number = *next;
-    sizes_[number] = bytes;
-    used_bytes_ += bytes;
+  Result<std::uint64_t> reserved = Reserve(data_bytes, bytes);
+  if (!reserved.ok() && reserved.status().code() == StatusCode::kResourceExhausted) {
+    if (Status status = await_room_(); !status.ok()) return status;
+    reserved = Reserve(data_bytes, bytes);
   }
+  if (!reserved.ok()) return reserved.status();
+  const std::uint64_t number = *reserved;
   std::unique_ptr<Writer> writer(new Writer(*this, number, data_bytes));
   ExtentTrailer trailer{};
   trailer.magic = kExtentMagic;
@@ -189,32 +199,43 @@ void ExtentStore::Forget(std::uint64_t number) {
   sizes_.erase(found);
 }
 
-Status ExtentStore::Recover(const Lives& lives, Findings* findings) {
+Result<std::vector<std::uint64_t>> ExtentStore::Numbers() const {
   const Result<std::vector<RegionSpace::Entry>> entries = space_.List();
   if (!entries.ok()) return entries.status();
+  std::vector<std::uint64_t> numbers;
   for (const RegionSpace::Entry& entry : *entries) {
     const std::string_view prefix = kExtentPrefix;
     if (!entry.name.starts_with(prefix)) continue;
     std::uint64_t number = 0;
     const char* const end = entry.name.data() + entry.name.size();
     const auto parsed = std::from_chars(entry.name.data() + prefix.size(), end, number, 16);
-    if (parsed.ec != std::errc() || parsed.ptr != end || Name(number) != entry.name) continue;
-    Known known{number, 0, KeyView(Bucket(), std::string_view())};
-    Result<std::unique_ptr<Region>> region =
-        space_.Open(entry.name, RegionUse::kLog, RegionSpace::Access::kReadOnly);
-    if (!region.ok()) return region.status();
-    if (number < control_.superblock().extent_ceiling && ReadTrailer(**region, number, &known) &&
-        lives(known)) {
-      const std::lock_guard lock(mutex_);
-      sizes_[number] = (*region)->size();
-      used_bytes_ += (*region)->size();
+    if (parsed.ec == std::errc() && parsed.ptr == end && Name(number) == entry.name) {
+      numbers.push_back(number);
+    }
+  }
+  return numbers;
+}
+
+Status ExtentStore::Recover(const std::set<std::uint64_t>& named, Orphans orphans,
+                            Findings* findings) {
+  const Result<std::vector<std::uint64_t>> numbers = Numbers();
+  if (!numbers.ok()) return numbers.status();
+  for (const std::uint64_t number : *numbers) {
+    const bool lives = named.contains(number);
+    if (!lives && orphans == Orphans::kRemove && number < control_.superblock().extent_ceiling) {
+      findings->push_back({Finding::Severity::kNote,
+                           fmt::format("removed '{}', which no object needs", Name(number)),
+                           {},
+                           {}});
+      if (Status status = space_.Remove(Name(number)); !status.ok()) return status;
       continue;
     }
-    findings->push_back({Finding::Severity::kNote,
-                         fmt::format("removed '{}', which no object needs", entry.name),
-                         {},
-                         {}});
-    if (Status status = space_.Remove(entry.name); !status.ok()) return status;
+    const Result<std::unique_ptr<Region>> region =
+        space_.Open(Name(number), RegionUse::kLog, RegionSpace::Access::kReadOnly);
+    if (!region.ok()) return region.status();
+    const std::lock_guard lock(mutex_);
+    sizes_[number] = (*region)->size();
+    used_bytes_ += (*region)->size();
   }
   return OkStatus();
 }

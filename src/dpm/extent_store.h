@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,8 @@ namespace cirein::dpm {
 /// Thread-safe. Create, Write and Finish block for the medium.
 class ExtentStore {
  public:
-  ExtentStore(RegionSpace& space, Control& control);
+  /// `await_room` is asked to free what is dead when there is no room; then Create tries once more.
+  ExtentStore(RegionSpace& space, Control& control, std::function<Status()> await_room);
 
   /// An extent that is being written, by one thread; without Finish it is removed with it.
   class Writer {
@@ -39,7 +41,8 @@ class ExtentStore {
     std::uint64_t number() const noexcept { return number_; }
     /// Puts the next bytes.
     Status Append(ByteSpan bytes);
-    /// The extent is complete and persistent; `*checksum` is the data's, for the entry.
+    /// The extent is complete and persistent; `*checksum` is the data's, for the entry. When no
+    /// entry that names it is committed after all, Remove it: until the next open nobody else does.
     Status Finish(std::uint64_t* checksum);
 
    private:
@@ -70,14 +73,14 @@ class ExtentStore {
   /// No entry names it any more.
   Status Remove(std::uint64_t number);
 
-  /// At an open: for each extent there is asks `lives`; removes the others.
-  struct Known {
-    std::uint64_t number = 0;
-    std::uint64_t data_bytes = 0;
-    KeyView key;
-  };
-  using Lives = std::function<bool(const Known&)>;
-  Status Recover(const Lives& lives, Findings* findings);
+  /// At an open: takes note of the extents there are. Those that are not `named` by a live entry
+  /// are removed when `orphans` says so: only after a crash, which may have come between an extent
+  /// and its entry, can there be any; at any other time a missing name means damage, and damage
+  /// must not remove data.
+  enum class Orphans : std::uint8_t { kKeep, kRemove };
+  Status Recover(const std::set<std::uint64_t>& named, Orphans orphans, Findings* findings);
+  /// Of all extents in the space.
+  Result<std::vector<std::uint64_t>> Numbers() const;
 
   std::uint64_t used_bytes() const;
   std::uint64_t count() const;
@@ -85,11 +88,18 @@ class ExtentStore {
 
  private:
   Result<std::uint64_t> NextNumber();
+  Result<std::uint64_t> Reserve(std::uint64_t data_bytes, std::uint64_t bytes);
   void Forget(std::uint64_t number);
+  struct Known {
+    std::uint64_t number = 0;
+    std::uint64_t data_bytes = 0;
+    KeyView key;
+  };
   bool ReadTrailer(const Region& region, std::uint64_t number, Known* known) const;
 
   RegionSpace& space_;
   Control& control_;
+  const std::function<Status()> await_room_;
   mutable std::mutex mutex_;
   std::uint64_t next_ = 0;
   std::uint64_t used_bytes_ = 0;

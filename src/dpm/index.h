@@ -61,8 +61,7 @@ class Index {
     kApplied,   ///< The index leads to it now.
     kStale,     ///< The index leads to a newer one, or the row hides it: dead on arrival.
     kRepeated,  ///< The index leads to this very place already.
-    kConflict,  ///< One version from two origins, or a row that hides less than it did: an
-                ///< invariant is broken (SAFETY 7).
+    kConflict,  ///< One version from two origins: an invariant is broken (SAFETY 7).
     kNoSpace,   ///< The heap is full; nothing was changed.
   };
   struct Op {

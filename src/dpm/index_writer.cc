@@ -257,8 +257,6 @@ Outcome IndexWriter::ApplyRowEntry(const Step& step, const Probe& row) {
   const Outcome outcome = Judge(old, {step.entry, step.location});
   const bool same_version = old.entry && old.entry.version() == step.entry.version();
   if (outcome == Outcome::kApplied) {
-    // What is hidden stays hidden: the columns are gone from the index, but not yet from the log.
-    if (old.entry && step.entry.hide_below() < old.entry.hide_below()) return Outcome::kConflict;
     parts_.memory.Link(node.row_entry_word(), step.location.offset);
     Tell(step, old.location, old.entry);
     if (same_version) return outcome;  // Moved by the cleaner: what it hides went when it came.

@@ -32,31 +32,37 @@ void LogWriter::BeginBatch() {
   builder_.Begin(segment_seed_, next_, space_.segment_bytes() - next_);
 }
 
-Status LogWriter::OpenSegment(bool deletes_only) {
+Result<std::uint64_t> LogWriter::Grant(bool deletes_only) {
+  if (options_.cleaner) return space_.Grant(GrantFor::kCleaner, options_.stream);
   for (;;) {
-    Result<std::uint64_t> granted =
-        space_.Grant(options_.cleaner ? GrantFor::kCleaner : GrantFor::kWrites, options_.stream);
-    if (!granted.ok() && granted.status().code() == StatusCode::kResourceExhausted) {
-      Status room = options_.await_room ? options_.await_room() : granted.status();
-      if (room.ok()) continue;
-      if (!deletes_only || options_.cleaner) return room;
-      granted = space_.Grant(GrantFor::kDeletes, options_.stream);
-      reserved_ = granted.ok();
-    } else {
-      reserved_ = false;
-    }
-    if (!granted.ok()) return granted.status();
-    segment_ = *granted;
-    segment_seed_ = space_.seed(*segment_);
-    next_ = kFirstBatch;
-    BeginBatch();
-    return OkStatus();
+    const Status room = options_.await_room ? options_.await_room() : OkStatus();
+    Result<std::uint64_t> granted = ResourceExhausted("no room");
+    if (room.ok()) granted = space_.Grant(GrantFor::kWrites, options_.stream);
+    reserved_ = false;
+    if (granted.ok() || granted.status().code() != StatusCode::kResourceExhausted) return granted;
+    if (room.ok() && options_.await_room) continue;  // Another writer was faster.
+    if (!deletes_only || room.code() != StatusCode::kResourceExhausted) return room;
+    granted = space_.Grant(GrantFor::kDeletes, options_.stream);
+    reserved_ = granted.ok();
+    return granted;
   }
+}
+
+Status LogWriter::NextSegment(bool deletes_only) {
+  const Result<std::uint64_t> granted = Grant(deletes_only);
+  if (!granted.ok()) return granted.status();
+  if (Status status = Seal(); !status.ok()) return status;
+  segment_ = *granted;
+  segment_seed_ = space_.seed(*segment_);
+  next_ = kFirstBatch;
+  BeginBatch();
+  return OkStatus();
 }
 
 Result<LogWriter::Staged> LogWriter::Stage(std::span<const EntryFields> group,
                                            std::span<Location> locations) {
   if (!failed_.ok()) return failed_;
+  if (space_.is_refused()) return space_.refused();
   std::uint64_t bytes = sizeof(BatchHeader);
   for (const EntryFields& fields : group) bytes += EntryBytes(fields);
   if (AlignUp(bytes, kLine) > max_batch_bytes()) {
@@ -89,15 +95,15 @@ Result<LogWriter::Staged> LogWriter::Stage(std::span<const EntryFields> group,
       if (done == group.size()) return Staged::kStaged;
       builder_.Rollback(count, used);
       if (count != 0) return Staged::kFull;
-      if (Status status = Seal(); !status.ok()) return status;
     }
-    if (Status status = OpenSegment(deletes_only); !status.ok()) return status;
+    if (Status status = NextSegment(deletes_only); !status.ok()) return status;
   }
 }
 
 Status LogWriter::Commit() {
   if (!failed_.ok()) return failed_;
   if (builder_.count() == 0) return OkStatus();
+  if (space_.is_refused()) return failed_ = space_.refused();
   const std::uint64_t mark = space_.synced(*segment_);
   const ByteSpan batch = builder_.Finish(mark);
   const std::uint64_t at = space_.begin_of(*segment_) + next_;

@@ -28,8 +28,9 @@ class LogWriter {
     StreamId stream;
     Durability durability = Durability::kProcess;
     bool cleaner = false;
-    /// Called when no segment can be had, to wait for room (or to make some); OK: try again. An
-    /// error is what the caller of Stage gets.
+    /// Called before each grant, to wait for room or to make some; OK: there was room a moment ago.
+    /// An error is what the caller of Stage gets, but a group that only deletes may still find
+    /// room.
     std::function<Status()> await_room;
     /// Called after each commit with the bytes of its batch: the merger has something to do.
     std::function<void(std::uint64_t)> on_commit;
@@ -67,7 +68,10 @@ class LogWriter {
   std::uint64_t bytes_written() const noexcept { return bytes_written_; }
 
  private:
-  Status OpenSegment(bool deletes_only);
+  Result<std::uint64_t> Grant(bool deletes_only);
+  /// Grants the next segment first and seals the last one then: a writer that finds no room keeps
+  /// what is left of its segment, for smaller groups and for deletes.
+  Status NextSegment(bool deletes_only);
   void BeginBatch();
 
   SegmentSpace& space_;

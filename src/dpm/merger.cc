@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "dpm/log_walk.h"
+
 namespace cirein::dpm {
 
 namespace {
@@ -33,8 +35,7 @@ Status Merger::CheckOutcome(StreamId stream, const Index::Op& op) {
     const auto found = index_.Find(op.entry.key(), op.entry.slot());
     if (found && !found->entry.has(kCopied) &&
         found->entry.version().epoch == op.entry.version().epoch) {
-      const StreamId other = space_.stream(space_.segment_of(found->location.offset));
-      conflict = other.incarnation != stream.incarnation;
+      conflict = space_.stream(space_.segment_of(found->location.offset)) != stream;
     }
   }
   if (!conflict) return OkStatus();
@@ -57,6 +58,7 @@ Status Merger::ApplyOps(StreamId stream) {
     if (op.outcome == Index::Outcome::kApplied) {
       AddLive(op.location, static_cast<std::int64_t>(op.entry.size()));
       if (op.entry.kind() != EntryKind::kObject) ++gone_merged_;
+      if (op.entry.has(kHasExpiry)) saw_expiry_ = true;
       continue;
     }
     if (op.outcome == Index::Outcome::kRepeated) continue;
@@ -73,21 +75,24 @@ Result<std::uint64_t> Merger::MergeSegment(StreamId stream, std::uint64_t segmen
                                            std::uint64_t max_entries) {
   const std::uint64_t begin = space_.begin_of(segment);
   const std::uint64_t generation = space_.generation(segment);
-  const std::byte* const bytes = space_.log().data() + begin;
   const std::uint64_t committed = space_.committed(segment);
   std::uint64_t at = merged(segment);
   std::uint64_t entries = 0;
   while (at < committed && entries < max_entries) {
     ops_.clear();
     std::uint64_t next = at;
-    while (next < committed && ops_.size() < kOpsAtOnce) {
-      const BatchView batch = BatchView::Trust(bytes + next);
+    const auto collect = [&](const BatchView& batch, std::uint64_t offset_of_batch) {
+      if (ops_.size() >= kOpsAtOnce) return Cancelled("enough for now");
       batch.ForEach([&](const EntryView& entry, std::uint64_t offset) {
         const std::uint64_t hash = Hash64(entry.row(), entry.header().bucket);
-        ops_.push_back({entry, Location{begin + next + offset}, hash, Index::Outcome::kApplied});
+        const Location location{begin + offset_of_batch + offset};
+        ops_.push_back({entry, location, hash, Index::Outcome::kApplied});
       });
-      next += batch.header().bytes;
-    }
+      next = offset_of_batch + batch.header().bytes;
+      return OkStatus();
+    };
+    Status walked = WalkBatches(space_, segment, at, committed, collect);
+    if (!walked.ok() && walked.code() != StatusCode::kCancelled) return walked;
     if (Status status = ApplyOps(stream); !status.ok()) return status;
     if (Status status = index_.PersistLinks(); !status.ok()) return status;
     if (Status status = index_.SetMerged(segment, generation, next); !status.ok()) return status;

@@ -32,6 +32,8 @@ class Merger {
   std::uint64_t merged(std::uint64_t segment) const;
   /// How many gone keys and row entries were merged since the object was made.
   std::uint64_t gone_merged() const noexcept { return gone_merged_; }
+  /// Was there an entry that will expire?
+  bool saw_expiry() const noexcept { return saw_expiry_; }
 
  private:
   Result<std::uint64_t> MergeSegment(StreamId stream, std::uint64_t segment,
@@ -45,6 +47,7 @@ class Merger {
   const Released released_;
   std::vector<Index::Op> ops_;
   std::uint64_t gone_merged_ = 0;
+  bool saw_expiry_ = false;
 };
 
 }  // namespace cirein::dpm

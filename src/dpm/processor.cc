@@ -35,9 +35,9 @@ class Processor::State : public std::enable_shared_from_this<Processor::State> {
  private:
   void SetTimer() {
     timers_.RunAt(clock_.Now() + options_.sync_after, [self = shared_from_this()] {
-      // Off the timers' thread: it must not block. A refusal leaves it to the next commit.
+      // Off the timers' thread: it must not block. Where there is no thread for it now, later.
       const Status status = self->executor_.Submit([self] { self->SyncNow(); });
-      if (!status.ok()) self->timer_set_.store(false, std::memory_order_release);
+      if (status.code() == StatusCode::kResourceExhausted) self->SetTimer();
     });
   }
 
@@ -51,8 +51,10 @@ class Processor::State : public std::enable_shared_from_this<Processor::State> {
     if (stopped_) return;
     // Before the sync: what is committed from here on sets the next timer.
     timer_set_.store(false, std::memory_order_release);
+    const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.WallNow());
+    pool_.ObserveTime(static_cast<std::uint64_t>(wall.count()));
     Tell(pool_.Sync());
-    WorkWhileAny();
+    if (WorkWhileAny()) Wake();
   }
 
   void WorkSome() {

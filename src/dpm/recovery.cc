@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ranges>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +15,10 @@
 namespace cirein::dpm {
 
 namespace {
+
+constexpr std::uint64_t kMergeAtOnce = 8192;
+/// The heap of an index has at least the bytes of so many segments: what is kept free of it, twice.
+constexpr std::uint64_t kLeastIndexSegments = 2;
 
 Status CheckSizes(const CreateOptions& options) {
   if (options.segment_bytes % kPage != 0 || options.segment_bytes < kMinSegmentBytes ||
@@ -49,10 +55,12 @@ Superblock MakeSuperblock(const CreateOptions& options, const std::string& boot_
   superblock.segment_bytes = options.segment_bytes;
   superblock.segments = options.log_bytes / options.segment_bytes;
   const IndexLayout index{superblock.segments};
-  superblock.index_bytes =
-      AlignUp(std::max(options.index_bytes, index.heap() + options.segment_bytes), kPage);
+  superblock.index_bytes = AlignUp(
+      std::max(options.index_bytes, index.heap() + kLeastIndexSegments * options.segment_bytes),
+      kPage);
   if (options.index_bytes == 0) {
-    superblock.index_bytes = AlignUp(index.heap() + options.log_bytes / 4, kPage);
+    superblock.index_bytes = AlignUp(
+        index.heap() + options.log_bytes / 4 + kLeastIndexSegments * options.segment_bytes, kPage);
   }
   superblock.extent_limit_bytes =
       options.extent_limit_bytes != 0 ? options.extent_limit_bytes : options.log_bytes;
@@ -85,6 +93,12 @@ Status RemoveUnfinished(RegionSpace& space) {
       return AlreadyExists(fmt::format("'{}' holds a pool already", space.path()),
                            "next: choose another directory, or remove that pool's files");
     }
+  }
+  for (const RegionSpace::Entry& entry : *entries) {
+    if (!entry.name.starts_with(kExtentPrefix)) continue;
+    return AlreadyExists(
+        fmt::format("'{}' has a file '{}', which another pool may need", space.path(), entry.name),
+        "next: choose an empty directory");
   }
   for (const char* name : {kControlName, kLogName, kIndexName}) {
     const bool there = std::ranges::any_of(
@@ -157,7 +171,7 @@ Recovery::Recovery(std::unique_ptr<RegionSpace> space, const OpenOptions& option
 Result<std::unique_ptr<Dpm>> Recovery::Run() {
   using Step = Status (Recovery::*)();
   for (const Step step : {&Recovery::OpenRegions, &Recovery::OpenIndex, &Recovery::FindEnds,
-                          &Recovery::MakeIndex, &Recovery::TakeOver, &Recovery::RecordEnds,
+                          &Recovery::TakeOver, &Recovery::MakeIndex, &Recovery::RecordEnds,
                           &Recovery::SaveDamaged, &Recovery::Merge, &Recovery::RemoveOrphans}) {
     if (Status status = (this->*step)(); !status.ok()) {
       return status.WithContext(fmt::format("cannot open the pool in '{}'", dpm_->space_->path()));
@@ -181,6 +195,10 @@ Status Recovery::OpenRegions() {
     return DataLoss("the pool's file 'log' is missing");
   }
   dpm_->log_ = std::move(*log);
+  // What the process before wrote and did not persist is in the cache: before anything is built on
+  // it, or written over its twin, it has to be on the medium. (SyncLog and OpenIndex do the same.)
+  Status found = (*control)->Persist(0, (*control)->size(), PersistSite::kFound);
+  if (!found.ok()) return found;
   const bool repair = options_.repair == OpenOptions::Repair::kYes;
   auto opened =
       Control::Open(std::move(*control), *dpm_->log_, Control::Mend::kYes,
@@ -218,7 +236,9 @@ Status Recovery::OpenIndex() {
   if (opened.ok()) {
     rebuild_ = false;
     dpm_->index_ = std::move(*opened);
-    return OkStatus();
+    // Merging again would find the cells right and persist only the mark.
+    const bool stepwise = space.traits().flushable && left_.power;
+    return stepwise && !left_.clean ? dpm_->index_->PersistAll() : OkStatus();
   }
   if (opened.status().code() != StatusCode::kDataLoss) return opened.status();
   findings_->push_back(
@@ -257,8 +277,14 @@ void Recovery::Note(std::uint64_t segment, std::uint64_t offset, std::string wha
 }
 
 Status Recovery::FindEnds() {
-  const LogEnds found = FindLogEnds(*dpm_->control_, *dpm_->log_, left_,
-                                    rebuild_ ? SealedLogs::kScan : SealedLogs::kTrust);
+  // What is to be merged is looked at first: the merger believes what it is given.
+  const auto how_to_see = [this](std::uint64_t segment) {
+    if (rebuild_) return SealedLogs::kScan;
+    const SegmentRecord record = dpm_->control_->record(segment);
+    const std::uint64_t merged = dpm_->index_->merged(segment, record.generation);
+    return merged < record.end ? SealedLogs::kScan : SealedLogs::kTrust;
+  };
+  const LogEnds found = FindLogEnds(*dpm_->control_, *dpm_->log_, left_, how_to_see);
   findings_->insert(findings_->end(), found.findings.begin(), found.findings.end());
   const bool repair = options_.repair == OpenOptions::Repair::kYes;
   for (const Finding& finding : found.findings) {
@@ -307,13 +333,15 @@ Status Recovery::TakeOver() {
 Status Recovery::SyncLog() {
   const Control& control = *dpm_->control_;
   if (!dpm_->space_->traits().flushable) {
-    return dpm_->log_->Persist(0, dpm_->log_->size(), PersistSite::kSync);
+    return dpm_->log_->Persist(0, dpm_->log_->size(), PersistSite::kFound);
   }
   for (std::uint64_t segment = 0; segment < control.segments(); ++segment) {
     const SegmentRecord record = control.record(segment);
     if (record.state == static_cast<std::uint32_t>(SegmentState::kFree)) continue;
+    const bool sealed = record.state == static_cast<std::uint32_t>(SegmentState::kSealed);
+    if (sealed && left_.power) continue;  // All of it was answered, so it is there.
     const std::uint64_t bytes = control.segment_bytes();
-    Status status = dpm_->log_->Persist(segment * bytes, bytes, PersistSite::kSync);
+    Status status = dpm_->log_->Persist(segment * bytes, bytes, PersistSite::kFound);
     if (!status.ok()) return status;
   }
   return OkStatus();
@@ -323,11 +351,14 @@ Status Recovery::RecordEnds() {
   dpm_->segments_ = std::make_unique<SegmentSpace>(*dpm_->control_, *dpm_->log_,
                                                    !dpm_->space_->traits().flushable);
   SegmentSpace& segments = *dpm_->segments_;
-  if (!left_.clean && !left_.power_cut && !left_.power) {
-    // What the dead process answered is in the page cache, and from here on it counts as safe.
+  if (!left_.clean && !left_.power_cut) {
+    // What the dead process wrote is in the page cache, and from here on it counts as safe: with
+    // kPower too, for it may have died between writing its last batch and persisting it.
     if (Status status = SyncLog(); !status.ok()) return status;
   }
-  for (const LogEnd& end : ends_) {
+  // The last segment of each log first: a crash in between must not leave one that was cut short,
+  // and looks recorded, before others that were to be void for it.
+  for (const LogEnd& end : std::views::reverse(ends_)) {
     if (end.state == LogEnd::State::kDamaged) continue;
     if (Sabotaged(Sabotage::kEndsNotRecorded)) {
       segments.SetCommitted(end.segment, end.end);
@@ -340,11 +371,14 @@ Status Recovery::RecordEnds() {
 }
 
 Status Recovery::SaveDamaged() {
+  if (options_.repair != OpenOptions::Repair::kYes) return OkStatus();
   SegmentSpace& segments = *dpm_->segments_;
+  LogWriter& writer = *dpm_->cleaner_log_;
+  Status status;
+  std::vector<std::uint64_t> damaged;
   for (const LogEnd& end : ends_) {
     if (end.state != LogEnd::State::kDamaged) continue;
-    LogWriter& writer = *dpm_->cleaner_log_;
-    Status status;
+    damaged.push_back(end.segment);
     std::uint64_t entries = 0;
     const auto save = [&](const BatchView& batch, std::uint64_t) {
       std::vector<EntryFields> fields;
@@ -354,30 +388,88 @@ Status Recovery::SaveDamaged() {
       if (status.ok()) status = writer.Write(fields, locations);
       entries += fields.size();
     };
-    const std::uint64_t limit = segments.segment_bytes();
     const SegmentRecord record = segments.control().record(end.segment);
     const bool sealed = record.state == static_cast<std::uint32_t>(SegmentState::kSealed);
-    SalvageSegment(*dpm_->control_, *dpm_->log_, end.segment, sealed ? record.end : limit, save);
-    if (status.ok()) status = writer.Seal();
-    if (status.ok()) status = dpm_->Sync();
-    // Only now: until its valid entries are safe elsewhere the segment is what they are.
-    if (status.ok()) status = segments.Cut(end.segment, kFirstBatch);
-    if (!status.ok()) return status.WithContext("cannot save what is valid");
+    SalvageSegment(*dpm_->control_, *dpm_->log_, end.segment,
+                   sealed ? record.end : segments.segment_bytes(), save);
     Note(end.segment, kFirstBatch, fmt::format("{} valid entries of it were saved", entries));
   }
+  if (status.ok()) status = writer.Seal();
+  if (status.ok()) status = dpm_->Sync();
+  // Only now: until its valid entries are safe elsewhere a damaged segment is what they are.
+  for (const std::uint64_t segment : damaged) {
+    if (status.ok()) status = segments.Cut(segment, kFirstBatch);
+  }
+  // Records of which both copies were lost are known in memory only.
+  Control& control = *dpm_->control_;
+  for (std::uint64_t segment = 0; segment < control.segments() && status.ok(); ++segment) {
+    status = control.WriteRecord(segment, control.record(segment));
+  }
+  return status.WithContext("cannot save what is valid");
+}
+
+Status Recovery::MergeOnce() {
+  for (std::uint64_t segment = 0; segment < dpm_->segments_->count(); ++segment) {
+    if (dpm_->segments_->state(segment) == SegmentState::kFree) continue;
+    if (dpm_->merger_->merged(segment) <= dpm_->segments_->committed(segment)) continue;
+    return DataLoss(fmt::format("segment {}: the index claims more of it than there is", segment));
+  }
+  // Not by MergeAll: a failure here must not count as the pool's.
+  const std::lock_guard lock(dpm_->work_mutex_);
+  for (;;) {
+    Dpm::WorkDone done;
+    if (Status status = dpm_->MergeSome(kMergeAtOnce, &done); !status.ok()) return status;
+    if (done.merged_entries == 0) return OkStatus();
+  }
+}
+
+Status Recovery::StartIndexAnew(std::string_view why) {
+  findings_->push_back({Finding::Severity::kNote,
+                        fmt::format("the index is made anew from the log: {}", why),
+                        {},
+                        {}});
+  if (!rebuild_) {
+    rebuild_ = true;
+    const LogEnds found = FindLogEnds(*dpm_->control_, *dpm_->log_, left_, SealedLogs::kScan);
+    for (const Finding& finding : found.findings) {
+      if (finding.severity == Finding::Severity::kCorruption) return DataLoss(finding.what);
+    }
+  }
+  dpm_->cleaner_.reset();
+  dpm_->merger_.reset();
+  dpm_->cleaner_log_.reset();
+  dpm_->extents_.reset();
+  dpm_->index_.reset();
+  dpm_->released_.clear();
+  dpm_->gathering_ = {};
+  if (Status status = MakeIndex(); !status.ok()) return status;
+  dpm_->segments_ = std::make_unique<SegmentSpace>(*dpm_->control_, *dpm_->log_,
+                                                   !dpm_->space_->traits().flushable);
+  dpm_->MakeProcessor();
   return OkStatus();
 }
 
 Status Recovery::Merge() {
-  for (std::uint64_t segment = 0; segment < dpm_->segments_->count(); ++segment) {
-    // A mark beyond the end: the index is not of this log.
-    if (dpm_->segments_->state(segment) == SegmentState::kFree) continue;
-    if (dpm_->merger_->merged(segment) <= dpm_->segments_->committed(segment)) continue;
-    return DataLoss(fmt::format("segment {}: the index claims more of it than there is", segment),
-                    "next: remove the pool's file 'index'; it is made anew from the log");
+  Status status = MergeOnce();
+  if (status.code() == StatusCode::kDataLoss && !rebuild_) {
+    if (Status anew = StartIndexAnew(status.message()); !anew.ok()) return anew;
+    status = MergeOnce();
   }
-  if (Status status = dpm_->MergeAll(); !status.ok()) return status;
-  if (!rebuild_) return OkStatus();
+  // A log that needs more index than it was given, gone keys above all, must not keep the pool
+  // shut.
+  while (status.code() == StatusCode::kResourceExhausted) {
+    Superblock superblock = dpm_->control_->superblock();
+    if (superblock.index_bytes > kMaxIndexBytes / 2) return status;
+    superblock.index_bytes *= 2;
+    if (Status written = dpm_->control_->WriteSuperblock(superblock); !written.ok()) return written;
+    if (Status anew = StartIndexAnew("it was too small"); !anew.ok()) return anew;
+    status = MergeOnce();
+  }
+  if (!status.ok()) return status;
+  return rebuild_ ? FinishRebuild() : RecountLiveBytes();
+}
+
+Status Recovery::FinishRebuild() {
   Superblock superblock = dpm_->control_->superblock();
   const std::string& boot_id = dpm_->space_->boot_id();
   if (dpm_->space_->traits().flushable && left_.power) {
@@ -389,13 +481,39 @@ Status Recovery::Merge() {
   return dpm_->control_->WriteSuperblock(superblock);
 }
 
+Status Recovery::RecountLiveBytes() {
+  // Counts are stored and not persisted: after a power cut they are of any time.
+  if (!left_.power_cut) return OkStatus();
+  const SegmentSpace& segments = *dpm_->segments_;
+  std::vector<std::uint64_t> live(segments.count());
+  for (std::uint32_t slot = 0; slot < kSlotCount; ++slot) {
+    dpm_->index_->WalkSlot(static_cast<std::uint16_t>(slot), [&](const Index::Found& found) {
+      live[segments.segment_of(found.location.offset)] += found.entry.size();
+      return true;
+    });
+  }
+  for (std::uint64_t segment = 0; segment < segments.count(); ++segment) {
+    dpm_->index_->SetLiveBytes(segment, live[segment]);
+  }
+  return OkStatus();
+}
+
 Status Recovery::RemoveOrphans() {
-  const auto lives = [this](const ExtentStore::Known& known) {
-    const std::uint16_t slot = SlotOfRow(known.key.row);
-    const auto found = dpm_->index_->Find(known.key, slot);
-    return found && found->entry.extent() == known.number;
-  };
-  if (Status status = dpm_->extents_->Recover(lives, findings_); !status.ok()) return status;
+  const Result<std::vector<std::uint64_t>> numbers = dpm_->extents_->Numbers();
+  if (!numbers.ok()) return numbers.status();
+  std::set<std::uint64_t> named;
+  for (std::uint32_t slot = 0; slot < kSlotCount && !numbers->empty(); ++slot) {
+    dpm_->index_->WalkSlot(static_cast<std::uint16_t>(slot), [&](const Index::Found& found) {
+      if (const auto extent = found.entry.extent()) named.insert(*extent);
+      return true;
+    });
+  }
+  using Orphans = ExtentStore::Orphans;
+  const bool crashed = !left_.clean && options_.repair != OpenOptions::Repair::kYes;
+  const Orphans orphans = crashed ? Orphans::kRemove : Orphans::kKeep;
+  if (Status status = dpm_->extents_->Recover(named, orphans, findings_); !status.ok()) {
+    return status;
+  }
   dpm_->CollectReleased();
   // Removed just now, or never there.
   dpm_->gathering_.extents.clear();

@@ -15,6 +15,12 @@ namespace {
 
 constexpr std::uint64_t kZeroChunkBytes = 256 * 1024;
 
+/// What may or may not be on the medium now must not be taken for a lack of room, which passes.
+Status MediumError(const Status& status) {
+  if (status.code() != StatusCode::kResourceExhausted) return status;
+  return IoError(std::string(status.message()), std::string(status.hint()));
+}
+
 }  // namespace
 
 SegmentSpace::SegmentSpace(Control& control, Region& log, bool on_files)
@@ -53,6 +59,18 @@ std::uint64_t SegmentSpace::free_segments() const {
   return free_.size() + free_fresh_.size();
 }
 
+void SegmentSpace::Refuse(const Status& why) {
+  const std::lock_guard lock(mutex_);
+  if (refused_.ok()) refused_ = why;
+  is_refused_.store(true, std::memory_order_release);
+}
+
+Status SegmentSpace::refused() const {
+  if (!is_refused()) return OkStatus();
+  const std::lock_guard lock(mutex_);
+  return refused_;
+}
+
 std::optional<std::uint64_t> SegmentSpace::TakeFree(GrantFor use) {
   std::uint64_t reserved = 0;
   if (use != GrantFor::kCleaner) reserved += kReservedForCleaner;
@@ -70,8 +88,8 @@ Status SegmentSpace::WriteHeader(std::uint64_t segment) {
   const auto bytes = std::as_bytes(std::span(&header, 1));
   const std::uint64_t begin = begin_of(segment);
   if (Status status = log_.Write(begin, bytes); !status.ok()) return status;
-  // It helps a repair that has lost both copies of the record, nothing else; on files it goes to the
-  // medium with the first batch, because a sync of its own would be one of the whole log.
+  // It helps a repair that has lost both copies of the record, nothing else; on files it goes to
+  // the medium with the first batch, because a sync of its own would be one of the whole log.
   if (on_files_) return OkStatus();
   return log_.Persist(begin, bytes.size(), PersistSite::kSegmentHeader);
 }
@@ -99,7 +117,7 @@ Result<std::uint64_t> SegmentSpace::Grant(GrantFor use, StreamId stream) {
   // that.
   Status status = control_.WriteRecord(*segment, record);
   if (status.ok()) status = WriteHeader(*segment);
-  if (!status.ok()) return status;
+  if (!status.ok()) return MediumError(status);
   Info& info = info_[*segment];
   info.committed.store(static_cast<std::uint32_t>(kFirstBatch));
   info.synced.store(static_cast<std::uint32_t>(kFirstBatch));
@@ -117,7 +135,9 @@ Status SegmentSpace::Seal(std::uint64_t segment, std::uint64_t end) {
   SegmentRecord record = control_.record(segment);
   record.state = static_cast<std::uint32_t>(SegmentState::kSealed);
   record.end = static_cast<std::uint32_t>(end);
-  if (Status status = control_.WriteRecord(segment, record); !status.ok()) return status;
+  if (Status status = control_.WriteRecord(segment, record); !status.ok()) {
+    return MediumError(status);
+  }
   Info& info = info_[segment];
   info.committed.store(record.end);
   info.state.store(record.state, std::memory_order_release);
@@ -132,10 +152,15 @@ Status SegmentSpace::Cut(std::uint64_t segment, std::uint64_t end) {
 
 Status SegmentSpace::Free(std::uint64_t segment) {
   SegmentRecord record = control_.record(segment);
+  if (record.state != static_cast<std::uint32_t>(SegmentState::kSealed)) {
+    return Internal(fmt::format("segment {} was to be freed while it is not sealed", segment));
+  }
   record.state = static_cast<std::uint32_t>(SegmentState::kFree);
   ++record.generation;
   record.end = 0;
-  if (Status status = control_.WriteRecord(segment, record); !status.ok()) return status;
+  if (Status status = control_.WriteRecord(segment, record); !status.ok()) {
+    return MediumError(status);
+  }
   info_[segment].generation.store(record.generation, std::memory_order_release);
   info_[segment].state.store(record.state, std::memory_order_release);
   const std::lock_guard lock(mutex_);
@@ -163,7 +188,7 @@ Status SegmentSpace::ZeroAhead(std::uint64_t wanted) {
     SegmentRecord record = control_.record(segment);
     record.used_before = 1;
     if (status.ok()) status = control_.WriteRecord(segment, record);
-    if (!status.ok()) return status;
+    if (!status.ok()) return MediumError(status);
     const std::lock_guard lock(mutex_);
     free_.push_back(segment);
   }

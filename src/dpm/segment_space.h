@@ -55,12 +55,19 @@ class SegmentSpace {
     return log_offset / segment_bytes_;
   }
 
+  /// The pool takes no more writes: what every writer is told from now on.
+  void Refuse(const Status& why);
+  /// OK, or why not.
+  Status refused() const;
+  bool is_refused() const noexcept { return is_refused_.load(std::memory_order_acquire); }
+
   /// Takes the stream's next segment: record and header are persistent. ResourceExhausted when
-  /// there is none for this use now.
+  /// there is none for this use now; any other error is the medium's.
   Result<std::uint64_t> Grant(GrantFor use, StreamId stream);
   /// Records where the segment's log ends.
   Status Seal(std::uint64_t segment, std::uint64_t end);
-  /// The segment's content is void from now on. Only when it is sealed and nothing leads to it.
+  /// The segment's content is void from now on. Only when it is sealed (Internal if not) and
+  /// nothing leads to it.
   Status Free(std::uint64_t segment);
   /// A recovery's finding of a sealed segment that a power cut shortened.
   Status Cut(std::uint64_t segment, std::uint64_t end);
@@ -73,6 +80,12 @@ class SegmentSpace {
   }
   std::uint64_t seed(std::uint64_t segment) const noexcept {
     return SegmentSeed(control_.pool_id(), segment, generation(segment));
+  }
+  /// Was it granted since the open? Then this process alone wrote it, and its bytes were never
+  /// anywhere that they could have been damaged; what was there before is to be validated when it
+  /// is read.
+  bool is_ours(std::uint64_t segment) const noexcept {
+    return info_[segment].granted.load(std::memory_order_acquire) != 0;
   }
   /// Whose it is; for segments that are not free.
   StreamId stream(std::uint64_t segment) const noexcept { return info_[segment].stream; }
@@ -141,10 +154,12 @@ class SegmentSpace {
   const bool on_files_;
   std::vector<Info> info_;
   std::atomic<std::uint64_t> grants_{0};
+  std::atomic<bool> is_refused_{false};
 
   mutable std::mutex mutex_;
   std::deque<std::uint64_t> free_;        // Written before (or zeroed): taken first.
   std::deque<std::uint64_t> free_fresh_;  // Never written.
+  Status refused_;
   std::map<StreamId, std::uint64_t> sequences_;
   std::map<StreamId, std::deque<std::uint64_t>> unmerged_;
 };

@@ -6,6 +6,8 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include "dpm/log_walk.h"
+
 namespace cirein::dpm {
 
 namespace {
@@ -25,20 +27,17 @@ struct Candidate {
 using Candidates = absl::flat_hash_map<std::uint64_t, Candidate>;
 
 /// Every entry below the committed ends.
-void ForEachEntry(const SegmentSpace& space,
-                  const std::function<void(const EntryView&, Location)>& visit) {
+template <typename Visit>
+Status ForEachEntry(const SegmentSpace& space, Visit&& visit) {
   for (std::uint64_t segment = 0; segment < space.count(); ++segment) {
     if (space.state(segment) == SegmentState::kFree) continue;
-    const std::uint64_t begin = space.begin_of(segment);
-    const std::uint64_t end = space.committed(segment);
-    for (std::uint64_t at = kFirstBatch; at < end;) {
-      const BatchView batch = BatchView::Trust(space.log().data() + begin + at);
-      batch.ForEach([&](const EntryView& entry, std::uint64_t offset) {
-        visit(entry, Location{begin + at + offset});
-      });
-      at += batch.header().bytes;
-    }
+    Status status = WalkEntries(space, segment, [&](const EntryView& entry, Location location) {
+      visit(entry, location);
+      return OkStatus();
+    });
+    if (!status.ok()) return status;
   }
+  return OkStatus();
 }
 
 class Sweeper {
@@ -46,21 +45,26 @@ class Sweeper {
   Sweeper(SegmentSpace& space, Index& index, std::uint64_t max_candidates)
       : space_(space), index_(index), max_candidates_(max_candidates) {}
 
-  TombstoneSweep Run() {
-    ForEachEntry(space_, [this](const EntryView& entry, Location at) { Collect(entry, at); });
-    if (!keys_.empty() || !rows_.empty()) {
-      ForEachEntry(space_, [this](const EntryView& entry, Location at) { Check(entry, at); });
-      ForgetUnneeded(keys_);
-      ForgetUnneeded(rows_);
-    }
+  Result<TombstoneSweep> Run() {
+    const auto collect = [this](const EntryView& entry, Location at) { Collect(entry, at); };
+    if (Status status = ForEachEntry(space_, collect); !status.ok()) return status;
+    if (keys_.empty() && rows_.empty()) return result_;
+    const auto check = [this](const EntryView& entry, Location at) { Check(entry, at); };
+    if (Status status = ForEachEntry(space_, check); !status.ok()) return status;
+    ForgetUnneeded(keys_);
+    ForgetUnneeded(rows_);
     return result_;
   }
 
  private:
   void Collect(const EntryView& entry, Location location) {
-    // A row entry that may still expire says more than what is gone.
-    const bool may_go =
-        entry.kind() == EntryKind::kGone || (entry.kind() == EntryKind::kRow && !entry.expiry_ms());
+    // A row entry that may still expire says more than what is gone; one that did hides all of its
+    // row.
+    const auto expiry = entry.kind() == EntryKind::kRow ? entry.expiry_ms() : std::nullopt;
+    const bool expired =
+        expiry && *expiry <= space_.control().slot_root(entry.slot()).clock_floor_ms;
+    const bool may_go = entry.kind() == EntryKind::kGone ||
+                        (entry.kind() == EntryKind::kRow && (!expiry || expired));
     if (!may_go || !index_.LeadsTo(entry, location)) return;
     if (keys_.size() + rows_.size() >= max_candidates_) {
       ++result_.kept;
@@ -68,7 +72,8 @@ class Sweeper {
     }
     const std::uint64_t row_hash = Hash64(entry.row(), entry.header().bucket);
     const bool row = entry.kind() == EntryKind::kRow;
-    const Version version = row ? entry.hide_below() : entry.version();
+    Version version = row ? entry.hide_below() : entry.version();
+    if (expired) version = {UINT64_MAX, UINT64_MAX};
     const auto [place, added] =
         row ? rows_.try_emplace(row_hash, Candidate{location, version, false})
             : keys_.try_emplace(HashOfKey(entry, row_hash), Candidate{location, version, false});
@@ -118,7 +123,8 @@ class Sweeper {
 
 }  // namespace
 
-TombstoneSweep SweepTombstones(SegmentSpace& space, Index& index, std::uint64_t max_candidates) {
+Result<TombstoneSweep> SweepTombstones(SegmentSpace& space, Index& index,
+                                       std::uint64_t max_candidates) {
   return Sweeper(space, index, max_candidates).Run();
 }
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "cirein/status.h"
+
 #include "dpm/index.h"
 #include "dpm/segment_space.h"
 
@@ -23,7 +25,8 @@ struct TombstoneSweep {
 /// Why nothing older can turn up later: the older entries of a slot were merged before a newer one
 /// was, and the cleaner copies only what the index leads to.
 ///
-/// The DPM's processor only; what is unmerged is left alone.
-TombstoneSweep SweepTombstones(SegmentSpace& space, Index& index, std::uint64_t max_candidates);
+/// The DPM's processor only; what is unmerged is left alone. DataLoss when the log is damaged.
+Result<TombstoneSweep> SweepTombstones(SegmentSpace& space, Index& index,
+                                       std::uint64_t max_candidates);
 
 }  // namespace cirein::dpm

@@ -431,8 +431,10 @@ void PoolVerifier::CheckFound(const Index::Found& found, std::uint16_t slot) {
 void PoolVerifier::CheckMissing(const KeyTable::Record& record) {
   const EntryView entry = keys_.At(record.merged);
   if (HiddenByRow(entry)) return;
+  // A row entry that may still expire says more than what is gone.
   const bool forgettable =
-      entry.kind() == EntryKind::kGone || (entry.kind() == EntryKind::kRow && !entry.expiry_ms());
+      entry.kind() == EntryKind::kGone ||
+      (entry.kind() == EntryKind::kRow && (!entry.expiry_ms() || Expired(entry)));
   if (!forgettable) {
     CorruptAt(record.merged, fmt::format("'{}' is merged, but the index does not know it",
                                          entry.key().ToKey().ToString()));
@@ -454,7 +456,10 @@ void PoolVerifier::CheckMissingRows() {
     const auto missing = missing_rows_.find(row.Hash());
     if (missing == missing_rows_.end()) return;
     const EntryView row_entry = keys_.At(missing->second);
-    if (KeyName::Of(row_entry) != row || entry.version() >= row_entry.hide_below()) return;
+    // One that expired hid what came before it, too.
+    const bool hid = row_entry.expiry_ms() ? entry.version() < row_entry.version()
+                                           : entry.version() < row_entry.hide_below();
+    if (!hid || KeyName::Of(row_entry) != row) return;
     CorruptAt(at, fmt::format("a row entry says that '{}' is gone, but the index forgot that",
                               entry.key().ToKey().ToString()));
     missing_rows_.erase(missing);
@@ -481,7 +486,7 @@ Status PoolVerifier::CheckExtents() {
     if (!number || named_.contains(*number)) continue;
     Note(fmt::format("no object needs '{}': the next open removes it", entry.name));
   }
-  const ExtentStore extents(space_, *control_);
+  const ExtentStore extents(space_, *control_, [] { return OkStatus(); });
   for (const auto& [number, at] : named_) {
     CheckExtent(number, keys_.At(at), at, extents);
   }

@@ -40,6 +40,8 @@ const char* PersistSiteName(PersistSite site) {
       return "merged-mark";
     case PersistSite::kIndexClose:
       return "index-close";
+    case PersistSite::kFound:
+      return "found";
   }
   return "unknown";
 }

@@ -30,8 +30,9 @@ enum class PersistSite : std::uint8_t {
   kIndexLinks,       ///< The words of the index that lead to it.
   kMergedMark,       ///< How far a segment is merged.
   kIndexClose,       ///< The whole index, before the clean mark.
+  kFound,            ///< What an open found in the caches, before anything is built on it.
 };
-inline constexpr std::size_t kPersistSites = 14;
+inline constexpr std::size_t kPersistSites = 15;
 const char* PersistSiteName(PersistSite site);
 
 /// Told of every store, for the regions of tests.

@@ -79,6 +79,10 @@ Status DpmUser::Stage(const std::vector<Write>& group) {
     if (Status status = Commit(); !status.ok()) return status;
     staged = writer_->Stage(fields, locations);
   }
+  if (staged.ok()) return OkStatus();
+  for (const EntryFields& entry : fields) {
+    if (entry.extent) static_cast<void>(pool_.extents().Remove(*entry.extent).ok());
+  }
   return staged.status();
 }
 
