@@ -246,8 +246,8 @@ inline constexpr std::uint8_t kCopied = 32;             ///< By the cleaner, ver
 inline constexpr std::uint8_t kKnownFlags = 63;
 
 struct EntryHeader {
-  std::uint64_t checksum;  ///< Of the entry from here on without data that has its own checksum;
-                           ///< seeded with LogSeed(Place::kEntry, offset).
+  std::uint64_t checksum;    ///< Of the entry from here on without data that has its own checksum;
+                             ///< seeded with LogSeed(Place::kEntry, offset).
   std::uint64_t counter;     ///< Version: (epoch, counter).
   std::uint64_t data_bytes;  ///< Up to DataObject::kMaxDataBytes.
   std::uint32_t epoch;

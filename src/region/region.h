@@ -16,21 +16,21 @@ namespace cirein {
 /// The call sites that persist, one name each. A test drops them in turn and must notice; they are
 /// what traces and error messages call a persist by.
 enum class PersistSite : std::uint8_t {
-  kFormat,           ///< All of a new pool but its superblock.
-  kSuperblock,       ///< A copy of the superblock.
-  kSegmentRecord,    ///< A copy of a segment's record in the segment table.
-  kSegmentHeader,    ///< The header of a segment that is granted.
-  kSlotRoots,        ///< A copy of the slot roots.
-  kBatch,            ///< A batch of a writer's log.
-  kMark,             ///< The mark word of an idle segment.
-  kSync,             ///< What was answered from the page cache, once a second.
-  kExtent,           ///< The bytes of a large object.
-  kExtentName,       ///< The name of a large object's file.
-  kIndexBody,        ///< Index memory that nothing leads to yet.
-  kIndexLinks,       ///< The words of the index that lead to it.
-  kMergedMark,       ///< How far a segment is merged.
-  kIndexClose,       ///< The whole index, before the clean mark.
-  kFound,            ///< What an open found in the caches, before anything is built on it.
+  kFormat,         ///< All of a new pool but its superblock.
+  kSuperblock,     ///< A copy of the superblock.
+  kSegmentRecord,  ///< A copy of a segment's record in the segment table.
+  kSegmentHeader,  ///< The header of a segment that is granted.
+  kSlotRoots,      ///< A copy of the slot roots.
+  kBatch,          ///< A batch of a writer's log.
+  kMark,           ///< The mark word of an idle segment.
+  kSync,           ///< What was answered from the page cache, once a second.
+  kExtent,         ///< The bytes of a large object.
+  kExtentName,     ///< The name of a large object's file.
+  kIndexBody,      ///< Index memory that nothing leads to yet.
+  kIndexLinks,     ///< The words of the index that lead to it.
+  kMergedMark,     ///< How far a segment is merged.
+  kIndexClose,     ///< The whole index, before the clean mark.
+  kFound,          ///< What an open found in the caches, before anything is built on it.
 };
 inline constexpr std::size_t kPersistSites = 15;
 const char* PersistSiteName(PersistSite site);
@@ -42,9 +42,10 @@ class StoreWatcher {
   virtual void Stored(std::uint64_t offset, std::uint64_t bytes) = 0;
 };
 
-/// A range of bytes on a medium that keeps them. What is written is seen through data() at once, and
-/// survives the end of the process; it survives a power cut only once Persist returned. Until then any
-/// part of it may: on flushable media each cache line by itself, on files each 512-byte sector.
+/// A range of bytes on a medium that keeps them. What is written is seen through data() at once,
+/// and survives the end of the process; it survives a power cut only once Persist returned. Until
+/// then any part of it may: on flushable media each cache line by itself, on files each 512-byte
+/// sector.
 ///
 /// Thread safety: writes to disjoint ranges, persists and reads may go on in any number of threads;
 /// who writes where is the user's to arrange. Persist blocks, nothing else does (but pwrite may).
@@ -59,13 +60,13 @@ class Region {
   /// The whole region for reading; begins at a multiple of 4096. Valid while the region lives.
   const std::byte* data() const noexcept { return data_; }
 
-  /// Copies bytes in. An error (IoError, ResourceExhausted when the medium is full) leaves an unknown
-  /// part of them written. InvalidArgument when they would not fit.
+  /// Copies bytes in. An error (IoError, ResourceExhausted when the medium is full) leaves an
+  /// unknown part of them written. InvalidArgument when they would not fit.
   virtual Status Write(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
 
-  /// Waits until what was written in the range before the call is on the medium. The first error of a
-  /// file sticks: what the system may have thrown away cannot be made good by trying again, so every
-  /// later Persist fails too, and the owner goes read-only.
+  /// Waits until what was written in the range before the call is on the medium. The first error of
+  /// a file sticks: what the system may have thrown away cannot be made good by trying again, so
+  /// every later Persist fails too, and the owner goes read-only.
   virtual Status Persist(std::uint64_t offset, std::uint64_t bytes, PersistSite site) = 0;
 
   /// True when the region is also there for plain stores: StoreWord and Fill may be used.
@@ -76,11 +77,13 @@ class Region {
     // The mapping is made of words of this type by convention; data() is its read-only side.
     auto* word = reinterpret_cast<std::uint64_t*>(stores_ + offset);  // NOLINT
     std::atomic_ref<std::uint64_t>(*word).store(value, std::memory_order_release);
-    if (watcher_ != nullptr) [[unlikely]] watcher_->Stored(offset, sizeof value);
+    if (watcher_ != nullptr) [[unlikely]]
+      watcher_->Stored(offset, sizeof value);
   }
   /// A word as other threads may be storing it (acquire).
   std::uint64_t LoadWord(std::uint64_t offset) const noexcept {
-    auto* word = reinterpret_cast<std::uint64_t*>(const_cast<std::byte*>(data_ + offset));  // NOLINT
+    auto* word =
+        reinterpret_cast<std::uint64_t*>(const_cast<std::byte*>(data_ + offset));  // NOLINT
     return std::atomic_ref<std::uint64_t>(*word).load(std::memory_order_acquire);
   }
   /// Sets a range that nobody reads yet to zero.
@@ -107,8 +110,8 @@ enum class RegionUse : std::uint8_t {
 
 /// What a medium can do.
 struct MediumTraits {
-  /// Persist is a flush of cache lines (DAX, CXL, tmpfs), and words are persisted one by one. Else it
-  /// is fdatasync.
+  /// Persist is a flush of cache lines (DAX, CXL, tmpfs), and words are persisted one by one. Else
+  /// it is fdatasync.
   bool flushable = false;
   /// Does anything of it survive a power cut? Not on tmpfs.
   bool survives_power_cut = true;
@@ -133,8 +136,9 @@ class RegionSpace {
   /// FailedPrecondition, naming the holder's process id when it is known, when it is taken.
   virtual Status Lock() = 0;
 
-  /// A new region of zeros with all its room allocated, so that no later write can meet a full disk;
-  /// on files only an error or ResourceExhausted now. AlreadyExists when there is one of the name.
+  /// A new region of zeros with all its room allocated, so that no later write can meet a full
+  /// disk; on files only an error or ResourceExhausted now. AlreadyExists when there is one of the
+  /// name.
   virtual Result<std::unique_ptr<Region>> Create(const std::string& name, std::uint64_t bytes,
                                                  RegionUse use) = 0;
   /// NotFound; PermissionDenied; IoError. The region is as long as the file.
