@@ -7,6 +7,7 @@
 #include "cirein/data_object.h"
 
 #include "base/hash.h"
+#include "dpm/sabotage.h"
 
 namespace cirein::dpm {
 namespace {
@@ -14,6 +15,12 @@ namespace {
 constexpr std::uint64_t kEntryAlignment = 8;
 // Grown to at first, so that a batch of a few small entries never grows its buffer twice.
 constexpr std::uint64_t kFirstBufferBytes = 16 * 1024;
+
+/// Entries and batches know where they are (SAFETY 1).
+std::uint64_t SeedAt(std::uint64_t segment_seed, Place place, std::uint64_t offset) {
+  return Sabotaged(Sabotage::kUnseededChecksums) ? LogSeed(0, place, 0)
+                                                 : LogSeed(segment_seed, place, offset);
+}
 
 std::uint64_t Sum(ByteSpan bytes, std::uint64_t seed) {
   return Hash64({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, seed);  // NOLINT
@@ -162,7 +169,7 @@ std::uint64_t EntryBytes(const EntryFields& fields) { return BytesOf(fields, Fla
 void WriteEntry(const EntryFields& fields, std::uint64_t segment_seed, std::uint64_t offset,
                 std::byte* to) {
   const std::uint8_t flags = FlagsOf(fields);
-  PutEntry(fields, {flags, BytesOf(fields, flags)}, LogSeed(segment_seed, Place::kEntry, offset),
+  PutEntry(fields, {flags, BytesOf(fields, flags)}, SeedAt(segment_seed, Place::kEntry, offset),
            to);
 }
 
@@ -182,7 +189,7 @@ bool EntryView::Parse(ByteSpan bytes, std::uint64_t segment_seed, std::uint64_t 
   const bool skips_data = in_place && (header.flags & kHasPayloadChecksum) != 0;
   const ByteSpan covered =
       bytes.first(skips_data ? data_begin : size).subspan(sizeof header.checksum);
-  if (Sum(covered, LogSeed(segment_seed, Place::kEntry, offset)) != header.checksum) return false;
+  if (Sum(covered, SeedAt(segment_seed, Place::kEntry, offset)) != header.checksum) return false;
   *view = Trust(bytes.data());
   return true;
 }
@@ -210,7 +217,7 @@ std::optional<std::uint64_t> BatchBuilder::Add(const EntryFields& fields) {
   if (needed_bytes > buffer_.size()) [[unlikely]]
     Grow(needed_bytes);
   const std::uint64_t place = offset_ + used_;
-  PutEntry(fields, shape, LogSeed(segment_seed_, Place::kEntry, place), buffer_.data() + used_);
+  PutEntry(fields, shape, SeedAt(segment_seed_, Place::kEntry, place), buffer_.data() + used_);
   used_ += shape.bytes;
   ++count_;
   return place;
@@ -232,7 +239,7 @@ ByteSpan BatchBuilder::Finish(std::uint64_t mark) {
   header.mark = static_cast<std::uint32_t>(mark);
   std::memcpy(buffer_.data(), &header, sizeof header);
   header.checksum = Sum(ByteSpan(buffer_).first(sizeof header).subspan(sizeof header.checksum),
-                        LogSeed(segment_seed_, Place::kBatch, offset_));
+                        SeedAt(segment_seed_, Place::kBatch, offset_));
   std::memcpy(buffer_.data(), &header.checksum, sizeof header.checksum);
   return ByteSpan(buffer_).first(bytes());
 }
@@ -253,7 +260,7 @@ bool BatchView::ParseHeader(ByteSpan bytes, std::uint64_t segment_seed, std::uin
     return false;
   }
   const ByteSpan covered = bytes.first(sizeof found).subspan(sizeof found.checksum);
-  if (Sum(covered, LogSeed(segment_seed, Place::kBatch, offset)) != found.checksum) return false;
+  if (Sum(covered, SeedAt(segment_seed, Place::kBatch, offset)) != found.checksum) return false;
   *header = found;
   return true;
 }

@@ -9,6 +9,7 @@
 #include "dpm/index_memory.h"
 #include "dpm/index_table.h"
 #include "dpm/index_words.h"
+#include "dpm/sabotage.h"
 
 namespace cirein::dpm {
 
@@ -98,6 +99,7 @@ struct IndexParts {
 
 /// Does the row entry, if there is one, say that the entry is gone?
 inline bool Hides(const EntryView& row_entry, const EntryView& entry) noexcept {
+  if (Sabotaged(Sabotage::kRowEntryHidesNothing)) return false;
   return row_entry && entry.version() < row_entry.hide_below();
 }
 

@@ -72,6 +72,14 @@ Result<LogWriter::Staged> LogWriter::Stage(std::span<const EntryFields> group,
         "next: write fewer or smaller objects at once, or create a pool with larger segments");
   }
   const bool deletes_only = OnlyDeletes(group);
+  if (Sabotaged(Sabotage::kHalfGroups) && group.size() > 1) {
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      if (Status status = Write(group.subspan(i, 1), locations.subspan(i, 1)); !status.ok()) {
+        return status;
+      }
+    }
+    return Staged::kStaged;
+  }
   // A segment from the deletes' reserve takes objects again only when there is room for them.
   if (segment_ && reserved_ && !deletes_only && builder_.count() == 0) {
     if (space_.free_segments() <= kReservedForCleaner + kReservedForDeletes) {
@@ -109,6 +117,10 @@ Status LogWriter::Commit() {
   const std::uint64_t at = space_.begin_of(*segment_) + next_;
   Status status = space_.log().Write(at, batch);
   const bool power = options_.durability == Durability::kPower;
+  if (Sabotaged(Sabotage::kMergePastMark) && options_.on_commit) {
+    space_.SetCommitted(*segment_, next_ + batch.size());
+    options_.on_commit(batch.size());
+  }
   if (status.ok() && power) {
     status = space_.log().Persist(at, batch.size(), PersistSite::kBatch);
   }
