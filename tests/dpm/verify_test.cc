@@ -349,7 +349,6 @@ TEST_P(VerifyTest, AVersionGivenTwiceIsFound) {
     ASSERT_OK(writer->Write(std::span(&fields, 1), std::span(&location, 1)));
   }
   ASSERT_OK(pool->Sync());
-  pool.reset();
   EXPECT_THAT(Text(Verify(shadow_->ProcessCrash(shadow_->events())).findings),
               HasSubstr("was given twice"));
 }
@@ -365,7 +364,6 @@ TEST_P(VerifyTest, WrongSlotsEpochsAndExtentsAreFound) {
   write({.key = key, .slot = 1, .version = {pool->epoch(), 1}});
   write({.key = key, .slot = SlotOfRow("row"), .version = {pool->epoch() + 1, 1}});
   write({.key = key, .slot = SlotOfRow("row"), .version = {pool->epoch(), 2}, .extent = 77});
-  pool.reset();
   const std::string text = Text(Verify(shadow_->ProcessCrash(shadow_->events())).findings);
   EXPECT_THAT(text, HasSubstr("slot 1, but its row is of slot"));
   EXPECT_THAT(text, HasSubstr("but the pool's highest epoch is 1"));
