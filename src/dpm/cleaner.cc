@@ -51,6 +51,8 @@ std::optional<std::uint64_t> Cleaner::ChooseVictim() const {
         busy_.contains(segment)) {
       continue;
     }
+    // A power cut that takes the end of a log must take all of it: no copy may be left.
+    if (space_.synced(segment) < space_.committed(segment)) continue;
     const std::uint64_t live = index_.live_bytes(segment);
     const std::uint64_t gain = Gain(segment, live);
     if (gain < least) continue;

@@ -33,15 +33,16 @@ class Cleaner {
   /// A segment with more than this part unused at its end was sealed early.
   static constexpr std::uint64_t kLongTail = 4;
 
-  /// Cleans the segment that gains most, if one gains enough; the bytes it copied, nullopt when
-  /// there is none. Commits the copies. ResourceExhausted when not even the reserve is left.
+  /// Cleans the segment that gains most, if one that is synced gains enough; the bytes it copied,
+  /// nullopt when there is none. Commits the copies. ResourceExhausted when not even the reserve is
+  /// left.
   Result<std::optional<std::uint64_t>> CleanOne();
 
   /// Writes a gone key of the same version for each object that expired, itself or with its row, by
   /// the slot's persisted clock floor; the merger makes the objects dead by it. Goes through the
   /// slots in turn, from where it ended, until all were looked at or about `max_entries` were
-  /// buried; how many. Reads every entry the index leads to, so it is for a pool that runs out of
-  /// room.
+  /// buried; how many. All that is merged must be synced. Reads every entry the index leads to, so
+  /// it is for a pool that runs out of room.
   Result<std::uint64_t> BuryExpired(std::uint64_t max_entries);
 
   /// The emptied segments whose copies are all merged: nothing in the index leads to them. They are

@@ -244,21 +244,30 @@ void Dpm::CollectReleased() {
   released_.clear();
 }
 
+Result<std::optional<std::uint64_t>> Dpm::CleanOne(Urgency urgency, WorkDone* done) {
+  auto cleaned = cleaner_->CleanOne();
+  const bool may_bury = floor_ms_ > buried_ms_;
+  if (cleaned.ok() && !*cleaned && !power_ && (may_bury || urgency == Urgency::kUrgent)) {
+    // What is not synced yet can be neither copied nor buried, lest the copy outlive it.
+    if (Status status = SyncLocked(); !status.ok()) return status;
+    cleaned = cleaner_->CleanOne();
+  }
+  if (!cleaned.ok() || *cleaned || !may_bury) return cleaned;
+  // Nothing is dead enough: what has expired becomes so.
+  buried_ms_ = floor_ms_;
+  const Result<std::uint64_t> buried = cleaner_->BuryExpired(UINT64_MAX);
+  if (!buried.ok()) return buried.status();
+  done->buried += *buried;
+  if (Status status = MergeSome(UINT64_MAX, done); !status.ok()) return status;
+  return cleaner_->CleanOne();
+}
+
 Status Dpm::CleanSome(Urgency urgency, WorkDone* done) {
   const std::uint64_t wanted =
       std::max(kFreeAtLeast, std::min(segments_->count() / kFreePart, std::uint64_t{64}));
   const std::uint64_t waiting = gathering_.segments.size();
   if (segments_->free_segments() + waiting < wanted || urgency == Urgency::kUrgent) {
-    auto cleaned = cleaner_->CleanOne();
-    if (cleaned.ok() && !*cleaned && floor_ms_ > buried_ms_) {
-      // Nothing is dead enough: what has expired becomes so.
-      buried_ms_ = floor_ms_;
-      const Result<std::uint64_t> buried = cleaner_->BuryExpired(UINT64_MAX);
-      if (!buried.ok()) return buried.status();
-      done->buried += *buried;
-      if (Status status = MergeSome(UINT64_MAX, done); !status.ok()) return status;
-      cleaned = cleaner_->CleanOne();
-    }
+    const auto cleaned = CleanOne(urgency, done);
     if (!cleaned.ok()) {
       if (cleaned.status().code() != StatusCode::kResourceExhausted) return cleaned.status();
     } else if (*cleaned) {

@@ -189,6 +189,8 @@ class Dpm {
   Status RaiseToJudged();
   Result<WorkDone> WorkLocked(Urgency urgency);
   Status MergeSome(std::uint64_t max_entries, WorkDone* done);
+  /// The bytes that were copied, if there was anything to clean.
+  Result<std::optional<std::uint64_t>> CleanOne(Urgency urgency, WorkDone* done);
   Status CleanSome(Urgency urgency, WorkDone* done);
   Status FreeDying(Urgency urgency, WorkDone* done);
   Status SweepIfWorth(Urgency urgency, WorkDone* done);
