@@ -93,6 +93,7 @@ void Compare(const Stores& stores, const Medium& medium, const Case& run, const 
   const std::vector<std::byte> value = MakeValue(run.values.bytes);
   const bool long_batch = medium.waits() || run.batch * run.values.bytes > 65536;
   const Turn turn{run, draws, value, plan.turn, long_batch ? std::size_t{1} : std::size_t{32}};
+  for (const auto& store : stores) store->Settle();
   std::array<std::vector<double>, kStores> times;
   for (int round = 0; round < plan.turns; ++round) {
     for (std::size_t store = 0; store < kStores; ++store) {
@@ -112,10 +113,11 @@ void Compare(const Stores& stores, const Medium& medium, const Case& run, const 
 void CompareOn(const Medium& medium, const std::vector<std::size_t>& writers,
                const AppendPlan& plan) {
   const AppendSettings settings{writers.back(), plan.log_bytes};
-  const Stores stores = {MakePoolStore(medium, settings), MakeBareStore(medium, settings),
-                         MakeRocksStore(medium, settings), MakeLmdbStore(medium, settings)};
   for (const Values& values : kValues) {
     fmt::print(stderr, "appends of {} on {}\n", FormatBytes(values.bytes), medium.name);
+    // New ones for each size: to tidy up what another left would be measured too.
+    const Stores stores = {MakePoolStore(medium, settings), MakeBareStore(medium, settings),
+                           MakeRocksStore(medium, settings), MakeLmdbStore(medium, settings)};
     const std::vector<std::byte> value = MakeValue(values.bytes);
     for (const auto& store : stores) Fill(*store, values, value);
     for (const std::size_t batch : kBatches) {

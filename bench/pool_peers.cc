@@ -42,6 +42,7 @@ class PoolStore final : public AppendStore {
     worker_.emplace(*pool_);
   }
   void EndTurn() override { worker_.reset(); }
+  void Settle() override { Must(pool_->MergeAll()); }
   void Append(std::size_t writer, std::span<const BenchKey> keys,
               std::span<const std::byte> value) override {
     for (const BenchKey& key : keys) writers_[writer]->Stage(key, value);
@@ -51,7 +52,7 @@ class PoolStore final : public AppendStore {
  private:
   // What is measured is a pool in use, not the first touch of its segments.
   void WriteAll(std::uint64_t log_bytes) {
-    const std::vector<BenchKey> keys = MakeKeys(1000);
+    const std::vector<BenchKey> keys = MakeKeys(100);
     const std::vector<std::byte> value = MakeValue(65536);
     BeginTurn();
     while (writers_[0]->bytes_written() < log_bytes) Append(0, keys, value);
@@ -92,11 +93,14 @@ class BareStore final : public AppendStore {
   }
   void Append(std::size_t writer, std::span<const BenchKey> keys,
               std::span<const std::byte> value) override {
-    const std::uint64_t bytes = LogBytes({value.size(), keys.size()});
-    std::uint64_t& next = next_[writer].at;
-    if (next + bytes > share_) next = 0;
-    const std::uint64_t at = writer * share_ + next;
-    next += bytes;
+    Place& place = next_[writer];
+    const BatchShape shape{value.size(), keys.size()};
+    // Worked out once, because that takes longer than to write them.
+    if (shape != place.shape) place = {place.at, shape, LogBytes(shape)};
+    const std::uint64_t bytes = place.bytes;
+    if (place.at + bytes > share_) place.at = 0;
+    const std::uint64_t at = writer * share_ + place.at;
+    place.at += bytes;
     if (mapped_) {
       std::memcpy(bytes_ + at, source_.data(), bytes);
       if (power_) FlushCacheLines(bytes_ + at, bytes);
@@ -110,6 +114,8 @@ class BareStore final : public AppendStore {
  private:
   struct alignas(128) Place {
     std::uint64_t at = 0;
+    BatchShape shape;
+    std::uint64_t bytes = 0;
   };
   static void Check(bool good) {
     if (!good) Must(IoError(std::string("the bare medium: ") + std::strerror(errno)));

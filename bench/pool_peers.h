@@ -19,6 +19,9 @@ class AppendStore {
   /// not disturb the turn of another.
   virtual void BeginTurn() {}
   virtual void EndTurn() {}
+  /// From now on other writers may write the same keys: in a pool a key changes its owner only when
+  /// all that was written is merged.
+  virtual void Settle() {}
   /// One batch, with the value for each of the keys; back when it is as durable as the medium says.
   /// One thread for each writer.
   virtual void Append(std::size_t writer, std::span<const BenchKey> keys,

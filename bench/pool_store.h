@@ -66,8 +66,9 @@ std::vector<std::byte> MakeValue(std::size_t bytes);
 
 /// The size of the batch that the log gets for so many objects.
 struct BatchShape {
-  std::size_t value_bytes;
-  std::size_t count;
+  std::size_t value_bytes = 0;
+  std::size_t count = 0;
+  friend bool operator==(const BatchShape&, const BatchShape&) = default;
 };
 std::uint64_t LogBytes(BatchShape shape);
 
