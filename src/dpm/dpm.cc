@@ -88,6 +88,10 @@ void Dpm::SetOnCommit(OnCommit on_commit) { on_commit_ = std::move(on_commit); }
 
 bool Dpm::HasRoom(StreamId stream) const {
   if (segments_->unmerged(stream) >= kMaxUnmergedSegments) return false;
+  return HasFree();
+}
+
+bool Dpm::HasFree() const {
   return segments_->free_segments() > kReservedForCleaner + kReservedForDeletes;
 }
 
@@ -101,7 +105,9 @@ Status Dpm::AwaitRoom(StreamId stream) {
   std::unique_lock lock(work_mutex_);
   AdaptiveWait readers;
   while (!HasRoom(stream)) {
-    const Result<WorkDone> done = WorkLocked(Urgency::kUrgent);
+    // A log that is only not merged yet needs the merger: to clean what hardly gains anything would
+    // write as much again.
+    const Result<WorkDone> done = WorkLocked(HasFree() ? Urgency::kNormal : Urgency::kUrgent);
     if (!done.ok()) return done.status();
     if (HasRoom(stream)) break;
     if (done->any()) continue;

@@ -183,6 +183,8 @@ class Dpm {
   Status Fail(Status status);
   Status AwaitRoom(StreamId stream);
   bool HasRoom(StreamId stream) const;
+  /// A segment for writes, beside those that are kept for what makes room.
+  bool HasFree() const;
   bool IndexHasRoom() const;
   Status AwaitExtentRoom();
   Status RaiseClockFloorLocked(std::uint64_t now_ms);

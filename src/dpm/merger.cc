@@ -104,7 +104,13 @@ Result<std::uint64_t> Merger::MergeSegment(StreamId stream, std::uint64_t segmen
 
 Result<std::uint64_t> Merger::Step(std::uint64_t max_entries) {
   std::uint64_t entries = 0;
-  for (const auto& [stream, segments] : space_.Unmerged()) {
+  auto streams = space_.Unmerged();
+  // After the one at which the last step ended: a busy log must not keep the others waiting.
+  const auto next = std::ranges::find_if(
+      streams, [this](const auto& unmerged) { return unmerged.first > last_; });
+  std::ranges::rotate(streams, next);
+  for (const auto& [stream, segments] : streams) {
+    last_ = stream;
     for (const std::uint64_t segment : segments) {
       // Sealed first: what is committed cannot grow after that.
       const bool sealed = space_.state(segment) == SegmentState::kSealed;

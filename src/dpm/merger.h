@@ -46,6 +46,7 @@ class Merger {
   Index& index_;
   const Released released_;
   std::vector<Index::Op> ops_;
+  StreamId last_;  // The log that the last step looked at last.
   std::uint64_t gone_merged_ = 0;
   bool saw_expiry_ = false;
 };
