@@ -119,6 +119,7 @@ Result<std::uint64_t> Merger::Step(std::uint64_t max_entries) {
       entries += *done;
       if (!sealed || merged(segment) < space_.committed(segment)) break;
       space_.SetMergedWhole(segment);
+      if (entries >= max_entries) break;
     }
     if (entries >= max_entries) break;
   }
