@@ -14,8 +14,8 @@ namespace cirein::bench {
 namespace {
 
 // Large segments, so that a writer is not made to wait for the merger meanwhile.
-constexpr std::uint64_t kSegmentBytes = std::uint64_t{128} << 20;
-constexpr std::uint64_t kLogBytes = 16 * kSegmentBytes;
+constexpr std::uint64_t kSegmentBytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t kLogBytes = 24 * kSegmentBytes;
 
 struct Rates {
   std::vector<double> write, merge;
@@ -53,15 +53,14 @@ void Compare(const Medium& medium, std::uint64_t key_count, BatchShape shape, in
                                {.log_bytes = kLogBytes, .segment_bytes = kSegmentBytes});
   PoolWriter writer(*pool, 0);
   writer.BeginTurn(1);
+  // Every segment is written once: first touches are not what is measured.
+  const std::vector<BenchKey> few = MakeKeys(100);
+  while (writer.bytes_written() < kLogBytes) FillPool(*pool, few, writer, {65536, 8});
   FillPool(*pool, keys, writer, shape);
   Rates rates;
-  // Until every segment was written once: first touches are not what is measured.
-  std::uint64_t turn = 2;
-  Rates ignored;
-  while (writer.bytes_written() < kLogBytes) {
-    MeasureTurn(*pool, writer, keys, shape, turn++, &ignored);
+  for (int i = 0; i < turns; ++i) {
+    MeasureTurn(*pool, writer, keys, shape, static_cast<std::uint64_t>(i) + 2, &rates);
   }
-  for (int i = 0; i < turns; ++i) MeasureTurn(*pool, writer, keys, shape, turn++, &rates);
   const double write = Median(rates.write) / 1e6;
   const double merge = Median(rates.merge) / 1e6;
   fmt::print("| {} | {} | {} | {} | {:.2f} | {:.2f} | **{:.2f}** |\n", medium.name,
