@@ -30,6 +30,10 @@ void MeasureTurn(dpm::Dpm& pool, PoolWriter& writer, std::span<const BenchKey> k
   Random random(turn);
   for (BenchKey& draw : draws) draw = keys[random.Below(keys.size())];
   writer.BeginTurn(turn);
+  // Cleaning is no part of either.
+  while (Must(pool.Work(dpm::Dpm::Urgency::kUrgent)).any()) {
+  }
+  const std::uint64_t probed = pool.GetStats().index.probed_buckets;
   const double write_seconds = Time([&] {
     for (std::size_t i = 0; i < draws.size(); ++i) {
       writer.Stage(draws[i], value);
@@ -37,13 +41,12 @@ void MeasureTurn(dpm::Dpm& pool, PoolWriter& writer, std::span<const BenchKey> k
     }
     writer.Commit();
   });
+  if (pool.GetStats().index.probed_buckets != probed) {
+    Must(Internal("the writer had to wait for the merger"));
+  }
   const double merge_seconds = Time([&] { Must(pool.MergeAll()); });
   rates->write.push_back(double(draws.size()) / write_seconds);
   rates->merge.push_back(double(draws.size()) / merge_seconds);
-  // Cleaning is no part of either.
-  for (;;) {
-    if (!Must(pool.Work(dpm::Dpm::Urgency::kNormal)).any()) break;
-  }
 }
 
 void Compare(const Medium& medium, std::uint64_t key_count, BatchShape shape, int turns) {
