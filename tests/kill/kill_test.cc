@@ -133,7 +133,9 @@ TEST_P(KillTest, WhatWasAcknowledgedIsThere) {
       std::uint64_t seen = 0;
       std::size_t looked_at = 0;
       while (seen < lines && child.Read(&text)) {
-        for (; looked_at < text.size(); ++looked_at) seen += text[looked_at] == '\n' ? 1 : 0;
+        for (; looked_at < text.size(); ++looked_at) {
+          if (text[looked_at] == '\n') ++seen;
+        }
       }
       EXPECT_GE(seen, lines) << "it ended by itself";
       child.Kill();
