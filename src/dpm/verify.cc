@@ -3,15 +3,19 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
 #include <absl/container/flat_hash_map.h>
 #include <fmt/format.h>
 
+#include "base/hash.h"
 #include "dpm/extent_store.h"
 #include "dpm/index.h"
 #include "dpm/key_table.h"
@@ -24,6 +28,8 @@ namespace {
 
 /// More than these tell nobody anything new.
 constexpr std::size_t kMaxFindings = 1000;
+constexpr std::string_view kIndexIsMadeAnew =
+    "an open makes it anew from the log, and loses nothing";
 constexpr auto kReadOnly = RegionSpace::Access::kReadOnly;
 
 /// The files of a pool that are always needed, locked.
@@ -151,6 +157,7 @@ class PoolVerifier {
   void CheckRecords();
   void CheckRecord(std::uint64_t segment);
   void FindEnds();
+  std::string NoIndexBecause(const Region& index) const;
   Status OpenIndex();
   void CheckMergedMarks();
   bool IndexIsBelieved() const;
@@ -340,22 +347,36 @@ bool PoolVerifier::IndexIsBelieved() const {
   return !left_.power_cut || (space_.traits().flushable && left_.power);
 }
 
+// Empty, or why the file is no index at all, as it is while an open makes one anew.
+std::string PoolVerifier::NoIndexBecause(const Region& index) const {
+  const Superblock& superblock = control_->superblock();
+  if (index.size() != superblock.index_bytes) {
+    return fmt::format("the file 'index' has {} bytes instead of {}", index.size(),
+                       superblock.index_bytes);
+  }
+  IndexHeader header{};
+  if (index.size() >= sizeof header) std::memcpy(&header, index.data(), sizeof header);
+  constexpr std::size_t kFrom = offsetof(IndexHeader, checksum) + sizeof header.checksum;
+  const std::uint64_t checksum = Checksum64(std::as_bytes(std::span(&header, 1)).subspan(kFrom),
+                                            PlaceSeed(superblock.pool_id, Place::kIndexHeader, 0));
+  if (header.magic == kIndexMagic && header.checksum == checksum) return {};
+  return "the file 'index' does not begin as an index of this pool does";
+}
+
 Status PoolVerifier::OpenIndex() {
   if (!IndexIsBelieved()) {
     Note("the index is older than a power cut: an open makes it anew from the log");
     return OkStatus();
   }
-  constexpr std::string_view kNext = "an open makes it anew from the log, and loses nothing";
   const Superblock& superblock = control_->superblock();
   auto region = space_.Open(kIndexName, RegionUse::kWords, kReadOnly);
   if (!region.ok() && region.status().code() != StatusCode::kNotFound) return region.status();
-  if (!region.ok()) {
-    Corrupt(fmt::format("the pool's file 'index' is missing; {}", kNext));
-    return OkStatus();
-  }
-  if ((*region)->size() != superblock.index_bytes) {
-    Corrupt(fmt::format("the file 'index' has {} bytes instead of {}; {}", (*region)->size(),
-                        superblock.index_bytes, kNext));
+  const std::string none =
+      region.ok() ? NoIndexBecause(**region) : "the pool's file 'index' is missing";
+  if (!none.empty()) {
+    // A crash may come while an open makes it; after a close it was there.
+    Add(left_.clean ? Finding::Severity::kCorruption : Finding::Severity::kNote,
+        fmt::format("{}; {}", none, kIndexIsMadeAnew), {});
     return OkStatus();
   }
   const Index::Options options{.log = log_->data(),
@@ -367,7 +388,7 @@ Status PoolVerifier::OpenIndex() {
   auto opened = Index::Open(std::move(*region), options);
   if (!opened.ok() && opened.status().code() != StatusCode::kDataLoss) return opened.status();
   if (!opened.ok()) {
-    Corrupt(fmt::format("{}; {}", opened.status().message(), kNext));
+    Corrupt(fmt::format("{}; {}", opened.status().message(), kIndexIsMadeAnew));
     return OkStatus();
   }
   index_ = std::move(*opened);

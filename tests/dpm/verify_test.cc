@@ -230,6 +230,20 @@ TEST_P(VerifyTest, LostRecordsAndFilesAreFound) {
   EXPECT_THAT(Text(Verify(damaged).findings), HasSubstr("an open makes it anew"));
 }
 
+TEST_P(VerifyTest, AnIndexThatWasBeingMadeIsNoted) {
+  auto pool = Open(Create());
+  const SpaceImage image = shadow_->ProcessCrash(shadow_->events());
+  for (const int how : {0, 1, 2}) {
+    SpaceImage crashed = image;
+    if (how == 0) crashed.erase(kIndexName);
+    if (how == 1) crashed[kIndexName].resize(2 * crashed[kIndexName].size());
+    if (how == 2) std::memset(crashed[kIndexName].data(), 0, sizeof(IndexHeader));
+    const VerifyReport report = Verify(crashed);
+    EXPECT_TRUE(report.clean()) << how;
+    EXPECT_THAT(Text(report.findings), HasSubstr("an open makes it anew"));
+  }
+}
+
 TEST_P(VerifyTest, WhatIsNoPoolIsAnError) {
   ShadowSpace nothing(GetParam().medium);
   EXPECT_CODE(VerifyPool(nothing), kNotFound);
