@@ -108,7 +108,7 @@ Result<std::uint64_t> Merger::Step(std::uint64_t max_entries) {
   // After the one at which the last step ended: a busy log must not keep the others waiting.
   const auto next = std::ranges::find_if(
       streams, [this](const auto& unmerged) { return unmerged.first > last_; });
-  std::ranges::rotate(streams, next);
+  std::rotate(streams.begin(), next, streams.end());
   for (const auto& [stream, segments] : streams) {
     last_ = stream;
     for (const std::uint64_t segment : segments) {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <ranges>
 #include <set>
 #include <utility>
 
@@ -358,7 +357,8 @@ Status Recovery::RecordEnds() {
   }
   // The last segment of each log first: a crash in between must not leave one that was cut short,
   // and looks recorded, before others that were to be void for it.
-  for (const LogEnd& end : std::views::reverse(ends_)) {
+  for (auto at = ends_.rbegin(); at != ends_.rend(); ++at) {
+    const LogEnd& end = *at;
     if (end.state == LogEnd::State::kDamaged) continue;
     if (Sabotaged(Sabotage::kEndsNotRecorded)) {
       segments.SetCommitted(end.segment, end.end);

@@ -170,7 +170,8 @@ void ChangeBytes(const Step& step, std::span<std::byte> bytes) {
       std::ranges::fill(bytes, std::byte{0xFF});
       break;
     case 3:
-      std::ranges::rotate(bytes, bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2));
+      std::rotate(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2),
+                  bytes.end());
       break;
     default:
       bytes.front() ^= static_cast<std::byte>(1U << (step.much % 8));
