@@ -121,7 +121,7 @@ Status Dpm::AwaitRoom(StreamId stream) {
     return ResourceExhausted(
         fmt::format("the pool in '{}' is full: {} of {} segments are free", space_->path(),
                     segments_->free_segments(), segments_->count()),
-        "next: drop objects, or create a larger pool");
+        "drop objects, or create a larger pool");
   }
   if (IndexHasRoom()) return OkStatus();
   if (Status merged = MergeSome(UINT64_MAX, nullptr); !merged.ok()) return merged;
@@ -131,7 +131,7 @@ Status Dpm::AwaitRoom(StreamId stream) {
   return ResourceExhausted(
       fmt::format("the index of the pool in '{}' is full: {} of {} bytes are free", space_->path(),
                   stats.heap_bytes - stats.used_bytes, stats.heap_bytes),
-      "next: drop objects, or create a pool with a larger index");
+      "drop objects, or create a pool with a larger index");
 }
 
 Status Dpm::AwaitExtentRoom() {
@@ -440,7 +440,7 @@ Status Dpm::Close() {
   for (std::uint64_t segment = 0; segment < segments_->count(); ++segment) {
     if (segments_->state(segment) == SegmentState::kOpen) {
       return FailedPrecondition(fmt::format("segment {} still has a writer", segment),
-                                "next: seal all writers before closing the pool");
+                                "seal all writers before closing the pool");
     }
   }
   Status status = SyncLocked();

@@ -72,7 +72,7 @@ Result<std::uint64_t> ExtentStore::Reserve(std::uint64_t data_bytes, std::uint64
         fmt::format("a large object of {} bytes does not fit: {} of {} bytes for large objects are "
                     "in use",
                     data_bytes, used_bytes_, limit),
-        "next: drop large objects, or create a pool with more room for them");
+        "drop large objects, or create a pool with more room for them");
   }
   const Result<std::uint64_t> number = NextNumber();
   if (!number.ok()) return number.status();

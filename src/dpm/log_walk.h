@@ -29,7 +29,7 @@ Status WalkBatches(const SegmentSpace& space, std::uint64_t segment, std::uint64
     if (!ours && !BatchView::Parse(ByteSpan(bytes + at, to - at), seed, at,
                                    BatchView::Payloads::kSkip, &batch)) {
       return DataLoss(fmt::format("segment {}, batch at {}: damaged", segment, at),
-                      "next: restore the pool from a copy, or save what is valid with "
+                      "restore the pool from a copy, or save what is valid with "
                       "`cirein pool verify --repair`");
     }
     if (Status status = visit(batch, at); !status.ok()) return status;

@@ -69,7 +69,7 @@ Result<LogWriter::Staged> LogWriter::Stage(std::span<const EntryFields> group,
     return InvalidArgument(
         fmt::format("a group of {} bytes does not fit in a segment of {}", bytes,
                     space_.segment_bytes()),
-        "next: write fewer or smaller objects at once, or create a pool with larger segments");
+        "write fewer or smaller objects at once, or create a pool with larger segments");
   }
   const bool deletes_only = OnlyDeletes(group);
   if (Sabotaged(Sabotage::kHalfGroups) && group.size() > 1) {
@@ -88,7 +88,7 @@ Result<LogWriter::Staged> LogWriter::Stage(std::span<const EntryFields> group,
       }
     }
     reserved_ = space_.free_segments() <= kReservedForCleaner + kReservedForDeletes;
-    if (reserved_) return ResourceExhausted("the pool is full", "next: drop objects");
+    if (reserved_) return ResourceExhausted("the pool is full", "drop objects");
   }
   for (;;) {
     if (segment_) {

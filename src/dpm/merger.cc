@@ -44,7 +44,7 @@ Status Merger::CheckOutcome(StreamId stream, const Index::Op& op) {
                   space_.segment_of(op.location.offset),
                   op.location.offset % space_.segment_bytes(), op.entry.version().ToString(),
                   op.entry.key().ToKey().ToString()),
-      "next: nothing was lost, but the pool takes no more writes; please report this");
+      "nothing was lost, but the pool takes no more writes; please report this");
 }
 
 Status Merger::ApplyOps(StreamId stream) {
@@ -68,7 +68,7 @@ Status Merger::ApplyOps(StreamId stream) {
   }
   if (done == ops_.size()) return OkStatus();
   return ResourceExhausted("the pool's index is full",
-                           "next: drop objects, or create a pool with a larger index");
+                           "drop objects, or create a pool with a larger index");
 }
 
 Result<std::uint64_t> Merger::MergeSegment(StreamId stream, std::uint64_t segment,

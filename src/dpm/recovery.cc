@@ -23,7 +23,7 @@ Status CheckSizes(const CreateOptions& options) {
   if (options.segment_bytes % kPage != 0 || options.segment_bytes < kMinSegmentBytes ||
       options.segment_bytes > kMaxSegmentBytes) {
     return InvalidArgument(fmt::format("segments of {} bytes cannot be had", options.segment_bytes),
-                           fmt::format("next: choose a multiple of {} from {} to {}", kPage,
+                           fmt::format("choose a multiple of {} from {} to {}", kPage,
                                        kMinSegmentBytes, kMaxSegmentBytes));
   }
   const std::uint64_t segments = options.log_bytes / options.segment_bytes;
@@ -31,7 +31,7 @@ Status CheckSizes(const CreateOptions& options) {
     return InvalidArgument(
         fmt::format("a pool of {} bytes would have {} segments of {}", options.log_bytes, segments,
                     options.segment_bytes),
-        fmt::format("next: choose sizes that make {} to {} segments", kMinSegments, kMaxSegments));
+        fmt::format("choose sizes that make {} to {} segments", kMinSegments, kMaxSegments));
   }
   if (options.index_bytes > kMaxIndexBytes) {
     return InvalidArgument("the index is too large");
@@ -39,7 +39,7 @@ Status CheckSizes(const CreateOptions& options) {
   if (options.large_bytes > options.segment_bytes / 2) {
     return InvalidArgument(
         "objects of more than half a segment need an extent of their own",
-        fmt::format("next: choose a large-object size of at most {}", options.segment_bytes / 2));
+        fmt::format("choose a large-object size of at most {}", options.segment_bytes / 2));
   }
   return OkStatus();
 }
@@ -90,14 +90,14 @@ Status RemoveUnfinished(RegionSpace& space) {
                     [](std::byte byte) { return byte == std::byte{0}; });
     if (!zeros) {
       return AlreadyExists(fmt::format("'{}' holds a pool already", space.path()),
-                           "next: choose another directory, or remove that pool's files");
+                           "choose another directory, or remove that pool's files");
     }
   }
   for (const RegionSpace::Entry& entry : *entries) {
     if (!entry.name.starts_with(kExtentPrefix)) continue;
     return AlreadyExists(
         fmt::format("'{}' has a file '{}', which another pool may need", space.path(), entry.name),
-        "next: choose an empty directory");
+        "choose an empty directory");
   }
   for (const char* name : {kControlName, kLogName, kIndexName}) {
     const bool there = std::ranges::any_of(
@@ -108,7 +108,7 @@ Status RemoveUnfinished(RegionSpace& space) {
             *entries, [](const RegionSpace::Entry& entry) { return entry.name == kControlName; })) {
       return AlreadyExists(
           fmt::format("'{}' has a file '{}' that no pool belongs to", space.path(), name),
-          "next: choose an empty directory");
+          "choose an empty directory");
     }
     if (Status status = space.Remove(name); !status.ok()) return status;
   }
@@ -186,7 +186,7 @@ Status Recovery::OpenRegions() {
   auto control = space.Open(kControlName, RegionUse::kRecords, kWrite);
   if (!control.ok()) {
     if (control.status().code() != StatusCode::kNotFound) return control.status();
-    return NotFound("there is no pool", "next: make one with `cirein pool create`");
+    return NotFound("there is no pool", "make one with `cirein pool create`");
   }
   auto log = space.Open(kLogName, RegionUse::kLog, kWrite);
   if (!log.ok()) {
@@ -289,7 +289,7 @@ Status Recovery::FindEnds() {
   for (const Finding& finding : found.findings) {
     if (repair || finding.severity != Finding::Severity::kCorruption) continue;
     return DataLoss(finding.what,
-                    "next: restore the pool from a copy, or save what is valid with "
+                    "restore the pool from a copy, or save what is valid with "
                     "`cirein pool verify --repair`");
   }
   for (const LogEnd& end : found.ends) {
@@ -303,7 +303,7 @@ Status Recovery::TakeOver() {
   Superblock superblock = control.superblock();
   if (superblock.highest_epoch >= kMaxEpoch) {
     return ResourceExhausted("the pool was opened too often: its epochs are used up",
-                             "next: copy its objects to a new pool");
+                             "copy its objects to a new pool");
   }
   superblock.state = static_cast<std::uint32_t>(PoolState::kOpen);
   dpm_->incarnation_ = superblock.next_incarnation++;

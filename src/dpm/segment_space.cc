@@ -103,7 +103,7 @@ Result<std::uint64_t> SegmentSpace::Grant(GrantFor use, StreamId stream) {
     if (!segment) {
       return ResourceExhausted(fmt::format("the pool has no free segment for {}",
                                            use == GrantFor::kDeletes ? "deletes" : "writes"),
-                               "next: drop objects, wait for the cleaner, or create a larger pool");
+                               "drop objects, wait for the cleaner, or create a larger pool");
     }
     record = control_.record(*segment);
     record.sequence = ++sequences_[stream];
