@@ -393,8 +393,9 @@ Result<Superblock> Control::ReadSuperblock(const Region& region) {
 
 Control::Control(std::unique_ptr<Region> region, const Superblock& superblock)
     : region_(std::move(region)),
-      superblock_(superblock),
+      fixed_(superblock),
       layout_{superblock.segments},
+      superblock_(superblock),
       records_(superblock.segments),
       roots_(kSlotCount) {}
 
@@ -475,9 +476,26 @@ Status Control::WriteTwice(TwinPlace place, std::span<const std::byte> bytes, Pe
   return status;
 }
 
-Status Control::WriteSuperblock(Superblock superblock) {
-  const std::lock_guard lock(mutex_);
-  const Superblock& now = superblock_;
+Superblock Control::superblock() const {
+  const std::lock_guard lock(state_mutex_);
+  return superblock_;
+}
+
+SegmentRecord Control::record(std::uint64_t segment) const {
+  const std::lock_guard lock(state_mutex_);
+  return records_[segment];
+}
+
+SlotRoot Control::slot_root(std::uint32_t slot) const {
+  const std::lock_guard lock(state_mutex_);
+  return roots_[slot];
+}
+
+Status Control::UpdateSuperblock(const std::function<void(Superblock&)>& change) {
+  const std::lock_guard change_lock(change_mutex_);
+  const Superblock now = this->superblock();
+  Superblock superblock = now;
+  change(superblock);
   superblock.magic = now.magic;
   superblock.format_major = now.format_major;
   superblock.format_minor = now.format_minor;
@@ -493,6 +511,7 @@ Status Control::WriteSuperblock(Superblock superblock) {
   superblock.checksum = ChecksumOf(superblock, kSuperblockSeed);
   CIREIN_RETURN_IF_ERROR(WriteTwice({ControlLayout::superblock(0), ControlLayout::superblock(1)},
                                     BytesOf(superblock), PersistSite::kSuperblock));
+  const std::lock_guard lock(state_mutex_);
   superblock_ = superblock;
   return OkStatus();
 }
@@ -504,10 +523,11 @@ Status Control::WriteRecord(std::uint64_t segment, SegmentRecord record) {
                     segment, segments(), record.generation, record.state, record.end));
   }
   record.checksum = ChecksumOf(record, RecordSeed(pool_id(), segment));
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard change_lock(change_mutex_);
   CIREIN_RETURN_IF_ERROR(
       WriteTwice({layout_.segment_record(0, segment), layout_.segment_record(1, segment)},
                  BytesOf(record), PersistSite::kSegmentRecord));
+  const std::lock_guard lock(state_mutex_);
   records_[segment] = record;
   return OkStatus();
 }
@@ -525,9 +545,10 @@ Status Control::WriteSlotRoots(std::uint32_t first, std::vector<SlotRoot> roots)
     }
     roots[i].checksum = ChecksumOf(roots[i], RootSeed(pool_id(), first + i));
   }
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard change_lock(change_mutex_);
   CIREIN_RETURN_IF_ERROR(WriteTwice({layout_.slot_root(0, first), layout_.slot_root(1, first)},
                                     std::as_bytes(std::span(roots)), PersistSite::kSlotRoots));
+  const std::lock_guard lock(state_mutex_);
   std::copy(roots.begin(), roots.end(), roots_.begin() + first);
   return OkStatus();
 }

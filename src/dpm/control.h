@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -31,16 +32,16 @@ struct Finding {
 using Findings = std::vector<Finding>;
 
 /// The control region: superblock, segment table, slot roots, each kept twice. What it holds in
-/// memory is what is on the medium. Changes are thread-safe by a lock, and block until they are
-/// persistent; reading a record is not safe against a change of the same one.
+/// memory is what is on the medium. Thread-safe. Changes are made one after the other, and block
+/// until they are persistent; reading does not wait for them, and gives what was persistent last.
 ///
 /// When a change fails, what is in memory stays as it was, but the medium may hold the old record
 /// or the new one: the caller tries again, or takes nothing for granted until the next open.
 class Control {
  public:
   /// Formats the region for this superblock: all segments free with generation 1, all slot roots at
-  /// epoch 0. The superblock itself is not written: WriteSuperblock does that, last of all of a new
-  /// pool. Magic, format and slots are filled in. InvalidArgument for numbers that no pool may
+  /// epoch 0. The superblock itself is not written: UpdateSuperblock does that, last of all of a
+  /// new pool. Magic, format and slots are filled in. InvalidArgument for numbers that no pool may
   /// have, or a region that is not ControlLayout::bytes() long.
   static Result<std::unique_ptr<Control>> Format(std::unique_ptr<Region> region,
                                                  const Superblock& superblock);
@@ -61,22 +62,24 @@ class Control {
   /// Only the superblock, for messages and `inspect`; from a region of any content.
   static Result<Superblock> ReadSuperblock(const Region& region);
 
-  const Superblock& superblock() const noexcept { return superblock_; }
-  std::uint64_t segments() const noexcept { return superblock_.segments; }
-  std::uint64_t pool_id() const noexcept { return superblock_.pool_id; }
-  std::uint64_t segment_bytes() const noexcept { return superblock_.segment_bytes; }
+  Superblock superblock() const;
+  std::uint64_t segments() const noexcept { return fixed_.segments; }
+  std::uint64_t pool_id() const noexcept { return fixed_.pool_id; }
+  std::uint64_t segment_bytes() const noexcept { return fixed_.segment_bytes; }
   std::uint64_t seed(std::uint64_t segment) const {
     return SegmentSeed(pool_id(), segment, record(segment).generation);
   }
 
-  /// Sets checksum and the count of writes, and persists both copies. InvalidArgument when it
-  /// changes what cannot be changed (pool id, format, numbers and sizes of segments).
-  Status WriteSuperblock(Superblock superblock);
-  SegmentRecord record(std::uint64_t segment) const { return records_[segment]; }
+  /// Lets `change` change the newest superblock, sets checksum and the count of writes, and
+  /// persists both copies. `change` must not call this object, and may read what no other thread
+  /// changes. InvalidArgument when it changes what cannot be changed (pool id, format, numbers and
+  /// sizes of segments).
+  Status UpdateSuperblock(const std::function<void(Superblock&)>& change);
+  SegmentRecord record(std::uint64_t segment) const;
   /// Persists both copies of the record. InvalidArgument for one that no open would accept.
   Status WriteRecord(std::uint64_t segment, SegmentRecord record);
 
-  SlotRoot slot_root(std::uint32_t slot) const { return roots_[slot]; }
+  SlotRoot slot_root(std::uint32_t slot) const;
   /// Persists both copies of all roots from `first` on, at once. InvalidArgument beyond the last
   /// slot.
   Status WriteSlotRoots(std::uint32_t first, std::vector<SlotRoot> roots);
@@ -101,11 +104,15 @@ class Control {
   Status MakeGood();
 
   std::unique_ptr<Region> region_;
-  Superblock superblock_;
+  const Superblock fixed_;  // As it was at first, for the members that never change.
   ControlLayout layout_;
+
+  mutable std::mutex state_mutex_;  // Of what is in memory; never held while anything is persisted.
+  Superblock superblock_;
   std::vector<SegmentRecord> records_;
   std::vector<SlotRoot> roots_;
-  std::mutex mutex_;
+
+  std::mutex change_mutex_;  // Of what is on the medium; taken before state_mutex_.
   // A change begins with copy A and trusts B to be whole, so these come first.
   std::vector<Repair> repairs_;
 };

@@ -447,9 +447,10 @@ Status Dpm::Close() {
   if (status.ok()) status = RaiseToJudged();
   if (status.ok()) status = index_->PersistAll();
   if (!status.ok()) return Fail(status);
-  Superblock superblock = control_->superblock();
-  superblock.state = static_cast<std::uint32_t>(PoolState::kClean);
-  if (status = control_->WriteSuperblock(superblock); !status.ok()) return Fail(status);
+  status = control_->UpdateSuperblock([](Superblock& superblock) {
+    superblock.state = static_cast<std::uint32_t>(PoolState::kClean);
+  });
+  if (!status.ok()) return Fail(status);
   // Nothing more is taken: the clean mark must stay true.
   segments_->Refuse(FailedPrecondition("the pool is closed"));
   return OkStatus();

@@ -74,10 +74,8 @@ class Dpm {
   /// writer's segment is not sealed, or when the pool failed.
   Status Close();
 
-  const Superblock& superblock() const noexcept { return control_->superblock(); }
-  Durability durability() const noexcept {
-    return static_cast<Durability>(superblock().durability);
-  }
+  Superblock superblock() const { return control_->superblock(); }
+  Durability durability() const { return static_cast<Durability>(superblock().durability); }
   std::uint64_t pool_id() const noexcept { return control_->pool_id(); }
   std::uint64_t incarnation() const noexcept { return incarnation_; }
   /// The epoch of this opening's grant of all slots.

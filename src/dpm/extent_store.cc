@@ -56,10 +56,10 @@ std::string ExtentStore::Name(std::uint64_t number) {
 }
 
 Result<std::uint64_t> ExtentStore::NextNumber() {
-  Superblock superblock = control_.superblock();
-  if (next_ >= superblock.extent_ceiling) {
-    superblock.extent_ceiling = next_ + kCeilingStep;
-    if (Status status = control_.WriteSuperblock(superblock); !status.ok()) return status;
+  if (next_ >= control_.superblock().extent_ceiling) {
+    const Status status = control_.UpdateSuperblock(
+        [this](Superblock& superblock) { superblock.extent_ceiling = next_ + kCeilingStep; });
+    if (!status.ok()) return status;
   }
   return next_++;
 }

@@ -140,7 +140,7 @@ Status CreateRegions(RegionSpace& space, const Superblock& superblock) {
   if (Status status = space.PersistNames(PersistSite::kFormat); !status.ok()) return status;
   auto formatted = Control::Format(std::move(*control), superblock);
   if (!formatted.ok()) return formatted.status();
-  return (*formatted)->WriteSuperblock(superblock);
+  return (*formatted)->UpdateSuperblock([](Superblock&) {});
 }
 
 }  // namespace
@@ -300,26 +300,22 @@ Status Recovery::FindEnds() {
 
 Status Recovery::TakeOver() {
   Control& control = *dpm_->control_;
-  Superblock superblock = control.superblock();
-  if (superblock.highest_epoch >= kMaxEpoch) {
+  if (control.superblock().highest_epoch >= kMaxEpoch) {
     return ResourceExhausted("the pool was opened too often: its epochs are used up",
                              "copy its objects to a new pool");
   }
-  superblock.state = static_cast<std::uint32_t>(PoolState::kOpen);
-  dpm_->incarnation_ = superblock.next_incarnation++;
-  if (!Sabotaged(Sabotage::kReuseEpoch) || superblock.highest_epoch == 0) {
-    ++superblock.highest_epoch;
-  }
-  dpm_->epoch_ = static_cast<std::uint32_t>(superblock.highest_epoch);
-  const std::string& boot_id = dpm_->space_->boot_id();
-  // A rebuilt index is only as good as this boot: until the rebuild is done the old boot's name
-  // stays, so that a crash during it leads to another one.
-  if (!rebuild_) {
-    std::memset(superblock.boot_id, 0, sizeof superblock.boot_id);
-    std::memcpy(superblock.boot_id, boot_id.data(),
-                std::min(boot_id.size(), sizeof superblock.boot_id - 1));
-  }
-  if (Status status = control.WriteSuperblock(superblock); !status.ok()) return status;
+  const Status status = control.UpdateSuperblock([this](Superblock& superblock) {
+    superblock.state = static_cast<std::uint32_t>(PoolState::kOpen);
+    dpm_->incarnation_ = superblock.next_incarnation++;
+    if (!Sabotaged(Sabotage::kReuseEpoch) || superblock.highest_epoch == 0) {
+      ++superblock.highest_epoch;
+    }
+    dpm_->epoch_ = static_cast<std::uint32_t>(superblock.highest_epoch);
+    // A rebuilt index is only as good as this boot: until the rebuild is done the old boot's name
+    // stays, so that a crash during it leads to another one.
+    if (!rebuild_) SetBootId(superblock);
+  });
+  if (!status.ok()) return status;
   std::vector<SlotRoot> roots(kSlotCount);
   for (std::uint32_t slot = 0; slot < kSlotCount; ++slot) {
     roots[slot] = control.slot_root(slot);
@@ -458,10 +454,10 @@ Status Recovery::Merge() {
   // A log that needs more index than it was given, gone keys above all, must not keep the pool
   // shut.
   while (status.code() == StatusCode::kResourceExhausted) {
-    Superblock superblock = dpm_->control_->superblock();
-    if (superblock.index_bytes > kMaxIndexBytes / 2) return status;
-    superblock.index_bytes *= 2;
-    if (Status written = dpm_->control_->WriteSuperblock(superblock); !written.ok()) return written;
+    if (dpm_->control_->superblock().index_bytes > kMaxIndexBytes / 2) return status;
+    const Status written = dpm_->control_->UpdateSuperblock(
+        [](Superblock& superblock) { superblock.index_bytes *= 2; });
+    if (!written.ok()) return written;
     if (Status anew = StartIndexAnew("it was too small"); !anew.ok()) return anew;
     status = MergeOnce();
   }
@@ -469,16 +465,19 @@ Status Recovery::Merge() {
   return rebuild_ ? FinishRebuild() : RecountLiveBytes();
 }
 
-Status Recovery::FinishRebuild() {
-  Superblock superblock = dpm_->control_->superblock();
+void Recovery::SetBootId(Superblock& superblock) const {
   const std::string& boot_id = dpm_->space_->boot_id();
-  if (dpm_->space_->traits().flushable && left_.power) {
-    if (Status status = dpm_->index_->PersistAll(); !status.ok()) return status;
-  }
   std::memset(superblock.boot_id, 0, sizeof superblock.boot_id);
   std::memcpy(superblock.boot_id, boot_id.data(),
               std::min(boot_id.size(), sizeof superblock.boot_id - 1));
-  return dpm_->control_->WriteSuperblock(superblock);
+}
+
+Status Recovery::FinishRebuild() {
+  if (dpm_->space_->traits().flushable && left_.power) {
+    if (Status status = dpm_->index_->PersistAll(); !status.ok()) return status;
+  }
+  return dpm_->control_->UpdateSuperblock(
+      [this](Superblock& superblock) { SetBootId(superblock); });
 }
 
 Status Recovery::RecountLiveBytes() {

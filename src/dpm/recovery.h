@@ -55,6 +55,7 @@ class Recovery {
   Status Merge();
   Status MergeOnce();
   Status StartIndexAnew(std::string_view why);
+  void SetBootId(Superblock& superblock) const;
   Status FinishRebuild();
   Status RecountLiveBytes();
   Status RemoveOrphans();

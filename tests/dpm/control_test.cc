@@ -14,6 +14,7 @@
 #include "dpm/log_scanner.h"
 #include "dpm/memory_region.h"
 #include "region/shadow_space.h"
+#include "runtime/thread_group.h"
 #include "support/seed.h"
 #include "support/status_matchers.h"
 
@@ -39,6 +40,8 @@ Superblock NewSuperblock() {
   superblock.next_incarnation = 1;
   return superblock;
 }
+
+void Unchanged(Superblock& /*superblock*/) {}
 
 SegmentRecord SealedRecord(std::uint64_t generation) {
   SegmentRecord record{};
@@ -73,7 +76,7 @@ struct Files {
   Files() {
     auto made = Control::Format(ControlRegion(control), NewSuperblock());
     EXPECT_OK(made);
-    EXPECT_OK((*made)->WriteSuperblock(NewSuperblock()));
+    EXPECT_OK((*made)->UpdateSuperblock(Unchanged));
     EXPECT_OK((*made)->WriteRecord(3, SealedRecord(4)));
     EXPECT_OK((*made)->WriteSlotRoots(70, Roots(3, 6)));
   }
@@ -155,14 +158,33 @@ TEST(ControlTest, RefusesToWriteWhatNoOpenWouldAccept) {
   EXPECT_OK((*control)->WriteSlotRoots(kSlotCount, {}));
   EXPECT_OK((*control)->WriteSlotRoots(kSlotCount - 1, Roots(1, kMaxEpoch)));
 
-  Superblock superblock = (*control)->superblock();
-  superblock.segments += 1;
-  EXPECT_CODE((*control)->WriteSuperblock(superblock), kInvalidArgument);
-  superblock = (*control)->superblock();
-  superblock.state = 7;
-  EXPECT_CODE((*control)->WriteSuperblock(superblock), kInvalidArgument);
+  const auto longer = [](Superblock& superblock) { superblock.segments += 1; };
+  EXPECT_CODE((*control)->UpdateSuperblock(longer), kInvalidArgument);
+  const auto odd = [](Superblock& superblock) { superblock.state = 7; };
+  EXPECT_CODE((*control)->UpdateSuperblock(odd), kInvalidArgument);
   ExpectAsMade(**control);
   EXPECT_OK(files.Open());
+}
+
+TEST(ControlTest, ChangesOfManyThreadsAreAllMade) {
+  Files files;
+  const auto control = files.Open();
+  ASSERT_OK(control);
+  constexpr std::uint64_t kThreads = 3;
+  constexpr std::uint64_t kChanges = 200;
+  ASSERT_OK(RunThreads(kThreads, "changer", [&](std::size_t index) {
+    for (std::uint64_t change = 0; change < kChanges; ++change) {
+      CIREIN_RETURN_IF_ERROR((*control)->UpdateSuperblock(
+          [](Superblock& superblock) { superblock.extent_ceiling += 1; }));
+      CIREIN_RETURN_IF_ERROR((*control)->WriteRecord(index, SealedRecord(4)));
+      CIREIN_RETURN_IF_ERROR((*control)->WriteSlotRoots(0, Roots(3, 6)));
+      EXPECT_GE((*control)->superblock().extent_ceiling, change);
+      EXPECT_EQ((*control)->record(3).generation, 4U);
+      EXPECT_EQ((*control)->slot_root(70).epoch, 6U);
+    }
+    return OkStatus();
+  }));
+  EXPECT_EQ((*control)->superblock().extent_ceiling, kThreads * kChanges);
 }
 
 // ---- Files that are no pool ----
@@ -207,7 +229,7 @@ TEST(ControlTest, NamesBothFormatsWhenThePoolHasAnother) {
   files.ChangeSuperblock([](Superblock* s) { s->format_minor = 7; });
   opened = files.Open();
   ASSERT_OK(opened);
-  EXPECT_OK((*opened)->WriteSuperblock((*opened)->superblock()));
+  EXPECT_OK((*opened)->UpdateSuperblock(Unchanged));
   EXPECT_EQ((*opened)->superblock().format_minor, 7U);
 }
 
@@ -380,9 +402,8 @@ TEST(ControlTest, ReportsLostRecordsAndGoesOnWithWhatIsSafe) {
   {
     auto control = files.Open();
     ASSERT_OK(control);
-    Superblock superblock = (*control)->superblock();
-    superblock.highest_epoch = 50;
-    ASSERT_OK((*control)->WriteSuperblock(superblock));
+    ASSERT_OK((*control)->UpdateSuperblock(
+        [](Superblock& superblock) { superblock.highest_epoch = 50; }));
     SegmentHeader header;
     FillSegmentHeader(**control, 3, &header);
     MemoryRegion log("log", files.log);
@@ -445,12 +466,12 @@ TEST(ControlTest, WhatFailsLeavesTheOldRecordInMemory) {
     EXPECT_CODE((*control)->WriteSlotRoots(70, Roots(1, 9)), kIoError);
     EXPECT_EQ((*control)->slot_root(70).epoch, 6U);
     raw->FailAfter(writes);
-    EXPECT_CODE((*control)->WriteSuperblock((*control)->superblock()), kIoError);
+    EXPECT_CODE((*control)->UpdateSuperblock(Unchanged), kIoError);
     EXPECT_EQ((*control)->superblock().writes, written);
     raw->FailAfter(std::nullopt);
     EXPECT_OK((*control)->WriteRecord(3, SealedRecord(4)));
     EXPECT_OK((*control)->WriteSlotRoots(70, Roots(1, 6)));
-    EXPECT_OK((*control)->WriteSuperblock((*control)->superblock()));
+    EXPECT_OK((*control)->UpdateSuperblock(Unchanged));
     ASSERT_OK(files.Open());
     EXPECT_TRUE(files.findings.empty());
   }
@@ -491,11 +512,11 @@ Status ChangeRecord(Control* control, std::uint64_t step) {
   return control->WriteRecord(3, SealedRecord(step));
 }
 Status ChangeSuperblock(Control* control, std::uint64_t step) {
-  Superblock superblock = control->superblock();
-  superblock.highest_epoch = step;
-  // Sectors far apart change, so that a torn one is torn.
-  std::memset(superblock.reserved, static_cast<int>(step), sizeof superblock.reserved);
-  return control->WriteSuperblock(superblock);
+  return control->UpdateSuperblock([step](Superblock& superblock) {
+    superblock.highest_epoch = step;
+    // Sectors far apart change, so that a torn one is torn.
+    std::memset(superblock.reserved, static_cast<int>(step), sizeof superblock.reserved);
+  });
 }
 Status ChangeRoots(Control* control, std::uint64_t step) {
   return control->WriteSlotRoots(60, Roots(100, step));
@@ -580,7 +601,7 @@ TEST_P(ControlCrashTest, ACrashAtAnyEventLeavesOldOrNew) {
   ASSERT_OK(region);
   auto made = Control::Format(std::move(*region), NewSuperblock());
   ASSERT_OK(made);
-  ASSERT_OK((*made)->WriteSuperblock(NewSuperblock()));
+  ASSERT_OK((*made)->UpdateSuperblock(Unchanged));
   ASSERT_OK(space.PersistNames(PersistSite::kFormat));
 
   Seen before = SeenIn(**made);
@@ -610,7 +631,7 @@ TEST_P(ControlCrashTest, ACrashOfTheCreationLeavesNoPoolOrAWholeOne) {
   const std::uint64_t first = space.events();
   auto made = Control::Format(std::move(*region), NewSuperblock());
   ASSERT_OK(made);
-  ASSERT_OK((*made)->WriteSuperblock(NewSuperblock()));
+  ASSERT_OK((*made)->UpdateSuperblock(Unchanged));
   std::uint64_t whole = 0;
   for (std::uint64_t point = first; point <= space.events(); ++point) {
     for (const std::uint32_t keep : {0U, 1U, 2U, 3U}) {
