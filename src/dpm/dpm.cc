@@ -65,7 +65,8 @@ void Dpm::MakeProcessor() {
                                      .durability = durability(),
                                      .cleaner = true,
                                      .await_room = nullptr,
-                                     .on_commit = nullptr});
+                                     .on_commit = nullptr,
+                                     .merged = nullptr});
   cleaner_ = std::make_unique<Cleaner>(*segments_, *index_, *merger_, *cleaner_log_);
 }
 
@@ -73,6 +74,11 @@ void Dpm::MakeProcessor() {
 
 std::unique_ptr<LogWriter> Dpm::NewWriter(std::uint32_t shard) {
   const StreamId stream{incarnation_, shard};
+  auto merged = std::make_shared<std::atomic<std::uint64_t>>(0);
+  {
+    const std::lock_guard lock(work_mutex_);
+    merger_->CountFor(stream, merged);
+  }
   return std::make_unique<LogWriter>(
       *segments_, LogWriter::Options{.stream = stream,
                                      .durability = durability(),
@@ -81,7 +87,8 @@ std::unique_ptr<LogWriter> Dpm::NewWriter(std::uint32_t shard) {
                                      .on_commit =
                                          [this](std::uint64_t bytes) {
                                            if (on_commit_) on_commit_(bytes);
-                                         }});
+                                         },
+                                     .merged = std::move(merged)});
 }
 
 void Dpm::SetOnCommit(OnCommit on_commit) { on_commit_ = std::move(on_commit); }
@@ -300,6 +307,7 @@ Status Dpm::FreeDying(Urgency urgency, WorkDone* done) {
     }
     if (!unsafe || syncs_done_.load() >= gathering_.sync) {
       if (Status status = index_->PersistLinks(); !status.ok()) return status;
+      for (const std::uint64_t segment : gathering_.segments) segments_->StopFollowing(segment);
       gathering_.stamp = epochs_->Retire();
       dying_.push_back(std::exchange(gathering_, Dying()));
     }

@@ -100,43 +100,62 @@ Result<LogWriter::Staged> LogWriter::Stage(std::span<const EntryFields> group,
         if (!offset) break;
         locations[done] = Location{space_.begin_of(*segment_) + *offset};
       }
-      if (done == group.size()) return Staged::kStaged;
+      if (done == group.size()) {
+        staged_entries_ += group.size();
+        return Staged::kStaged;
+      }
       builder_.Rollback(count, used);
-      if (count != 0) return Staged::kFull;
+      if (count != 0 || flight_) return Staged::kFull;
     }
     if (Status status = NextSegment(deletes_only); !status.ok()) return status;
   }
 }
 
-Status LogWriter::Commit() {
-  if (!failed_.ok()) return failed_;
-  if (builder_.count() == 0) return OkStatus();
-  if (space_.is_refused()) return failed_ = space_.refused();
+bool LogWriter::BeginFlight() {
+  if (flight_ || !failed_.ok() || builder_.count() == 0) return false;
   const std::uint64_t mark = space_.synced(*segment_);
   const ByteSpan batch = builder_.Finish(mark);
-  const std::uint64_t at = space_.begin_of(*segment_) + next_;
-  Status status = space_.log().Write(at, batch);
-  const bool power = options_.durability == Durability::kPower;
-  if (Sabotaged(Sabotage::kMergePastMark) && options_.on_commit) {
-    space_.SetCommitted(*segment_, next_ + batch.size());
-    options_.on_commit(batch.size());
-  }
-  if (status.ok() && power) {
-    status = space_.log().Persist(at, batch.size(), PersistSite::kBatch);
-  }
-  if (!status.ok()) return failed_ = status.WithContext("cannot write to the pool's log");
-  const std::uint64_t batch_bytes = batch.size();
-  next_ += batch_bytes;
-  bytes_written_ += batch_bytes;
-  space_.SetMarked(*segment_, mark);
-  if (power) space_.SetSynced(*segment_, next_);
-  space_.SetCommitted(*segment_, next_);
+  flight_ = Flight{*segment_, next_, mark, batch};
+  next_ += batch.size();
+  std::swap(builder_, flying_);
   BeginBatch();
-  if (options_.on_commit) options_.on_commit(batch_bytes);
+  return true;
+}
+
+Status LogWriter::PersistFlight() {
+  if (space_.is_refused()) return space_.refused();
+  const std::uint64_t at = space_.begin_of(flight_->segment) + flight_->at;
+  Status status = space_.log().Write(at, flight_->bytes);
+  if (Sabotaged(Sabotage::kMergePastMark) && options_.on_commit) {
+    space_.SetCommitted(flight_->segment, flight_->at + flight_->bytes.size());
+    options_.on_commit(flight_->bytes.size());
+  }
+  if (status.ok() && options_.durability == Durability::kPower) {
+    status = space_.log().Persist(at, flight_->bytes.size(), PersistSite::kBatch);
+  }
+  return status.ok() ? status : status.WithContext("cannot write to the pool's log");
+}
+
+Status LogWriter::EndFlight(const Status& persisted) {
+  const Flight flight = *std::exchange(flight_, std::nullopt);
+  if (!persisted.ok()) return failed_ = persisted;
+  const std::uint64_t end = flight.at + flight.bytes.size();
+  bytes_written_ += flight.bytes.size();
+  space_.SetMarked(flight.segment, flight.mark);
+  if (options_.durability == Durability::kPower) space_.SetSynced(flight.segment, end);
+  space_.SetCommitted(flight.segment, end);
+  if (options_.on_commit) options_.on_commit(flight.bytes.size());
   return OkStatus();
 }
 
+Status LogWriter::Commit() {
+  if (!failed_.ok()) return failed_;
+  if (!BeginFlight()) return OkStatus();
+  return EndFlight(PersistFlight());
+}
+
 void LogWriter::Abandon() {
+  staged_entries_ -= builder_.count();
   if (segment_) BeginBatch();
 }
 
@@ -152,6 +171,7 @@ Status LogWriter::Write(std::span<const EntryFields> group, std::span<Location> 
 
 Status LogWriter::Seal() {
   if (!failed_.ok()) return failed_;
+  if (flight_) return FailedPrecondition("a batch is on its way");
   if (!segment_) return OkStatus();
   if (Status status = space_.Seal(*segment_, next_); !status.ok()) {
     return failed_ = status.WithContext("cannot seal a segment");

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -21,7 +23,7 @@ namespace cirein::dpm {
 /// after it the batch, acknowledged or not. Under Durability::kProcess Commit answers after the
 /// write, and Dpm::Sync persists for all.
 ///
-/// One thread at a time.
+/// One thread at a time, but for PersistFlight.
 class LogWriter {
  public:
   struct Options {
@@ -34,6 +36,8 @@ class LogWriter {
     std::function<Status()> await_room;
     /// Called after each commit with the bytes of its batch: the merger has something to do.
     std::function<void(std::uint64_t)> on_commit;
+    /// Kept by the merger: how many of this writer's entries the index knows, the oldest first.
+    std::shared_ptr<const std::atomic<std::uint64_t>> merged;
   };
   LogWriter(SegmentSpace& space, Options options);
   ~LogWriter();
@@ -46,6 +50,8 @@ class LogWriter {
   /// Adds entries to the batch, all of them or none: a group of several is valid all or none. Where
   /// they will be is written to `locations` (as many). nullopt-like `kFull`: commit first, then
   /// again.
+  /// While a batch is on its way the next one is staged; it is then also kFull when the segment has
+  /// no room for it.
   enum class Staged : std::uint8_t { kStaged, kFull };
   /// InvalidArgument: larger than max_batch_bytes. ResourceExhausted: the pool is full (groups that
   /// only delete find room a little longer). A writer that failed once fails for ever.
@@ -56,6 +62,24 @@ class LogWriter {
   /// was staged may be acknowledged. Blocks for the medium. An error: nothing of it may be, and the
   /// writer takes nothing more.
   Status Commit();
+
+  // Commit in three parts, so that others can stage meanwhile and nobody holds a lock while the
+  // medium works. One batch is on its way at a time.
+  /// What is staged goes on its way; false when nothing is, or the writer has failed.
+  bool BeginFlight();
+  /// Writes it, and persists it with Durability::kPower. Blocks. From any thread, beside Stage.
+  Status PersistFlight();
+  /// `persisted` is what PersistFlight said.
+  Status EndFlight(const Status& persisted);
+  bool in_flight() const noexcept { return flight_.has_value(); }
+
+  /// How many entries were staged (and not given up) until now: the n-th is merged when merged() is
+  /// at least n.
+  std::uint64_t staged_entries() const noexcept { return staged_entries_; }
+  std::uint64_t merged_entries() const noexcept {
+    return options_.merged->load(std::memory_order_acquire);
+  }
+
   /// Forgets what is staged.
   void Abandon();
 
@@ -74,6 +98,13 @@ class LogWriter {
   Status NextSegment(bool deletes_only);
   void BeginBatch();
 
+  // The batch on its way; its bytes are flying_'s.
+  struct Flight {
+    std::uint64_t segment = 0;
+    std::uint64_t at = 0;  // In the segment.
+    std::uint64_t mark = 0;
+    ByteSpan bytes;
+  };
   SegmentSpace& space_;
   const Options options_;
   std::optional<std::uint64_t> segment_;
@@ -81,6 +112,9 @@ class LogWriter {
   std::uint64_t segment_seed_ = 0;
   std::uint64_t next_ = 0;  // Where the next batch begins, in the segment.
   BatchBuilder builder_;
+  BatchBuilder flying_;
+  std::optional<Flight> flight_;
+  std::uint64_t staged_entries_ = 0;
   Status failed_;
   std::uint64_t bytes_written_ = 0;
 };

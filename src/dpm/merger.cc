@@ -78,6 +78,7 @@ Result<std::uint64_t> Merger::MergeSegment(StreamId stream, std::uint64_t segmen
   const std::uint64_t committed = space_.committed(segment);
   std::uint64_t at = merged(segment);
   std::uint64_t entries = 0;
+  const auto counter = counters_.find(stream);
   while (at < committed && entries < max_entries) {
     ops_.clear();
     std::uint64_t next = at;
@@ -98,6 +99,9 @@ Result<std::uint64_t> Merger::MergeSegment(StreamId stream, std::uint64_t segmen
     if (Status status = index_.SetMerged(segment, generation, next); !status.ok()) return status;
     entries += ops_.size();
     at = next;
+    if (counter != counters_.end()) {
+      counter->second->fetch_add(ops_.size(), std::memory_order_release);
+    }
   }
   return entries;
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <vector>
 
 #include "cirein/status.h"
@@ -28,6 +31,12 @@ class Merger {
   /// room; Internal when two writers claim one version (SAFETY 7): nothing more may be merged then.
   Result<std::uint64_t> Step(std::uint64_t max_entries);
 
+  /// `merged` is to be how many entries of the stream are merged from now on: written after the
+  /// index leads to them.
+  void CountFor(StreamId stream, std::shared_ptr<std::atomic<std::uint64_t>> merged) {
+    counters_[stream] = std::move(merged);
+  }
+
   /// How far the segment is merged.
   std::uint64_t merged(std::uint64_t segment) const;
   /// How many gone keys and row entries were merged since the object was made.
@@ -46,6 +55,7 @@ class Merger {
   Index& index_;
   const Released released_;
   std::vector<Index::Op> ops_;
+  std::map<StreamId, std::shared_ptr<std::atomic<std::uint64_t>>> counters_;
   StreamId last_;  // The log that the last step looked at last.
   std::uint64_t gone_merged_ = 0;
   bool saw_expiry_ = false;

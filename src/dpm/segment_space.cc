@@ -41,6 +41,7 @@ SegmentSpace::SegmentSpace(Control& control, Region& log, bool on_files)
       (record.used_before != 0 ? free_ : free_fresh_).push_back(segment);
       continue;
     }
+    info.followable.store(record.generation);
     const StreamId stream{record.incarnation, record.shard};
     streams[stream][record.sequence] = segment;
     sequences_[stream] = std::max(sequences_[stream], record.sequence);
@@ -125,6 +126,7 @@ Result<std::uint64_t> SegmentSpace::Grant(GrantFor use, StreamId stream) {
   info.merged_whole.store(false);
   info.granted.store(++grants_);
   info.stream = stream;
+  info.followable.store(record.generation);
   info.state.store(record.state, std::memory_order_release);
   const std::lock_guard lock(mutex_);
   unmerged_[stream].push_back(*segment);

@@ -81,6 +81,16 @@ class SegmentSpace {
   std::uint64_t seed(std::uint64_t segment) const noexcept {
     return SegmentSeed(control_.pool_id(), segment, generation(segment));
   }
+  /// May a location in this segment that was learnt in the segment's life `generation` be followed?
+  /// Asked inside a ReadEpochs::Guard, which then keeps the segment as it is. False from the moment
+  /// that the segment waits for its readers to leave.
+  bool may_follow(std::uint64_t segment, std::uint64_t generation) const noexcept {
+    return info_[segment].followable.load(std::memory_order_seq_cst) == generation;
+  }
+  /// Nobody begins to read the segment from here on. Before ReadEpochs::Retire.
+  void StopFollowing(std::uint64_t segment) noexcept {
+    info_[segment].followable.store(0, std::memory_order_seq_cst);
+  }
   /// Was it granted since the open? Then this process alone wrote it, and its bytes were never
   /// anywhere that they could have been damaged; what was there before is to be validated when it
   /// is read.
@@ -143,6 +153,7 @@ class SegmentSpace {
     std::atomic<bool> merged_whole{false};
     std::atomic<std::uint64_t> granted{0};
     std::atomic<std::uint64_t> generation{0};
+    std::atomic<std::uint64_t> followable{0};  // The generation, while new readers may come.
     StreamId stream;
   };
   Status WriteHeader(std::uint64_t segment);
