@@ -6,7 +6,8 @@ namespace cirein {
 // Those who wait stay parked: a drop takes away what was there, not what is to come.
 Result<std::uint64_t> Store::Drop(const KeyView& row, const Pattern& pattern, Effects& effects) {
   CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
-  const std::uint64_t dropped = engine_->Drop(row, pattern, effects.garbage);
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t dropped,
+                          engine_->Drop(row, pattern, effects.garbage));
   stats_.dropped += dropped;
   return dropped;
 }

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <absl/container/inlined_vector.h>
 
@@ -22,10 +27,15 @@ using Garbage = absl::InlinedVector<DataObject, 2>;
 
 /// What is kept under a key.
 struct StoredObject {
-  DataObject object;
+  DataObject object;  ///< Null when only the sizes were asked for.
+  std::uint64_t meta_bytes = 0;
+  std::uint64_t data_bytes = 0;
   Version version;
   TimePoint expires = kEndOfTime;
 };
+
+/// What of an object is asked for: an engine whose objects are not in DRAM must work for the body.
+enum class Load : std::uint8_t { kObject, kSizes };
 
 enum class PutMode : std::uint8_t {
   kWriteOnce,  ///< Only if nothing is there.
@@ -41,13 +51,44 @@ struct PutRequest {
   std::uint32_t keep =
       0;              ///< After it the row has at most this many columns, newest first; 0: any.
   bool store = true;  ///< False: only check and give a version, as write-around does.
+  /// What Keeper::Prepare has made of a large object; the engine knows what it is.
+  std::shared_ptr<void> prepared;
+};
+
+/// One object of a group.
+struct PutItem {
+  KeyView key;
+  PutRequest request;
 };
 
 struct PutOutcome {
   enum class Code : std::uint8_t { kStored, kExists, kVersionDiffers, kFull };
   Code code = Code::kStored;
-  /// Of the object stored; when refused, of the one that is there.
+  /// Of the object stored (of a group: of its last one; the others' counters are those just
+  /// before); when refused, of the one that is there.
   Version version;
+  /// Of a group: which item was refused.
+  std::size_t item = 0;
+};
+
+/// The side of an engine that works beside its partition: brings objects to where they are kept,
+/// and knows when they are. An engine that keeps all it has at once has none of these. Thread-safe;
+/// never called with a partition's lock held; may outlive its engine.
+class Keeper {
+ public:
+  virtual ~Keeper() = default;
+
+  /// Objects of more data than this are to go through Prepare before they are put.
+  virtual std::uint64_t prepare_bytes() const = 0;
+  /// Brings a large object to where it will stay, so that the partition is not kept busy with it.
+  /// Blocks. If the request is dropped and was not put, `prepared` undoes it.
+  virtual Status Prepare(const KeyView& key, PutRequest& request) = 0;
+
+  /// Blocks until all up to `ticket` is kept. An error: it may not be, nothing that is later will
+  /// be, and nobody may be told that it is.
+  virtual Status Await(std::uint64_t ticket) = 0;
+  /// The same without blocking: `done` runs here at once, or later on another thread.
+  virtual void WhenKept(std::uint64_t ticket, std::function<void(Status)> done) = 0;
 };
 
 /// The bytes of one partition: where DRAM and disaggregated memory differ. What an operation means
@@ -57,19 +98,25 @@ struct PutOutcome {
 /// add it to the list in tests/object/engine_test.cc, which runs every rule here against it.
 ///
 /// Not thread-safe: whoever hosts the partition (a shard's thread, or a stripe's lock) lets in one
-/// caller at a time. Calls run to completion and do not block. Views of keys are the caller's.
+/// caller at a time. Calls run to completion and block at most for what makes room. Views of keys
+/// are the caller's. Errors are those of what the engine stands on (IoError, DataLoss,
+/// ResourceExhausted with its reason); an operation that fails has changed nothing.
 class Engine {
  public:
   virtual ~Engine() = default;
 
   /// Takes the object out of the request when it stores it.
-  virtual PutOutcome Put(const KeyView& key, PutRequest& request, Garbage& garbage) = 0;
+  virtual Result<PutOutcome> Put(const KeyView& key, PutRequest& request, Garbage& garbage) = 0;
+  /// All of the items or none, as one: no reader, and no crash, leaves a part of them. All of one
+  /// row, no key twice; `keep` counts when all are stored.
+  virtual Result<PutOutcome> PutGroup(std::span<PutItem> items, Garbage& garbage) = 0;
   /// False when nothing is there; `found` is then left alone.
-  virtual bool Get(const KeyView& key, StoredObject& found) = 0;
+  virtual Result<bool> Get(const KeyView& key, Load load, StoredObject& found) = 0;
   /// Removes what matches in the row `row` (the pattern's row part is not looked at); how many.
-  virtual std::uint64_t Drop(const KeyView& row, const Pattern& pattern, Garbage& garbage) = 0;
+  virtual Result<std::uint64_t> Drop(const KeyView& row, const Pattern& pattern,
+                                     Garbage& garbage) = 0;
   /// False when the row holds nothing.
-  virtual bool GetRowInfo(const KeyView& row, RowInfo& info) = 0;
+  virtual Result<bool> GetRowInfo(const KeyView& row, RowInfo& info) = 0;
 
   /// What a walk visits; false ends the walk after this object.
   using Visitor = std::function<bool(const KeyView& key, const StoredObject& stored)>;
@@ -77,14 +124,15 @@ class Engine {
   /// Visits the objects of one row that match, the one without column first, then by column;
   /// only those after `after` when given (nullopt inside: after the one without column).
   /// False when the visitor ended it.
-  virtual bool WalkRow(const KeyView& row, const Pattern& pattern,
-                       const std::optional<std::optional<std::string_view>>& after,
-                       const Visitor& visit) = 0;
+  virtual Result<bool> WalkRow(const KeyView& row, const Pattern& pattern,
+                               const std::optional<std::optional<std::string_view>>& after,
+                               Load load, const Visitor& visit) = 0;
 
-  /// The names of the rows at or after `from` that match the pattern's row part, in the engine's
-  /// own fixed order, at most `max_rows` of them looked at. `next`, if set, is where to go on.
+  /// The names of the rows at or after `from` that match the pattern's row part, in the order of
+  /// their places, at most `max_rows` of them looked at. `next`, if set, is where to go on. A row
+  /// of which all has just expired may be among them.
   struct RowName {
-    std::uint64_t hash = 0;
+    std::uint64_t place = 0;  ///< PlaceOf the row.
     Bucket bucket;
     std::string name;
   };
@@ -92,7 +140,11 @@ class Engine {
     absl::InlinedVector<RowName, 4> rows;
     std::optional<RowName> next;
   };
-  virtual RowPage Rows(const RowName& from, const Pattern& pattern, std::size_t max_rows) = 0;
+  virtual Result<RowPage> Rows(const RowName& from, const Pattern& pattern,
+                               std::size_t max_rows) = 0;
+  /// Where a row stands among all rows of all partitions: a hash, whose top bits choose the
+  /// partition. Rows of one place come by bucket and name.
+  using PlaceOf = std::uint64_t (*)(const KeyView& row);
 
   /// Frees expired objects, looking at no more than `max_rows` rows a call; goes round. True when
   /// there are objects that will expire.
@@ -104,6 +156,19 @@ class Engine {
     std::uint64_t used_bytes = 0;  ///< Bodies, keys and tables.
   };
   virtual Stats GetStats() const = 0;
+
+  /// Where the objects are.
+  virtual Availability where() const { return Availability::kLocalMemory; }
+
+  /// How far the Keeper must have come before anybody is told what the calls since the last Take
+  /// have written or seen; 0: it has.
+  std::uint64_t TakeTicket() noexcept { return std::exchange(ticket_, 0); }
+
+ protected:
+  void RaiseTicket(std::uint64_t ticket) noexcept { ticket_ = std::max(ticket_, ticket); }
+
+ private:
+  std::uint64_t ticket_ = 0;
 };
 
 }  // namespace cirein

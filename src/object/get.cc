@@ -5,7 +5,7 @@ namespace cirein {
 
 Result<bool> Store::Get(const KeyView& key, StoredObject& found) {
   CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
-  const bool hit = engine_->Get(key, found);
+  CIREIN_ASSIGN_OR_RETURN(const bool hit, engine_->Get(key, Load::kObject, found));
   ++(hit ? stats_.hits : stats_.misses);
   return hit;
 }

@@ -8,7 +8,8 @@ namespace cirein {
 Result<ObjectInfo> Store::Info(const KeyView& key) {
   CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
   StoredObject found;
-  if (engine_->Get(key, found)) return InfoOf(found);
+  CIREIN_ASSIGN_OR_RETURN(const bool there, engine_->Get(key, Load::kSizes, found));
+  if (there) return InfoOf(found);
   const std::size_t waiting = waiters_.CountFor(key);
   return NotFound(fmt::format("there is no object \"{}\"{}", key.ToKey().ToString(),
                               waiting == 0 ? "" : fmt::format(" ({} wait for it)", waiting)));
@@ -17,7 +18,8 @@ Result<ObjectInfo> Store::Info(const KeyView& key) {
 Result<RowInfo> Store::GetRowInfo(const KeyView& row) {
   CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
   RowInfo info;
-  if (engine_->GetRowInfo(row, info)) return info;
+  CIREIN_ASSIGN_OR_RETURN(const bool there, engine_->GetRowInfo(row, info));
+  if (there) return info;
   return NotFound(fmt::format("there is nothing in row \"{}\"", row.ToKey().ToString()));
 }
 

@@ -4,11 +4,10 @@
 namespace cirein {
 
 Status Store::WalkRow(const KeyView& row, const Pattern& pattern,
-                      const std::optional<std::optional<std::string_view>>& after,
+                      const std::optional<std::optional<std::string_view>>& after, Load load,
                       const Engine::Visitor& visit) {
   CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
-  engine_->WalkRow(row, pattern, after, visit);
-  return OkStatus();
+  return engine_->WalkRow(row, pattern, after, load, visit).status();
 }
 
 Result<Engine::RowPage> Store::Rows(const Engine::RowName& from, const Pattern& pattern,

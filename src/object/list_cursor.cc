@@ -19,7 +19,7 @@ Status BadCursor(std::string_view text) {
 }  // namespace
 
 std::string ListCursor::ToString() const {
-  if (hash) return fmt::format("1{0}h{0}{1:x}", kSeparator, *hash);
+  if (place) return fmt::format("1{0}h{0}{1:x}", kSeparator, *place);
   const char kind = !inside ? 'b' : column ? 'c' : 'o';
   std::string text = fmt::format("1{0}{1}{0}{2}", kSeparator, kind, PercentEncode(row));
   if (inside && column) text += kSeparator + PercentEncode(*column);
@@ -33,9 +33,9 @@ Result<ListCursor> ListCursor::Parse(std::string_view text) {
   const char kind = text[2];
   ListCursor cursor;
   if (kind == 'h') {
-    const Result<std::uint64_t> hash = ParseHex64(text.substr(4));
-    if (!hash.ok()) return BadCursor(text);
-    cursor.hash = *hash;
+    const Result<std::uint64_t> place = ParseHex64(text.substr(4));
+    if (!place.ok()) return BadCursor(text);
+    cursor.place = *place;
     if (cursor.ToString() != text) return BadCursor(text);
     return cursor;
   }

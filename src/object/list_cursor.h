@@ -11,13 +11,13 @@
 namespace cirein {
 
 /// Where a listing stands: before a row, inside one after one of its objects, or, where it stopped
-/// among rows of other buckets, before all rows of a hash. As text it names the place itself, so it
-/// stays good whatever comes and goes meanwhile.
+/// among rows of other buckets, before all rows of a place. As text it names the place itself, so
+/// it stays good whatever comes and goes meanwhile.
 struct ListCursor {
   std::string row;
-  bool inside = false;                ///< After an object of this row, rather than before the row.
-  std::optional<std::string> column;  ///< Which: nullopt for the one without column.
-  std::optional<std::uint64_t> hash;  ///< Before all rows of this hash; nothing above counts then.
+  bool inside = false;                 ///< After an object of this row, rather than before the row.
+  std::optional<std::string> column;   ///< Which: nullopt for the one without column.
+  std::optional<std::uint64_t> place;  ///< Before all rows of this one; nothing above counts then.
 
   /// "1:b:ROW", "1:o:ROW" or "1:c:ROW:COLUMN", percent-encoded, or "1:h:HEX".
   std::string ToString() const;

@@ -25,43 +25,109 @@ Cell* MemoryEngine::FindCell(Row* row, const KeyView& key) noexcept {
 }
 
 StoredObject MemoryEngine::Stored(const Cell& cell) const {
-  return {.object = cell.object, .version = {kEpoch, cell.version}, .expires = cell.expires};
+  return {.object = cell.object,
+          .meta_bytes = cell.object.meta_bytes(),
+          .data_bytes = cell.object.data_bytes(),
+          .version = {kEpoch, cell.version},
+          .expires = cell.expires};
 }
 
-PutOutcome MemoryEngine::Put(const KeyView& key, PutRequest& request, Garbage& garbage) {
-  Row* row = rows_.Find(key);
-  Cell* cell = FindCell(row, key);
+std::optional<PutOutcome> MemoryEngine::Refusal(const Cell* cell, const PutRequest& request) const {
   const bool alive = cell != nullptr && Alive(*cell);
   const Version present = alive ? Version{kEpoch, cell->version} : Version{};
   if (request.mode == PutMode::kWriteOnce && alive) {
-    return {PutOutcome::Code::kExists, present};
+    return PutOutcome{PutOutcome::Code::kExists, present};
   }
   if (request.mode == PutMode::kIfVersion && request.if_version != present) {
-    return {PutOutcome::Code::kVersionDiffers, present};
+    return PutOutcome{PutOutcome::Code::kVersionDiffers, present};
   }
-  if (!request.store) return {PutOutcome::Code::kStored, {kEpoch, ++last_version_}};
-
-  PutOutcome outcome = Store(key, row, cell, request, garbage);
-  if (outcome.code == PutOutcome::Code::kFull && expiring_ != 0 &&
-      earliest_expiry_ <= clock_.Now()) {
-    ClearAllExpired(garbage);
-    row = rows_.Find(key);  // The sweep may have erased it.
-    outcome = Store(key, row, FindCell(row, key), request, garbage);
-  }
-  return outcome;
+  return std::nullopt;
 }
 
-PutOutcome MemoryEngine::Store(const KeyView& key, Row* row, Cell* cell, PutRequest& request,
-                               Garbage& garbage) {
-  std::uint64_t bytes = request.object.memory_bytes();
-  if (row == nullptr) bytes += RowTable::RowBytes(key.row.size());
-  if (cell == nullptr && key.has_column) bytes += ColumnBytes(key.column.size());
-  const std::uint64_t freed = cell != nullptr ? cell->object.memory_bytes() : 0;
-  if (bytes > freed && !credit_.Take(bytes - freed)) {
-    return {PutOutcome::Code::kFull, cell != nullptr ? Version{kEpoch, cell->version} : Version{}};
-  }
-  if (bytes < freed) credit_.Give(freed - bytes);
+Version MemoryEngine::VersionOf(const Cell* cell) {
+  return cell != nullptr ? Version{kEpoch, cell->version} : Version{};
+}
 
+MemoryEngine::Need MemoryEngine::NeedOf(const KeyView& key, const Row* row, const Cell* cell,
+                                        const DataObject& object) const {
+  Need need{object.memory_bytes(), cell != nullptr ? cell->object.memory_bytes() : 0};
+  if (row == nullptr) need.takes += RowTable::RowBytes(key.row.size());
+  if (cell == nullptr && key.has_column) need.takes += ColumnBytes(key.column.size());
+  return need;
+}
+
+bool MemoryEngine::Take(Need need) {
+  if (need.takes > need.frees) return credit_.Take(need.takes - need.frees);
+  credit_.Give(need.frees - need.takes);
+  return true;
+}
+
+Result<PutOutcome> MemoryEngine::Put(const KeyView& key, PutRequest& request, Garbage& garbage) {
+  Row* row = rows_.Find(key);
+  Cell* cell = FindCell(row, key);
+  if (const auto refused = Refusal(cell, request)) return *refused;
+  if (!request.store) return PutOutcome{PutOutcome::Code::kStored, {kEpoch, ++last_version_}};
+
+  bool taken = Take(NeedOf(key, row, cell, request.object));
+  if (!taken && ClearAllExpired(garbage)) {
+    row = rows_.Find(key);  // The sweep may have erased it.
+    cell = FindCell(row, key);
+    taken = Take(NeedOf(key, row, cell, request.object));
+  }
+  if (!taken) return PutOutcome{PutOutcome::Code::kFull, VersionOf(cell)};
+  Store(key, row, cell, request, garbage);
+  return PutOutcome{PutOutcome::Code::kStored, {kEpoch, last_version_}};
+}
+
+MemoryEngine::Need MemoryEngine::NeedOf(std::span<PutItem> items) {
+  Need all;
+  for (const PutItem& item : items) {
+    Row* const row = rows_.Find(item.key);
+    const Need need = NeedOf(item.key, row, FindCell(row, item.key), item.request.object);
+    all.takes += need.takes;
+    all.frees += need.frees;
+  }
+  // A row that is new is paid for once.
+  if (!items.empty() && rows_.Find(items[0].key) == nullptr) {
+    all.takes -= (items.size() - 1) * RowTable::RowBytes(items[0].key.row.size());
+  }
+  return all;
+}
+
+Result<PutOutcome> MemoryEngine::PutGroup(std::span<PutItem> items, Garbage& garbage) {
+  bool store = true;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    auto refused = Refusal(FindCell(rows_.Find(items[i].key), items[i].key), items[i].request);
+    if (refused) {
+      refused->item = i;
+      return *refused;
+    }
+    store = store && items[i].request.store;
+  }
+  if (!store) {
+    last_version_ += items.size();
+    return PutOutcome{PutOutcome::Code::kStored, {kEpoch, last_version_}};
+  }
+  if (!Take(NeedOf(items)) && (!ClearAllExpired(garbage) || !Take(NeedOf(items)))) {
+    return PutOutcome{PutOutcome::Code::kFull, {}};
+  }
+  // Those that `keep` lets go are the oldest, so none of this group while it is not larger itself.
+  for (PutItem& item : items) {
+    Row* const row = rows_.Find(item.key);
+    const std::uint32_t keep = std::exchange(item.request.keep, 0);
+    Store(item.key, row, FindCell(row, item.key), item.request, garbage);
+    item.request.keep = keep;
+  }
+  const Version version{kEpoch, last_version_};
+  const PutItem& last = items.back();
+  if (last.request.keep != 0 && last.key.has_column) {
+    KeepNewest(last.key, *rows_.Find(last.key), last.request.keep, garbage);
+  }
+  return PutOutcome{PutOutcome::Code::kStored, version};
+}
+
+void MemoryEngine::Store(const KeyView& key, Row* row, Cell* cell, PutRequest& request,
+                         Garbage& garbage) {
   if (row == nullptr) row = rows_.Insert(key);
   if (cell == nullptr) {
     if (key.has_column) {
@@ -72,9 +138,7 @@ PutOutcome MemoryEngine::Store(const KeyView& key, Row* row, Cell* cell, PutRequ
     }
   }
   Fill(*row, *cell, key.has_column, request, garbage);
-  const Version version{kEpoch, cell->version};
   if (request.keep != 0 && key.has_column) KeepNewest(key, *row, request.keep, garbage);
-  return {PutOutcome::Code::kStored, version};
 }
 
 void MemoryEngine::Fill(Row& row, Cell& cell, bool is_column, PutRequest& request,
@@ -120,7 +184,7 @@ void MemoryEngine::KeepNewest(const KeyView& key, Row& row, std::uint32_t keep, 
   }
 }
 
-bool MemoryEngine::Get(const KeyView& key, StoredObject& found) {
+Result<bool> MemoryEngine::Get(const KeyView& key, Load /*load*/, StoredObject& found) {
   const Cell* cell = FindCell(rows_.Find(key), key);
   if (cell == nullptr || !Alive(*cell)) return false;
   found = Stored(*cell);
@@ -154,9 +218,10 @@ void MemoryEngine::EraseIfEmpty(Row* row) {
   rows_.Erase(row);
 }
 
-std::uint64_t MemoryEngine::Drop(const KeyView& row_key, const Pattern& pattern, Garbage& garbage) {
+Result<std::uint64_t> MemoryEngine::Drop(const KeyView& row_key, const Pattern& pattern,
+                                         Garbage& garbage) {
   Row* row = rows_.Find(row_key);
-  if (row == nullptr) return 0;
+  if (row == nullptr) return std::uint64_t{0};
   std::uint64_t dropped = 0;
   if (!row->cell.object.is_null() && pattern.MatchesColumn(std::nullopt)) {
     if (Alive(row->cell)) ++dropped;
@@ -174,7 +239,7 @@ std::uint64_t MemoryEngine::Drop(const KeyView& row_key, const Pattern& pattern,
   return dropped;
 }
 
-bool MemoryEngine::GetRowInfo(const KeyView& row_key, RowInfo& info) {
+Result<bool> MemoryEngine::GetRowInfo(const KeyView& row_key, RowInfo& info) {
   const Row* row = rows_.Find(row_key);
   if (row == nullptr) return false;
   info = RowInfo();
@@ -199,9 +264,9 @@ bool MemoryEngine::GetRowInfo(const KeyView& row_key, RowInfo& info) {
   return true;
 }
 
-bool MemoryEngine::WalkRow(const KeyView& row_key, const Pattern& pattern,
-                           const std::optional<std::optional<std::string_view>>& after,
-                           const Visitor& visit) {
+Result<bool> MemoryEngine::WalkRow(const KeyView& row_key, const Pattern& pattern,
+                                   const std::optional<std::optional<std::string_view>>& after,
+                                   Load /*load*/, const Visitor& visit) {
   const Row* row = rows_.Find(row_key);
   if (row == nullptr) return true;
   KeyView key = row_key;
@@ -223,10 +288,10 @@ bool MemoryEngine::WalkRow(const KeyView& row_key, const Pattern& pattern,
   return true;
 }
 
-Engine::RowPage MemoryEngine::Rows(const RowName& from, const Pattern& pattern,
-                                   std::size_t max_rows) {
+Result<Engine::RowPage> MemoryEngine::Rows(const RowName& from, const Pattern& pattern,
+                                           std::size_t max_rows) {
   RowPage page;
-  Row* row = rows_.Seek({from.hash, from.bucket, from.name});
+  Row* row = rows_.Seek({from.place, from.bucket, from.name});
   for (std::size_t looked_at = 0; row != nullptr; row = rows_.Next(row)) {
     if (looked_at++ == max_rows) {
       page.next = RowName{row->hash, row->bucket, std::string(row->name())};
@@ -258,7 +323,8 @@ std::uint64_t MemoryEngine::ClearExpired(Row& row, Garbage& garbage) {
   return cleared;
 }
 
-void MemoryEngine::ClearAllExpired(Garbage& garbage) {
+bool MemoryEngine::ClearAllExpired(Garbage& garbage) {
+  if (expiring_ == 0 || earliest_expiry_ > clock_.Now()) return false;
   earliest_expiry_ = kEndOfTime;
   const auto keep_earliest = [this](const Cell& cell) {
     if (!cell.object.is_null()) earliest_expiry_ = std::min(earliest_expiry_, cell.expires);
@@ -273,12 +339,13 @@ void MemoryEngine::ClearAllExpired(Garbage& garbage) {
     EraseIfEmpty(row);
     row = next;
   }
+  return true;
 }
 
 bool MemoryEngine::Sweep(std::size_t max_rows, Garbage& garbage) {
   if (expiring_ == 0) return false;
   max_rows = std::min(max_rows, rows_.size());
-  Row* row = rows_.Seek({sweep_from_.hash, sweep_from_.bucket, sweep_from_.name});
+  Row* row = rows_.Seek({sweep_from_.place, sweep_from_.bucket, sweep_from_.name});
   for (std::size_t looked_at = 0; looked_at < max_rows; ++looked_at) {
     if (row == nullptr) row = rows_.Seek({});
     if (row == nullptr) break;

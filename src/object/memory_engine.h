@@ -21,14 +21,15 @@ class MemoryEngine : public Engine {
   /// outlive the engine.
   MemoryEngine(unsigned skip_bits, const Clock& clock, MemoryBudget& budget);
 
-  PutOutcome Put(const KeyView& key, PutRequest& request, Garbage& garbage) override;
-  bool Get(const KeyView& key, StoredObject& found) override;
-  std::uint64_t Drop(const KeyView& row, const Pattern& pattern, Garbage& garbage) override;
-  bool GetRowInfo(const KeyView& row, RowInfo& info) override;
-  bool WalkRow(const KeyView& row, const Pattern& pattern,
-               const std::optional<std::optional<std::string_view>>& after,
-               const Visitor& visit) override;
-  RowPage Rows(const RowName& from, const Pattern& pattern, std::size_t max_rows) override;
+  Result<PutOutcome> Put(const KeyView& key, PutRequest& request, Garbage& garbage) override;
+  Result<PutOutcome> PutGroup(std::span<PutItem> items, Garbage& garbage) override;
+  Result<bool> Get(const KeyView& key, Load load, StoredObject& found) override;
+  Result<std::uint64_t> Drop(const KeyView& row, const Pattern& pattern, Garbage& garbage) override;
+  Result<bool> GetRowInfo(const KeyView& row, RowInfo& info) override;
+  Result<bool> WalkRow(const KeyView& row, const Pattern& pattern,
+                       const std::optional<std::optional<std::string_view>>& after, Load load,
+                       const Visitor& visit) override;
+  Result<RowPage> Rows(const RowName& from, const Pattern& pattern, std::size_t max_rows) override;
   bool Sweep(std::size_t max_rows, Garbage& garbage) override;
   Stats GetStats() const override;
 
@@ -38,8 +39,20 @@ class MemoryEngine : public Engine {
     return !cell.object.is_null() && (cell.expires == kEndOfTime || cell.expires > clock_.Now());
   }
   StoredObject Stored(const Cell& cell) const;
-  PutOutcome Store(const KeyView& key, Row* row, Cell* cell, PutRequest& request, Garbage& garbage);
+  /// What keeps the request from being carried out, if anything does.
+  std::optional<PutOutcome> Refusal(const Cell* cell, const PutRequest& request) const;
+  static Version VersionOf(const Cell* cell);
+  /// The memory for it has been taken.
+  void Store(const KeyView& key, Row* row, Cell* cell, PutRequest& request, Garbage& garbage);
   void Fill(Row& row, Cell& cell, bool is_column, PutRequest& request, Garbage& garbage);
+  /// The memory that storing takes and frees.
+  struct Need {
+    std::uint64_t takes = 0;
+    std::uint64_t frees = 0;
+  };
+  Need NeedOf(const KeyView& key, const Row* row, const Cell* cell, const DataObject& object) const;
+  Need NeedOf(std::span<PutItem> items);
+  bool Take(Need need);
   void KeepNewest(const KeyView& key, Row& row, std::uint32_t keep, Garbage& garbage);
   /// Each lets an object go and gives its memory back; the caller erases the row if it is empty.
   void ClearObject(Row& row, Garbage& garbage);
@@ -47,8 +60,8 @@ class MemoryEngine : public Engine {
   ColumnIterator EraseColumn(Row& row, ColumnIterator column, Garbage& garbage);
   void EraseIfEmpty(Row* row);
   std::uint64_t ClearExpired(Row& row, Garbage& garbage);
-  /// Frees all that has expired, if anything can have.
-  void ClearAllExpired(Garbage& garbage);
+  /// Frees all that has expired; false when nothing can have.
+  bool ClearAllExpired(Garbage& garbage);
 
   static std::uint64_t ColumnBytes(std::size_t name_bytes) noexcept;
 

@@ -17,10 +17,10 @@ Status Store::RefuseIfClosed() const {
 }
 
 ObjectInfo Store::InfoOf(const StoredObject& stored) const {
-  ObjectInfo info{.meta_bytes = stored.object.meta_bytes(),
-                  .data_bytes = stored.object.data_bytes(),
+  ObjectInfo info{.meta_bytes = stored.meta_bytes,
+                  .data_bytes = stored.data_bytes,
                   .version = stored.version,
-                  .availability = Availability::kLocalMemory,
+                  .availability = engine_->where(),
                   .ttl = std::nullopt};
   if (stored.expires != kEndOfTime) {
     info.ttl = std::max(stored.expires - clock_.Now(), TimePoint::zero());
@@ -32,8 +32,8 @@ bool Store::Sweep(std::size_t max_rows, Effects& effects) {
   return engine_ != nullptr && engine_->Sweep(max_rows, effects.garbage);
 }
 
-std::unique_ptr<Engine> Store::Close(Effects& effects) {
-  waiters_.CollectAll(effects.waiters);
+std::unique_ptr<Engine> Store::Close(std::vector<std::shared_ptr<Waiter>>& waiters) {
+  waiters_.CollectAll(waiters);
   return std::move(engine_);
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -17,9 +18,13 @@ namespace cirein {
 
 /// What an operation leaves to be done once its partition has been left.
 struct Effects {
-  Garbage garbage;                               ///< Freed.
-  std::vector<std::shared_ptr<Waiter>> waiters;  ///< Claimed and answered...
-  DataObject published;                          ///< ...with this; null when nobody waited.
+  /// Waiters to be claimed and answered with an object that was published.
+  struct Answer {
+    NamedObject object;
+    std::vector<std::shared_ptr<Waiter>> waiters;
+  };
+  Garbage garbage;  ///< Freed.
+  std::vector<Answer> answers;
 };
 
 /// The object operations over one partition, whatever its engine: what write-once means, who waits,
@@ -40,11 +45,16 @@ class Store {
 
   /// publish.cc. Takes the object only if it stores it: a body that is refused must not be freed
   /// inside the partition, because its release function is the user's. Errors: AlreadyExists,
-  /// FailedPrecondition (version), ResourceExhausted (full).
+  /// FailedPrecondition (version), ResourceExhausted (full); those of the engine.
   Result<ObjectInfo> Publish(const KeyView& key, PutRequest&& request, Effects& effects);
+  /// The same for several objects of one row, no key twice: all or none, as one.
+  Result<std::vector<ObjectInfo>> PublishGroup(std::span<PutItem> items, Effects& effects);
 
   /// get.cc. NotFound is said by false, because a miss is no error to those who then wait.
   Result<bool> Get(const KeyView& key, StoredObject& found);
+  /// Would Publish be taken? Says why not, as Publish does, and changes nothing but statistics of
+  /// what was refused.
+  Status Check(const KeyView& key, const PutRequest& request);
 
   /// want.cc. True with the object that is there (of several any one), else parks and says false.
   /// `row` is the row of the pattern, which is not a prefix.
@@ -64,7 +74,7 @@ class Store {
 
   /// list.cc: the walks of Engine, for listing, looking and computing.
   Status WalkRow(const KeyView& row, const Pattern& pattern,
-                 const std::optional<std::optional<std::string_view>>& after,
+                 const std::optional<std::optional<std::string_view>>& after, Load load,
                  const Engine::Visitor& visit);
   Result<Engine::RowPage> Rows(const Engine::RowName& from, const Pattern& pattern,
                                std::size_t max_rows);
@@ -74,7 +84,10 @@ class Store {
 
   /// Ends it: everyone who waits comes out, every call from now on is Unavailable. The engine's
   /// objects are handed out to be let go by the caller.
-  std::unique_ptr<Engine> Close(Effects& effects);
+  std::unique_ptr<Engine> Close(std::vector<std::shared_ptr<Waiter>>& waiters);
+
+  /// See Engine; 0 once closed.
+  std::uint64_t TakeTicket() noexcept { return engine_ == nullptr ? 0 : engine_->TakeTicket(); }
 
   /// What has happened here since the start, and what is here now.
   struct Stats {
@@ -96,6 +109,9 @@ class Store {
 
  private:
   Status RefuseIfClosed() const;
+  ObjectInfo InfoOfNew(const PutRequest& request, const DataObject& object, Version version) const;
+  void Collect(const KeyView& key, const DataObject& object, const ObjectInfo& info,
+               Effects& effects);
 
   std::unique_ptr<Engine> engine_;  ///< Null once closed.
   const Clock& clock_;

@@ -90,30 +90,62 @@ class StripedStore::QueuedCompute : public Operation::Impl {
 
 std::shared_ptr<StripedStore> StripedStore::Create(const Environment& environment,
                                                    const Options& options) {
-  return std::shared_ptr<StripedStore>(new StripedStore(environment, options));
+  const auto place_of = [](const KeyView& row) { return row.row_hash; };
+  std::shared_ptr<StripedStore> store(new StripedStore(environment, place_of, options.stripes));
+  store->budget_ = std::make_unique<MemoryBudget>(options.memory_limit_bytes, options.stripes);
+  for (std::uint32_t i = 0; i < options.stripes; ++i) {
+    auto engine =
+        std::make_unique<MemoryEngine>(store->stripe_bits_, environment.clock, *store->budget_);
+    store->stripes_.push_back(
+        std::make_unique<Stripe>(Partition{std::move(engine), nullptr}, environment.clock));
+  }
+  return store;
 }
 
-StripedStore::StripedStore(const Environment& environment, const Options& options)
-    : environment_(environment),
-      stripe_bits_(static_cast<unsigned>(std::bit_width(options.stripes) - 1)),
-      budget_(options.memory_limit_bytes, options.stripes) {
-  stripes_.reserve(options.stripes);
-  for (std::uint32_t i = 0; i < options.stripes; ++i) {
-    stripes_.push_back(std::make_unique<Stripe>(
-        std::make_unique<MemoryEngine>(stripe_bits_, environment_.clock, budget_),
-        environment_.clock));
+std::shared_ptr<StripedStore> StripedStore::Create(const Environment& environment,
+                                                   Engine::PlaceOf place_of,
+                                                   std::vector<Partition> partitions) {
+  std::shared_ptr<StripedStore> store(new StripedStore(environment, place_of, partitions.size()));
+  for (Partition& partition : partitions) {
+    store->stripes_.push_back(std::make_unique<Stripe>(std::move(partition), environment.clock));
   }
+  return store;
+}
+
+StripedStore::StripedStore(const Environment& environment, Engine::PlaceOf place_of,
+                           std::size_t stripes)
+    : environment_(environment),
+      place_of_(place_of),
+      stripe_bits_(static_cast<unsigned>(std::bit_width(stripes) - 1)) {
+  stripes_.reserve(stripes);
 }
 
 StripedStore::~StripedStore() { Close(); }
 
-// Runs an operation inside the stripe of a key and its effects outside. What the operation's
-// waiters are answered with is made from its result by whoever calls.
+// Runs an operation inside a stripe; its result, and how far the stripe must be kept before anybody
+// hears of it.
+template <typename Operate>
+auto StripedStore::Inside(Stripe& stripe, Operate&& operate) {
+  const std::lock_guard lock(stripe.mutex);
+  auto result = operate(stripe.store);
+  return std::pair(std::move(result), stripe.store.TakeTicket());
+}
+
 template <typename Operate>
 auto StripedStore::WithStripe(const KeyView& key, Operate&& operate) {
   Stripe& stripe = StripeFor(key);
-  const std::lock_guard lock(stripe.mutex);
-  return operate(stripe.store);
+  auto [result, ticket] = Inside(stripe, std::forward<Operate>(operate));
+  if (ticket != 0) {
+    const Status kept = stripe.keeper->Await(ticket);
+    if (!kept.ok()) result = kept;
+  }
+  return std::move(result);
+}
+
+void StripedStore::WhenKept(Stripe& stripe, std::uint64_t ticket,
+                            std::function<void(Status)> done) {
+  if (ticket == 0) return done(OkStatus());
+  stripe.keeper->WhenKept(ticket, std::move(done));
 }
 
 void StripedStore::Answer(std::span<const std::shared_ptr<Waiter>> waiters,
@@ -125,19 +157,76 @@ void StripedStore::Answer(std::span<const std::shared_ptr<Waiter>> waiters,
   }
 }
 
+void StripedStore::Answer(Effects& effects, const Status& kept) {
+  for (Effects::Answer& answer : effects.answers) {
+    Answer(answer.waiters, kept.ok() ? Result<NamedObject>(std::move(answer.object)) : kept);
+  }
+}
+
+Status StripedStore::Prepare(Stripe& stripe, const KeyView& key, PutRequest& request) {
+  if (request.object.data_bytes() <= stripe.prepare_bytes || !request.store) return OkStatus();
+  // A large object that would be refused is not worth the way.
+  auto [checked, ticket] = Inside(stripe, [&](Store& store) { return store.Check(key, request); });
+  if (!checked.ok()) {
+    // What it was refused for may not be kept yet.
+    if (ticket != 0) CIREIN_RETURN_IF_ERROR(stripe.keeper->Await(ticket));
+    return checked;
+  }
+  return stripe.keeper->Prepare(key, request);
+}
+
 // What the store does not take of the request dies with the caller's: outside of the stripe.
 Result<ObjectInfo> StripedStore::Publish(const KeyView& key, PutRequest&& request) {
+  Stripe& stripe = StripeFor(key);
+  CIREIN_RETURN_IF_ERROR(Prepare(stripe, key, request));
   const bool expires = request.expires != kEndOfTime;
   Effects effects;  // Freed on return, outside of the stripe.
-  Result<ObjectInfo> info = WithStripe(
-      key, [&](Store& store) { return store.Publish(key, std::move(request), effects); });
-  if (!effects.waiters.empty()) {
-    ObjectInfo seen = *info;
-    seen.availability = Availability::kLocalMemory;
-    Answer(effects.waiters, NamedObject{key.ToKey(), std::move(effects.published), seen});
+  auto [info, ticket] =
+      Inside(stripe, [&](Store& store) { return store.Publish(key, std::move(request), effects); });
+  if (ticket != 0) {
+    const Status kept = stripe.keeper->Await(ticket);
+    Answer(effects, kept);
+    if (!kept.ok()) return kept;
+  } else if (!effects.answers.empty()) {
+    Answer(effects, OkStatus());
   }
   if (expires && info.ok()) ArmSweep();
-  return info;
+  return std::move(info);
+}
+
+void StripedStore::Publish(const KeyView& key, PutRequest&& request, PublishCallback done) {
+  Stripe& stripe = StripeFor(key);
+  if (stripe.keeper == nullptr) return done(Publish(key, std::move(request)));
+  if (Status prepared = Prepare(stripe, key, request); !prepared.ok()) return done(prepared);
+  const bool expires = request.expires != kEndOfTime;
+  auto effects = std::make_shared<Effects>();
+  auto [info, ticket] = Inside(
+      stripe, [&](Store& store) { return store.Publish(key, std::move(request), *effects); });
+  if (expires && info.ok()) ArmSweep();
+  WhenKept(stripe, ticket,
+           [effects, done = std::move(done), info = std::move(info)](const Status& kept) {
+             Answer(*effects, kept);
+             done(kept.ok() ? info : kept);
+           });
+}
+
+void StripedStore::PublishGroup(std::vector<PutItem> items, GroupCallback done) {
+  if (items.empty()) return done(std::vector<ObjectInfo>());
+  Stripe& stripe = StripeFor(items[0].key);
+  bool expires = false;
+  for (PutItem& item : items) {
+    if (Status status = Prepare(stripe, item.key, item.request); !status.ok()) return done(status);
+    expires = expires || item.request.expires != kEndOfTime;
+  }
+  auto effects = std::make_shared<Effects>();
+  auto [infos, ticket] =
+      Inside(stripe, [&](Store& store) { return store.PublishGroup(items, *effects); });
+  if (expires && infos.ok()) ArmSweep();
+  WhenKept(stripe, ticket,
+           [effects, done = std::move(done), infos = std::move(infos)](const Status& kept) {
+             Answer(*effects, kept);
+             done(kept.ok() ? infos : kept);
+           });
 }
 
 Result<DataObject> StripedStore::Get(const KeyView& key) {
@@ -149,7 +238,7 @@ Result<DataObject> StripedStore::Get(const KeyView& key) {
 
 Operation StripedStore::Want(const Pattern& pattern, TimePoint end, WantCallback done) {
   const std::size_t stripe =
-      pattern.row_is_prefix() ? 0 : StripeOf(KeyView(pattern.bucket(), pattern.row()).row_hash);
+      pattern.row_is_prefix() ? 0 : StripeOf(place_of_(KeyView(pattern.bucket(), pattern.row())));
   auto want = std::make_shared<ParkedWant>(weak_from_this(), stripe, std::move(done));
   if (pattern.row_is_prefix()) {
     WantPrefix(pattern, end, want);
@@ -163,11 +252,17 @@ Operation StripedStore::Want(const Pattern& pattern, TimePoint end, WantCallback
 void StripedStore::WantInRow(const Pattern& pattern, const std::shared_ptr<ParkedWant>& want) {
   const KeyView row(pattern.bucket(), pattern.row());
   NamedObject found;
-  const Result<bool> hit = WithStripe(
-      row, [&](Store& store) { return store.Want(row, pattern, want->seat(0), want, found); });
+  Stripe& stripe = StripeFor(row);
+  auto [hit, ticket] = Inside(
+      stripe, [&](Store& store) { return store.Want(row, pattern, want->seat(0), want, found); });
   if (hit.ok() && !*hit) return;  // Parked.
-  if (!want->Claim()) return;
-  want->Answer(hit.ok() ? Result<NamedObject>(std::move(found)) : hit.status());
+  if (!hit.ok()) {
+    if (want->Claim()) want->Answer(hit.status());
+    return;
+  }
+  WhenKept(stripe, ticket, [want, found = std::move(found)](const Status& kept) {
+    if (want->Claim()) want->Answer(kept.ok() ? Result<NamedObject>(found) : kept);
+  });
 }
 
 // Parks everywhere first and looks afterwards, so that whatever is published meanwhile is seen by
@@ -186,7 +281,7 @@ void StripedStore::WantPrefix(const Pattern& pattern, TimePoint end,
     const auto look = [&](const Engine::RowName& name) {
       const KeyView row(name.bucket, name.name);
       status = WithStripe(row, [&](Store& store) {
-        return store.WalkRow(row, pattern, std::nullopt,
+        return store.WalkRow(row, pattern, std::nullopt, Load::kObject,
                              [&](const KeyView& key, const StoredObject& stored) {
                                found = {key.ToKey(), stored.object, store.InfoOf(stored)};
                                hit = true;
@@ -208,12 +303,12 @@ Result<std::optional<Engine::RowName>> StripedStore::EachRow(
     const Pattern& pattern, Engine::RowName from, std::size_t max_rows, TimePoint end,
     const std::function<bool(const Engine::RowName& row)>& visit) {
   std::size_t looked_at = 0;
-  for (std::size_t i = StripeOf(from.hash); i < stripes_.size(); ++i, from = {}) {
+  for (std::size_t i = StripeOf(from.place); i < stripes_.size(); ++i, from = {}) {
     for (std::optional<Engine::RowName> next = std::move(from); next;) {
-      Result<Engine::RowPage> page = [&] {
-        const std::lock_guard lock(stripes_[i]->mutex);
-        return stripes_[i]->store.Rows(*next, pattern, kRowsPerVisit);
-      }();
+      // Names alone promise nothing: whoever visits a row waits for what is in it.
+      Result<Engine::RowPage> page = Inside(*stripes_[i], [&](Store& store) {
+                                       return store.Rows(*next, pattern, kRowsPerVisit);
+                                     }).first;
       if (!page.ok()) return page.status();
       for (const Engine::RowName& row : page->rows) {
         if (!visit(row)) return std::optional<Engine::RowName>(row);
@@ -271,17 +366,17 @@ Result<RowInfo> StripedStore::GetRowInfo(const KeyView& row) {
 
 namespace {
 
-// Where a listing of one bucket goes on before this row, which may be another bucket's: the hash of
-// a name is not the same in every bucket. nullopt when only other buckets' rows are left.
+// Where a listing of one bucket goes on before this row, which may be another bucket's: the place
+// of a name is not the same in every bucket. nullopt when only other buckets' rows are left.
 std::optional<ListCursor> PlaceBefore(const Engine::RowName& row, Bucket bucket) {
   ListCursor cursor;
   if (row.bucket == bucket) {
     cursor.row = row.name;
     return cursor;
   }
-  // Rows of one hash come by bucket: those of a lower one are listed already.
-  if (row.bucket > bucket && row.hash == UINT64_MAX) return std::nullopt;
-  cursor.hash = row.bucket > bucket ? row.hash + 1 : row.hash;
+  // Rows of one place come by bucket: those of a lower one are listed already.
+  if (row.bucket > bucket && row.place == UINT64_MAX) return std::nullopt;
+  cursor.place = row.bucket > bucket ? row.place + 1 : row.place;
   return cursor;
 }
 
@@ -302,11 +397,11 @@ Result<ListPage> StripedStore::List(const Pattern& pattern, const ListOptions& o
     bool full = false;
     status = WithStripe(row, [&](Store& store) {
       return store.WalkRow(
-          row, pattern, after, [&](const KeyView& key, const StoredObject& stored) {
+          row, pattern, after, Load::kSizes, [&](const KeyView& key, const StoredObject& stored) {
             full = page.objects.size() >= options.page_size || name_bytes >= kMaxPageNameBytes;
             if (full) return false;
-            page.objects.push_back({key.ToKey(), stored.object.meta_bytes(),
-                                    stored.object.data_bytes(), stored.version});
+            page.objects.push_back(
+                {key.ToKey(), stored.meta_bytes, stored.data_bytes, stored.version});
             name_bytes += key.row.size() + key.column.size();
             return true;
           });
@@ -315,23 +410,23 @@ Result<ListPage> StripedStore::List(const Pattern& pattern, const ListOptions& o
   };
   const auto after_last = [&] {
     const Key& last = page.objects.back().key;
-    ListCursor next{.row = last.row(), .inside = true, .column = {}, .hash = {}};
+    ListCursor next{.row = last.row(), .inside = true, .column = {}, .place = {}};
     if (last.has_column()) next.column = last.column();
     return next.ToString();
   };
 
   if (!pattern.row_is_prefix()) {
-    if (!options.cursor.empty() && (cursor.hash || cursor.row != pattern.row())) {
+    if (!options.cursor.empty() && (cursor.place || cursor.row != pattern.row())) {
       return ForeignCursor();
     }
     if (!add_row(KeyView(pattern.bucket(), pattern.row())) && status.ok()) page.next = after_last();
   } else {
     Engine::RowName from;
-    if (cursor.hash) {
-      from.hash = *cursor.hash;
+    if (cursor.place) {
+      from.place = *cursor.place;
     } else if (!options.cursor.empty()) {
       const KeyView row(pattern.bucket(), cursor.row);
-      from = {row.row_hash, row.bucket, cursor.row};
+      from = {place_of_(row), row.bucket, cursor.row};
     }
     if (cursor.inside && !pattern.MatchesRow(cursor.row)) return ForeignCursor();
     bool full = false;
@@ -366,7 +461,7 @@ Operation StripedStore::Compute(const Pattern& pattern, std::string_view functio
   std::vector<NamedObject> objects;
   bool too_many = false;
   const Status walked = WithStripe(row, [&](Store& store) {
-    return store.WalkRow(row, pattern, std::nullopt,
+    return store.WalkRow(row, pattern, std::nullopt, Load::kObject,
                          [&](const KeyView& key, const StoredObject& stored) {
                            too_many = objects.size() >= kMaxComputeObjects;
                            if (too_many) return false;
@@ -398,13 +493,13 @@ Operation StripedStore::Compute(const Pattern& pattern, std::string_view functio
 
 void StripedStore::Close() {
   for (const std::unique_ptr<Stripe>& stripe : stripes_) {
-    Effects effects;
+    std::vector<std::shared_ptr<Waiter>> waiters;
     std::unique_ptr<Engine> engine;
     {
       const std::lock_guard lock(stripe->mutex);
-      engine = stripe->store.Close(effects);
+      engine = stripe->store.Close(waiters);
     }
-    Answer(effects.waiters, LibraryFinished());
+    Answer(waiters, LibraryFinished());
   }
 }
 

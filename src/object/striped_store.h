@@ -20,28 +20,45 @@
 
 namespace cirein {
 
-/// The store of one process, shared by all its pools and threads (Kelpie's LocalKV): partitions by
-/// the row's hash, each a Store behind a lock. An operation runs on the caller's thread, because
-/// handing it to another core costs a hundred times what it takes; two meet only on one stripe.
+/// Partitions in one process, shared by its pools and threads, each a Store behind a lock: of DRAM,
+/// by the row's hash, it is Kelpie's LocalKV; of an elastic pool, by slots, an embedded node. An
+/// operation runs on the caller's thread, because handing it to another core costs a hundred times
+/// what it takes; two meet only on one stripe.
+///
+/// What must be kept by its engine before anybody hears of it is waited for after the lock is left:
+/// by the thread that called, or where there is a `done`, by nobody.
 ///
 /// Patterns carry their bucket; keys in answers have none.
 /// Thread-safe. Answers to waiters are given on the thread that publishes, after the lock is left:
 /// the `done` functions given here are the pool's, not the user's.
 class StripedStore : public std::enable_shared_from_this<StripedStore> {
  public:
+  struct Partition {
+    std::unique_ptr<Engine> engine;
+    std::shared_ptr<Keeper> keeper;  ///< Null for an engine without.
+  };
   struct Options {
     std::uint32_t stripes = 64;            ///< A power of two, 1 to 1024.
     std::uint64_t memory_limit_bytes = 0;  ///< Of all stripes together; 0: none.
   };
 
-  /// `environment` outlives the store.
+  /// Of MemoryEngines. `environment` outlives the store.
   static std::shared_ptr<StripedStore> Create(const Environment& environment,
                                               const Options& options);
+  /// Of any partitions: as many as a power of two, the i-th with all rows whose place has i in its
+  /// top bits.
+  static std::shared_ptr<StripedStore> Create(const Environment& environment,
+                                              Engine::PlaceOf place_of,
+                                              std::vector<Partition> partitions);
   ~StripedStore();
   StripedStore(const StripedStore&) = delete;
   StripedStore& operator=(const StripedStore&) = delete;
 
   Result<ObjectInfo> Publish(const KeyView& key, PutRequest&& request);
+  void Publish(const KeyView& key, PutRequest&& request, PublishCallback done);
+  /// Objects of one row, no key twice: all or none, as one.
+  using GroupCallback = std::function<void(Result<std::vector<ObjectInfo>>)>;
+  void PublishGroup(std::vector<PutItem> items, GroupCallback done);
   /// The object if it is there: a null object if not. Does not wait.
   Result<DataObject> Get(const KeyView& key);
   /// Answers at once when something that matches is there; else parks. The Operation cancels.
@@ -65,24 +82,35 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
  private:
   // On cache lines of its own, so that two cores on two stripes do not share one.
   struct alignas(128) Stripe {
-    Stripe(std::unique_ptr<Engine> engine, const Clock& clock) : store(std::move(engine), clock) {}
+    Stripe(Partition partition, const Clock& clock)
+        : prepare_bytes(partition.keeper ? partition.keeper->prepare_bytes() : UINT64_MAX),
+          keeper(std::move(partition.keeper)),
+          store(std::move(partition.engine), clock) {}
+    const std::uint64_t prepare_bytes;
+    const std::shared_ptr<Keeper> keeper;
     mutable std::mutex mutex;
     Store store;  ///< Guarded by mutex.
   };
   class ParkedWant;
   class QueuedCompute;
 
-  StripedStore(const Environment& environment, const Options& options);
+  StripedStore(const Environment& environment, Engine::PlaceOf place_of, std::size_t stripes);
 
-  std::size_t StripeOf(std::uint64_t row_hash) const noexcept {
-    return stripe_bits_ == 0 ? 0 : static_cast<std::size_t>(row_hash >> (64 - stripe_bits_));
+  std::size_t StripeOf(std::uint64_t place) const noexcept {
+    return stripe_bits_ == 0 ? 0 : static_cast<std::size_t>(place >> (64 - stripe_bits_));
   }
-  Stripe& StripeFor(const KeyView& key) { return *stripes_[StripeOf(key.row_hash)]; }
+  Stripe& StripeFor(const KeyView& key) { return *stripes_[StripeOf(place_of_(key))]; }
+  /// Runs `operate` inside the stripe, and waits outside until what it wrote or saw is kept.
   template <typename Operate>
   auto WithStripe(const KeyView& key, Operate&& operate);
+  template <typename Operate>
+  static auto Inside(Stripe& stripe, Operate&& operate);
+  static void WhenKept(Stripe& stripe, std::uint64_t ticket, std::function<void(Status)> done);
+  static Status Prepare(Stripe& stripe, const KeyView& key, PutRequest& request);
 
   static void Answer(std::span<const std::shared_ptr<Waiter>> waiters,
                      const Result<NamedObject>& result);
+  static void Answer(Effects& effects, const Status& kept);
   void WantInRow(const Pattern& pattern, const std::shared_ptr<ParkedWant>& want);
   void WantPrefix(const Pattern& pattern, TimePoint end, const std::shared_ptr<ParkedWant>& want);
   /// Calls `visit` with each row that matches, stripe by stripe and in table order, from a place
@@ -96,8 +124,9 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   void Sweep();
 
   const Environment environment_;
+  const Engine::PlaceOf place_of_;
   const unsigned stripe_bits_;
-  MemoryBudget budget_;
+  std::unique_ptr<MemoryBudget> budget_;  ///< Of MemoryEngines.
   std::vector<std::unique_ptr<Stripe>> stripes_;
   std::atomic<bool> sweep_armed_{false};
 };

@@ -9,11 +9,14 @@ Result<bool> Store::Want(const KeyView& row, const Pattern& pattern, Seat& seat,
                          std::shared_ptr<Waiter> waiter, NamedObject& found) {
   CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
   bool hit = false;
-  engine_->WalkRow(row, pattern, std::nullopt, [&](const KeyView& key, const StoredObject& stored) {
-    found = {key.ToKey(), stored.object, InfoOf(stored)};
-    hit = true;
-    return false;
-  });
+  CIREIN_RETURN_IF_ERROR(engine_
+                             ->WalkRow(row, pattern, std::nullopt, Load::kObject,
+                                       [&](const KeyView& key, const StoredObject& stored) {
+                                         found = {key.ToKey(), stored.object, InfoOf(stored)};
+                                         hit = true;
+                                         return false;
+                                       })
+                             .status());
   ++(hit ? stats_.hits : stats_.misses);
   if (!hit) waiters_.Park(pattern, seat, std::move(waiter));
   return hit;

@@ -18,6 +18,7 @@
 #include "support/pool_model.h"
 #include "support/random_names.h"
 #include "support/seed.h"
+#include "support/status_matchers.h"
 
 namespace cirein {
 namespace {
@@ -38,6 +39,7 @@ class EngineHost {
 struct EngineKind {
   const char* name;
   std::unique_ptr<EngineHost> (*make)(const Clock& clock, std::uint64_t limit_bytes);
+  Engine::PlaceOf place_of;
 };
 
 class MemoryHost : public EngineHost {
@@ -56,7 +58,8 @@ const EngineKind kEngines[] = {
     {"MemoryEngine",
      [](const Clock& clock, std::uint64_t limit_bytes) -> std::unique_ptr<EngineHost> {
        return std::make_unique<MemoryHost>(clock, limit_bytes);
-     }},
+     },
+     [](const KeyView& row) { return row.row_hash; }},
 };
 
 class EngineTest : public testing::TestWithParam<EngineKind> {
@@ -67,7 +70,9 @@ class EngineTest : public testing::TestWithParam<EngineKind> {
 
   PutOutcome Put(const Key& key, std::string_view data, PutRequest request = {}) {
     request.object = MakeObject(data);
-    return engine().Put(KeyView(kBucket, key), request, garbage_);
+    const Result<PutOutcome> outcome = engine().Put(KeyView(kBucket, key), request, garbage_);
+    EXPECT_OK(outcome);
+    return outcome.value();
   }
   static PutRequest Overwriting() {
     PutRequest request;
@@ -88,26 +93,28 @@ class EngineTest : public testing::TestWithParam<EngineKind> {
   /// The data under a key, or "none".
   std::string Get(const Key& key) {
     StoredObject found;
-    if (!engine().Get(KeyView(kBucket, key), found)) return "none";
+    if (!engine().Get(KeyView(kBucket, key), Load::kObject, found).value()) return "none";
     return std::string(found.object.text());
   }
   std::uint64_t Drop(const Pattern& pattern) {
-    return engine().Drop(KeyView(kBucket, pattern.row()), pattern, garbage_);
+    return engine().Drop(KeyView(kBucket, pattern.row()), pattern, garbage_).value();
   }
   std::optional<RowInfo> Row(const std::string& row) {
     RowInfo info;
-    if (!engine().GetRowInfo(KeyView(kBucket, row), info)) return std::nullopt;
+    if (!engine().GetRowInfo(KeyView(kBucket, row), info).value()) return std::nullopt;
     return info;
   }
   using After = std::optional<std::optional<std::string_view>>;
   std::vector<std::string> Walk(const Pattern& pattern, const After& after = std::nullopt) {
     std::vector<std::string> names;
-    EXPECT_TRUE(engine().WalkRow(KeyView(kBucket, pattern.row()), pattern, after,
-                                 [&](const KeyView& key, const StoredObject& stored) {
-                                   EXPECT_FALSE(stored.object.is_null());
-                                   names.push_back(key.ToKey().ToString());
-                                   return true;
-                                 }));
+    const Result<bool> all =
+        engine().WalkRow(KeyView(kBucket, pattern.row()), pattern, after, Load::kObject,
+                         [&](const KeyView& key, const StoredObject& stored) {
+                           EXPECT_FALSE(stored.object.is_null());
+                           names.push_back(key.ToKey().ToString());
+                           return true;
+                         });
+    EXPECT_TRUE(all.value());
     return names;
   }
   /// The names of all rows that match, by pages of `max_rows`.
@@ -116,11 +123,11 @@ class EngineTest : public testing::TestWithParam<EngineKind> {
     std::vector<std::string> names;
     Engine::RowName from;
     for (;;) {
-      Engine::RowPage page = engine().Rows(from, pattern, max_rows);
+      Engine::RowPage page = engine().Rows(from, pattern, max_rows).value();
       EXPECT_LE(page.rows.size(), max_rows);
       for (const auto& row : page.rows) {
         EXPECT_EQ(row.bucket, bucket);
-        EXPECT_EQ(row.hash, KeyView(bucket, row.name).row_hash);
+        EXPECT_EQ(row.place, GetParam().place_of(KeyView(bucket, row.name)));
         names.push_back(row.name);
       }
       if (!page.next) return names;
@@ -141,10 +148,10 @@ TEST_P(EngineTest, GivesBackTheBodyThatWasPut) {
   request.object = MakeObject("data", "meta", 42);
   const DataObject object = request.object;
   const Key key("row", "column");
-  ASSERT_EQ(engine().Put(KeyView(kBucket, key), request, garbage_).code, Code::kStored);
+  ASSERT_EQ(engine().Put(KeyView(kBucket, key), request, garbage_)->code, Code::kStored);
   EXPECT_TRUE(request.object.is_null()) << "the object is taken";
   StoredObject found;
-  ASSERT_TRUE(engine().Get(KeyView(kBucket, key), found));
+  ASSERT_TRUE(engine().Get(KeyView(kBucket, key), Load::kObject, found).value());
   EXPECT_EQ(found.object.Compare(object), DataObject::Difference::kEqual);
   EXPECT_EQ(found.object.type(), 42);
   EXPECT_EQ(found.expires, kEndOfTime);
@@ -153,7 +160,7 @@ TEST_P(EngineTest, GivesBackTheBodyThatWasPut) {
 TEST_P(EngineTest, SaysWhenNothingIsThere) {
   StoredObject found;
   found.version = {9, 9};
-  EXPECT_FALSE(engine().Get(KeyView(kBucket, "row"), found));
+  EXPECT_FALSE(engine().Get(KeyView(kBucket, "row"), Load::kObject, found).value());
   EXPECT_EQ(found.version, (Version{9, 9})) << "left alone";
   EXPECT_EQ(Row("row"), std::nullopt);
   EXPECT_EQ(Drop(Pattern::Row("row")), 0U);
@@ -181,7 +188,7 @@ TEST_P(EngineTest, LeavesARefusedObjectToTheCaller) {
   Put(Key("row"), "one");
   PutRequest request;
   request.object = MakeObject("two");
-  EXPECT_EQ(engine().Put(KeyView(kBucket, "row"), request, garbage_).code, Code::kExists);
+  EXPECT_EQ(engine().Put(KeyView(kBucket, "row"), request, garbage_)->code, Code::kExists);
   EXPECT_FALSE(request.object.is_null());
 }
 
@@ -234,13 +241,13 @@ TEST_P(EngineTest, TellsNoColumnFromAnEmptyColumn) {
 TEST_P(EngineTest, KeepsBucketsApart) {
   PutRequest request;
   request.object = MakeObject("other");
-  engine().Put(KeyView(Bucket(8), "row"), request, garbage_);
+  ASSERT_OK(engine().Put(KeyView(Bucket(8), "row"), request, garbage_));
   EXPECT_EQ(Get(Key("row")), "none");
   Put(Key("row"), "mine");
   EXPECT_EQ(Rows(Pattern::RowPrefix(""), 10), (std::vector<std::string>{"row"}));
   EXPECT_EQ(Drop(Key("row")), 1U);
   StoredObject found;
-  EXPECT_TRUE(engine().Get(KeyView(Bucket(8), "row"), found));
+  EXPECT_TRUE(engine().Get(KeyView(Bucket(8), "row"), Load::kObject, found).value());
 }
 
 TEST_P(EngineTest, DropsWhatThePatternSays) {
@@ -307,9 +314,10 @@ TEST_P(EngineTest, StopsAWalkWhenTheVisitorHasSeenEnough) {
   Put(Key("row", "a"), "");
   for (int limit = 1; limit <= 2; ++limit) {
     int visited = 0;
-    EXPECT_FALSE(
-        engine().WalkRow(KeyView(kBucket, "row"), Pattern::Row("row"), std::nullopt,
-                         [&](const KeyView&, const StoredObject&) { return ++visited < limit; }));
+    const Result<bool> all =
+        engine().WalkRow(KeyView(kBucket, "row"), Pattern::Row("row"), std::nullopt, Load::kObject,
+                         [&](const KeyView&, const StoredObject&) { return ++visited < limit; });
+    EXPECT_FALSE(all.value());
     EXPECT_EQ(visited, limit);
   }
 }
@@ -433,7 +441,7 @@ TEST_P(EngineTest, RefusesWhatDoesNotFitAndGoesOn) {
   EXPECT_LE(engine().GetStats().used_bytes, 100'000U);
   PutRequest request;
   request.object = MakeObject(std::string(200'000, 'x'));
-  EXPECT_EQ(engine().Put(KeyView(kBucket, "big"), request, garbage_).code, Code::kFull);
+  EXPECT_EQ(engine().Put(KeyView(kBucket, "big"), request, garbage_)->code, Code::kFull);
   EXPECT_FALSE(request.object.is_null()) << "a refused object is the caller's";
   for (const std::string& row : stored) EXPECT_NE(Get(Key(row)), "none");
   EXPECT_EQ(Put(Key(stored[0]), "small", Overwriting()).code, Code::kStored);

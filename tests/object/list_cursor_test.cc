@@ -18,31 +18,31 @@ void ExpectRoundTrip(const ListCursor& cursor) {
   EXPECT_EQ(back->row, cursor.row);
   EXPECT_EQ(back->inside, cursor.inside);
   EXPECT_EQ(back->column, cursor.column);
-  EXPECT_EQ(back->hash, cursor.hash);
+  EXPECT_EQ(back->place, cursor.place);
   EXPECT_EQ(back->ToString(), text);
 }
 
 TEST(ListCursor, RoundTripsEveryPlace) {
   for (const std::string_view row : test::kRowNames) {
-    ExpectRoundTrip({.row = std::string(row), .inside = false, .column = {}, .hash = {}});
-    ExpectRoundTrip({.row = std::string(row), .inside = true, .column = {}, .hash = {}});
+    ExpectRoundTrip({.row = std::string(row), .inside = false, .column = {}, .place = {}});
+    ExpectRoundTrip({.row = std::string(row), .inside = true, .column = {}, .place = {}});
     for (const std::string_view column : test::kColumnNames) {
       ExpectRoundTrip(
-          {.row = std::string(row), .inside = true, .column = std::string(column), .hash = {}});
+          {.row = std::string(row), .inside = true, .column = std::string(column), .place = {}});
     }
   }
 }
 
 TEST(ListCursor, StandsBeforeAHash) {
-  for (const std::uint64_t hash : {std::uint64_t{0}, std::uint64_t{10}, UINT64_MAX}) {
-    ExpectRoundTrip({.row = "", .inside = false, .column = {}, .hash = hash});
+  for (const std::uint64_t place : {std::uint64_t{0}, std::uint64_t{10}, UINT64_MAX}) {
+    ExpectRoundTrip({.row = "", .inside = false, .column = {}, .place = place});
   }
 }
 
 TEST(ListCursor, CarriesEveryByte) {
   std::string all;
   for (int byte = 0; byte < 256; ++byte) all.push_back(static_cast<char>(byte));
-  ExpectRoundTrip({.row = all, .inside = true, .column = all, .hash = {}});
+  ExpectRoundTrip({.row = all, .inside = true, .column = all, .place = {}});
 }
 
 TEST(ListCursor, RefusesTextItDidNotMake) {
@@ -80,7 +80,7 @@ TEST(ListCursor, RefusesTextItDidNotMake) {
 TEST(ListCursor, SurvivesAnyText) {
   Random random(test::Seed());
   const std::string good =
-      ListCursor{.row = "a b", .inside = true, .column = "c:d", .hash = {}}.ToString();
+      ListCursor{.row = "a b", .inside = true, .column = "c:d", .place = {}}.ToString();
   for (int i = 0; i < 20'000; ++i) {
     std::string text = good;
     for (std::uint64_t changes = 1 + random.Below(3); changes > 0; --changes) {
