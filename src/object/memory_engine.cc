@@ -119,9 +119,11 @@ Result<PutOutcome> MemoryEngine::PutGroup(std::span<PutItem> items, Garbage& gar
     item.request.keep = keep;
   }
   const Version version{kEpoch, last_version_};
-  const PutItem& last = items.back();
-  if (last.request.keep != 0 && last.key.has_column) {
-    KeepNewest(last.key, *rows_.Find(last.key), last.request.keep, garbage);
+  // The newest column, behind which there may be the object without one.
+  const auto last = std::find_if(items.rbegin(), items.rend(),
+                                 [](const PutItem& item) { return item.key.has_column; });
+  if (last != items.rend() && last->request.keep != 0) {
+    KeepNewest(last->key, *rows_.Find(last->key), last->request.keep, garbage);
   }
   return PutOutcome{PutOutcome::Code::kStored, version};
 }

@@ -16,6 +16,7 @@
 #include "runtime/virtual_clock.h"
 #include "support/objects.h"
 #include "support/pool_model.h"
+#include "support/random_group.h"
 #include "support/random_names.h"
 #include "support/seed.h"
 #include "support/status_matchers.h"
@@ -73,6 +74,29 @@ class EngineTest : public testing::TestWithParam<EngineKind> {
     const Result<PutOutcome> outcome = engine().Put(KeyView(kBucket, key), request, garbage_);
     EXPECT_OK(outcome);
     return outcome.value();
+  }
+  /// A group, by key and data; all as `request` says.
+  using Objects = std::vector<std::pair<Key, std::string>>;
+  PutOutcome PutGroup(const Objects& objects, const PutRequest& request = {}) {
+    items_.clear();
+    for (const auto& [key, data] : objects) {
+      items_.push_back({KeyView(kBucket, key), request});
+      items_.back().request.object = MakeObject(data);
+    }
+    const Result<PutOutcome> outcome = engine().PutGroup(items_, garbage_);
+    EXPECT_OK(outcome);
+    return outcome.value();
+  }
+  /// The version under a key; that of nothing when nothing is there.
+  Version VersionOf(const Key& key) {
+    StoredObject found;
+    const Result<bool> there = engine().Get(KeyView(kBucket, key), Load::kSizes, found);
+    return there.value() ? found.version : Version{};
+  }
+  static PutRequest Keeping(std::uint32_t keep) {
+    PutRequest request = Overwriting();
+    request.keep = keep;
+    return request;
   }
   static PutRequest Overwriting() {
     PutRequest request;
@@ -138,6 +162,7 @@ class EngineTest : public testing::TestWithParam<EngineKind> {
   VirtualClock clock_;
   std::unique_ptr<EngineHost> host_;
   Garbage garbage_;
+  std::vector<PutItem> items_;  ///< Of the last group; their keys are gone.
 };
 
 INSTANTIATE_TEST_SUITE_P(Engines, EngineTest, testing::ValuesIn(kEngines),
@@ -463,6 +488,117 @@ TEST_P(EngineTest, MakesRoomOfWhatExpired) {
   EXPECT_EQ(engine().GetStats().objects, 1U);
 }
 
+TEST_P(EngineTest, StoresAGroupInTheOrderOfItsVersions) {
+  const Version before = Put(Key("row", "b"), "old").version;
+  const PutOutcome outcome = PutGroup(
+      {{Key("row", "c"), "1"}, {Key("row"), "2"}, {Key("row", ""), "3"}, {Key("row", "b"), "4"}},
+      Overwriting());
+  ASSERT_EQ(outcome.code, Code::kStored);
+  EXPECT_EQ(Get(Key("row", "c")), "1");
+  EXPECT_EQ(Get(Key("row")), "2");
+  EXPECT_EQ(Get(Key("row", "")), "3");
+  EXPECT_EQ(Get(Key("row", "b")), "4");
+  EXPECT_GT(VersionOf(Key("row", "c")), before);
+  Version version = outcome.version;
+  for (const Key& key : {Key("row", "b"), Key("row", ""), Key("row"), Key("row", "c")}) {
+    EXPECT_EQ(VersionOf(key), version) << key.ToString();
+    --version.counter;
+  }
+  for (const PutItem& item : items_) EXPECT_TRUE(item.request.object.is_null()) << "it is taken";
+  ASSERT_EQ(garbage_.size(), 1U) << "the old body is let go by the caller";
+  EXPECT_EQ(garbage_[0].text(), "old");
+  EXPECT_EQ(Row("row")->columns, 3U);
+  EXPECT_EQ(Row("row")->user_bytes, 4U);
+  EXPECT_GT(Put(Key("other"), "").version, outcome.version) << "a version is given once";
+}
+
+TEST_P(EngineTest, RefusesAGroupWhole) {
+  const Version there = Put(Key("row", "b"), "old").version;
+  const Engine::Stats before = engine().GetStats();
+  const Objects group = {{Key("row", "a"), "1"}, {Key("row", "b"), "2"}, {Key("row"), "3"}};
+  const PutOutcome refused = PutGroup(group);
+  EXPECT_EQ(refused.code, Code::kExists);
+  EXPECT_EQ(refused.item, 1U);
+  EXPECT_EQ(refused.version, there);
+  EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row|b"}));
+  EXPECT_EQ(Get(Key("row", "b")), "old");
+  EXPECT_EQ(engine().GetStats().objects, before.objects);
+  EXPECT_EQ(engine().GetStats().used_bytes, before.used_bytes);
+  EXPECT_TRUE(garbage_.empty());
+  for (const PutItem& item : items_) EXPECT_FALSE(item.request.object.is_null()) << "the caller's";
+  Drop(Key("row", "b"));
+  EXPECT_EQ(PutGroup(group).code, Code::kStored) << "write-once of what is not there";
+  EXPECT_EQ(PutGroup({{Key("row", "new"), "1"}, {Key("row"), "2"}}).code, Code::kExists);
+  EXPECT_EQ(Get(Key("row", "new")), "none") << "also when the last one is refused";
+}
+
+TEST_P(EngineTest, AGroupThatDoesNotFitLeavesNothing) {
+  UseLimit(100'000);
+  Put(Key("row", "a"), "old");
+  const std::uint64_t before = engine().GetStats().used_bytes;
+  const std::string large(30'000, 'x');
+  const Objects group = {{Key("row", "a"), large},
+                         {Key("row", "b"), large},
+                         {Key("row", "c"), large},
+                         {Key("row"), large}};
+  EXPECT_EQ(PutGroup(group, Overwriting()).code, Code::kFull);
+  EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row|a"}));
+  EXPECT_EQ(Get(Key("row", "a")), "old") << "the old one stays";
+  EXPECT_EQ(engine().GetStats().used_bytes, before);
+  for (const PutItem& item : items_) EXPECT_FALSE(item.request.object.is_null()) << "the caller's";
+  EXPECT_EQ(PutGroup({group[0], group[1]}, Overwriting()).code, Code::kStored);
+  EXPECT_EQ(Get(Key("row", "a")), large);
+  Drop(Pattern::Row("row"));
+  EXPECT_EQ(engine().GetStats().used_bytes, 0U) << "a row that a group made is paid for once";
+}
+
+TEST_P(EngineTest, AGroupTakesTheRoomOfWhatExpired) {
+  UseLimit(100'000);
+  Put(Key("row", "old"), std::string(80'000, 'x'), ExpiringIn(1s));
+  const Objects group = {{Key("row", "a"), std::string(30'000, 'a')},
+                         {Key("row", "b"), std::string(30'000, 'b')}};
+  EXPECT_EQ(PutGroup(group).code, Code::kFull);
+  clock_.Advance(1s);
+  EXPECT_EQ(PutGroup(group).code, Code::kStored);
+  EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row|a", "row|b"}));
+}
+
+TEST_P(EngineTest, AGroupTreatsWhatExpiredAsAbsent) {
+  ASSERT_EQ(PutGroup({{Key("row"), "1"}, {Key("row", "a"), "2"}}, ExpiringIn(1s)).code,
+            Code::kStored);
+  EXPECT_EQ(PutGroup({{Key("row"), "3"}, {Key("row", "b"), "4"}}).code, Code::kExists);
+  clock_.Advance(1s);
+  EXPECT_EQ(Walk(Pattern::Row("row")), std::vector<std::string>{}) << "all of it at one instant";
+  EXPECT_EQ(PutGroup({{Key("row"), "3"}, {Key("row", "b"), "4"}}).code, Code::kStored);
+  EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row", "row|b"}));
+}
+
+TEST_P(EngineTest, AGroupCountsForWhatIsKept) {
+  using Names = std::vector<std::string>;
+  Put(Key("row", "old"), "");
+  Put(Key("row", "older"), "");
+  PutGroup({{Key("row", "b"), ""}, {Key("row", "a"), ""}}, Keeping(3));
+  EXPECT_EQ(Walk(Pattern::Row("row")), (Names{"row|a", "row|b", "row|older"}));
+  PutGroup({{Key("row", "d"), ""}, {Key("row", "c"), ""}, {Key("row", "e"), ""}}, Keeping(2));
+  EXPECT_EQ(Walk(Pattern::Row("row")), (Names{"row|c", "row|e"}))
+      << "of a group that is larger itself the newest stay";
+  PutGroup({{Key("row", "f"), ""}, {Key("row", "g"), ""}, {Key("row"), ""}}, Keeping(1));
+  EXPECT_EQ(Walk(Pattern::Row("row")), (Names{"row", "row|g"}))
+      << "wherever the object without column stands";
+  EXPECT_EQ(engine().GetStats().objects, 2U);
+}
+
+TEST_P(EngineTest, ChecksAGroupWithoutStoring) {
+  PutRequest around;
+  around.store = false;
+  const Version first = PutGroup({{Key("row"), "1"}, {Key("row", "a"), "2"}}, around).version;
+  EXPECT_EQ(engine().GetStats().rows, 0U);
+  EXPECT_GT(Put(Key("row"), "3").version, first);
+  const PutOutcome refused = PutGroup({{Key("row", "a"), "2"}, {Key("row"), "1"}}, around);
+  EXPECT_EQ(refused.code, Code::kExists);
+  EXPECT_EQ(refused.item, 1U);
+}
+
 // Random steps against the model, the clock included.
 TEST_P(EngineTest, AgreesWithTheModel) {
   Random random(test::Seed());
@@ -476,7 +612,39 @@ TEST_P(EngineTest, AgreesWithTheModel) {
                             : random.OneIn(2)
                                 ? Pattern::Row(key.row())
                                 : Pattern::ColumnPrefix(key.row(), test::RandomColumn(random));
-    switch (random.Below(6)) {
+    switch (random.Below(7)) {
+      case 6: {
+        PublishOptions options;
+        options.overwrite = random.OneIn(3) ? Overwrite::kNo : Overwrite::kYes;
+        if (random.OneIn(3)) options.ttl = std::chrono::seconds(1 + random.Below(20));
+        PutRequest request;
+        if (options.overwrite == Overwrite::kYes) request.mode = PutMode::kOverwrite;
+        if (options.ttl) request.expires = clock_.Now() + *options.ttl;
+        Objects objects;
+        for (Key& each : test::RandomGroup(random, 5)) {
+          objects.emplace_back(std::move(each), std::string(random.Below(50), 'g'));
+        }
+        const auto refused = std::find_if(objects.begin(), objects.end(), [&](const auto& object) {
+          return model.CheckPublish(object.first, options) != StatusCode::kOk;
+        });
+        const PutOutcome outcome = PutGroup(objects, request);
+        if (refused != objects.end()) {
+          ASSERT_EQ(outcome.code, Code::kExists);
+          ASSERT_EQ(outcome.item, static_cast<std::size_t>(refused - objects.begin()));
+          break;
+        }
+        ASSERT_EQ(outcome.code, Code::kStored);
+        Version version = outcome.version;
+        version.counter -= objects.size();
+        for (const auto& [each, data] : objects) {
+          ++version.counter;
+          ASSERT_GT(version, last[each]);
+          ASSERT_EQ(VersionOf(each), version);
+          last[each] = version;
+          model.Publish(each, data, "", options, version);
+        }
+        break;
+      }
       case 0:
       case 1: {
         PublishOptions options;

@@ -19,6 +19,7 @@
 #include "runtime/virtual_environment.h"
 #include "support/objects.h"
 #include "support/pool_model.h"
+#include "support/random_group.h"
 #include "support/random_names.h"
 #include "support/seed.h"
 #include "support/status_matchers.h"
@@ -48,6 +49,24 @@ class StripedStoreTest : public testing::Test {
                              Bucket bucket = kBucket) {
     request.object = MakeObject(data);
     return store_->Publish(KeyView(bucket, key), std::move(request));
+  }
+  /// A group, by key and data; all as `request` says.
+  using Objects = std::vector<std::pair<Key, std::string>>;
+  Result<std::vector<ObjectInfo>> PublishGroup(const Objects& objects,
+                                               const PutRequest& request = {}) {
+    std::vector<PutItem> items;
+    for (const auto& [key, data] : objects) {
+      items.push_back({KeyView(kBucket, key), request});
+      items.back().request.object = MakeObject(data);
+    }
+    int answers = 0;
+    Result<std::vector<ObjectInfo>> infos = NotFound("not answered");
+    store_->PublishGroup(std::move(items), [&](Result<std::vector<ObjectInfo>> result) {
+      infos = std::move(result);
+      ++answers;
+    });
+    EXPECT_EQ(answers, 1);
+    return infos;
   }
   Result<ObjectInfo> PublishFor(const Key& key, std::string_view data,
                                 std::chrono::nanoseconds ttl) {
@@ -394,6 +413,110 @@ TEST_F(StripedStoreTest, ComputesOnComputeThreads) {
   EXPECT_EQ(results.size(), 5U);
 }
 
+TEST_F(StripedStoreTest, AGroupAnswersThoseWhoWaitForAnyOfIt) {
+  std::map<std::string, std::string> answers;
+  const auto note = [&](const std::string& who) {
+    return [&answers, who](const Result<NamedObject>& found) {
+      ASSERT_OK(found);
+      EXPECT_EQ(found->info.data_bytes, 1U);
+      answers[who] += found->key.ToString() + "=" + std::string(found->object.text());
+    };
+  };
+  store_->Want(InBucket(Key("row", "b")), kEndOfTime, note("key"));
+  store_->Want(InBucket(Key("row")), kEndOfTime, note("plain"));
+  store_->Want(InBucket(Pattern::ColumnPrefix("row", "c")), kEndOfTime, note("columns"));
+  store_->Want(InBucket(Pattern::RowPrefix("r")), kEndOfTime, note("rows"));
+  Answers other;
+  Operation parked = store_->Want(InBucket(Key("row", "z")), kEndOfTime, other.Callback());
+  const auto infos = PublishGroup(
+      {{Key("row", "a"), "1"}, {Key("row", "b"), "2"}, {Key("row", "c"), "3"}, {Key("row"), "4"}});
+  ASSERT_OK(infos);
+  ASSERT_EQ(infos->size(), 4U);
+  for (std::size_t i = 0; i < infos->size(); ++i) {
+    EXPECT_EQ((*infos)[i].data_bytes, 1U);
+    EXPECT_EQ((*infos)[i].version.counter, (*infos)[0].version.counter + i);
+  }
+  EXPECT_EQ(store_->Info(KeyView(kBucket, Key("row", "b")))->version, (*infos)[1].version);
+  EXPECT_EQ(answers.size(), 4U);
+  EXPECT_EQ(answers["key"], "row|b=2");
+  EXPECT_EQ(answers["plain"], "row=4");
+  EXPECT_EQ(answers["columns"], "row|c=3");
+  EXPECT_EQ(answers["rows"], "row|a=1") << "the first that matches, and once";
+  EXPECT_EQ(store_->GetStats().waiting, 1U);
+  EXPECT_EQ(store_->GetStats().publishes, 4U);
+  EXPECT_EQ(other.count, 0);
+  EXPECT_TRUE(parked.Cancel());
+}
+
+TEST_F(StripedStoreTest, ARefusedGroupAnswersNobody) {
+  ASSERT_OK(Publish(Key("row", "b"), "old"));
+  Answers answers;
+  Operation want = store_->Want(InBucket(Key("row", "a")), kEndOfTime, answers.Callback());
+  const auto refused = PublishGroup({{Key("row", "a"), "1"}, {Key("row", "b"), "2"}});
+  EXPECT_CODE(refused, kAlreadyExists);
+  EXPECT_NE(refused.status().message().find("row|b"), std::string::npos)
+      << "it says which: " << refused.status().ToString();
+  EXPECT_EQ(answers.count, 0);
+  EXPECT_EQ(Get(Key("row", "a")), "none");
+  EXPECT_EQ(store_->GetStats().refused, 1U);
+  EXPECT_TRUE(want.Cancel());
+  store_->Close();
+  EXPECT_CODE(PublishGroup({{Key("row", "c"), ""}}), kUnavailable);
+}
+
+TEST_F(StripedStoreTest, AGroupExpiresAndIsSweptAsOne) {
+  PutRequest brief;
+  brief.expires = world_.clock().Now() + 10s;
+  ASSERT_OK(PublishGroup({{Key("row", "a"), "1"}, {Key("row", "b"), "2"}}, brief));
+  EXPECT_EQ(store_->Info(KeyView(kBucket, Key("row", "a")))->ttl, 10s);
+  world_.RunFor(10s - 1ns);
+  EXPECT_EQ(ListAll(Pattern::Row("row"), 10).size(), 2U);
+  world_.RunFor(1ns);
+  EXPECT_EQ(ListAll(Pattern::Row("row"), 10).size(), 0U);
+  world_.RunFor(5s);
+  EXPECT_EQ(store_->GetStats().engine.objects, 0U) << "nobody looked, and they are freed";
+}
+
+// A row is listed, counted and walked as it was before a group or after it, never in between.
+TEST_F(StripedStoreTest, NobodySeesAPartOfAGroup) {
+  constexpr std::size_t kColumns = 8;
+  constexpr int kRounds = 3000;
+  const auto group = [](int round) {
+    Objects objects;
+    for (std::size_t i = 0; i < kColumns; ++i) {
+      objects.emplace_back(Key("row", std::to_string(i)), std::to_string(round));
+    }
+    return objects;
+  };
+  PutRequest overwriting;
+  overwriting.mode = PutMode::kOverwrite;
+  ASSERT_OK(PublishGroup(group(0), overwriting));
+  const auto look = [&]() -> Status {
+    CIREIN_ASSIGN_OR_RETURN(const ListPage page, store_->List(InBucket(Pattern::Row("row")), {}));
+    if (page.objects.size() != kColumns) return Internal("a part of a row");
+    for (std::size_t i = 0; i < kColumns; ++i) {
+      if (page.objects[i].version.counter != page.objects[0].version.counter + i) {
+        return Internal("a part of a group");
+      }
+    }
+    return OkStatus();
+  };
+  std::atomic<bool> ended{false};
+  std::atomic<int> looked{0};
+  ASSERT_OK(RunThreads(3, "group", [&](std::size_t index) -> Status {
+    Status status;
+    if (index == 0) {
+      for (int round = 1; status.ok() && !ended && (round < kRounds || looked < 100); ++round) {
+        status = PublishGroup(group(round), overwriting).status();
+      }
+    } else {
+      for (; status.ok() && !ended; ++looked) status = look();
+    }
+    ended = true;
+    return status;
+  }));
+}
+
 // Prefix wants are parked stripe by stripe while others publish into all of them.
 TEST_F(StripedStoreTest, PrefixWantsRacingPublishesAreAnsweredOnce) {
   constexpr int kRounds = 300;
@@ -489,7 +612,35 @@ TEST_F(StripedStoreTest, AgreesWithTheModel) {
   for (int step = 0; step < 20'000; ++step) {
     const Key key = test::RandomKey(random);
     const Pattern pattern = test::RandomPattern(random);
-    switch (random.Below(6)) {
+    switch (random.Below(7)) {
+      case 6: {
+        PublishOptions options;
+        PutRequest request;
+        options.overwrite = random.OneIn(3) ? Overwrite::kNo : Overwrite::kYes;
+        if (options.overwrite == Overwrite::kYes) request.mode = PutMode::kOverwrite;
+        if (random.OneIn(3)) {
+          options.ttl = std::chrono::seconds(1 + random.Below(20));
+          request.expires = world_.clock().Now() + *options.ttl;
+        }
+        Objects objects;
+        for (Key& each : test::RandomGroup(random, 5)) {
+          objects.emplace_back(std::move(each), std::string(random.Below(20), 'g'));
+        }
+        const bool refused = std::any_of(objects.begin(), objects.end(), [&](const auto& object) {
+          return model.CheckPublish(object.first, options) != StatusCode::kOk;
+        });
+        const auto infos = PublishGroup(objects, request);
+        ASSERT_EQ(infos.code(), refused ? StatusCode::kAlreadyExists : StatusCode::kOk);
+        for (std::size_t i = 0; infos.ok() && i < objects.size(); ++i) {
+          const auto& [each, data] = objects[i];
+          for (const auto id : model.Publish(each, data, "", options, (*infos)[i].version)) {
+            ASSERT_EQ(wants[id].answers->count, 1) << "step " << step;
+            ASSERT_EQ(*wants[id].key, each);
+            wants.erase(id);
+          }
+        }
+        break;
+      }
       case 0:
       case 1: {
         PublishOptions options;
