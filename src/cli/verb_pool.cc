@@ -25,14 +25,6 @@
 namespace cirein {
 namespace {
 
-/// Small pools get smaller segments, so that there are at least so many.
-constexpr std::uint64_t kWantedSegments = 16;
-
-std::uint64_t SegmentBytesFor(std::uint64_t log_bytes) {
-  const std::uint64_t largest = std::bit_floor(log_bytes / kWantedSegments);
-  return std::clamp(largest, dpm::kMinSegmentBytes, dpm::kDefaultSegmentBytes);
-}
-
 class PoolVerb final : public Verb {
  public:
   void Declare(OptionSet* options) override {
@@ -145,7 +137,7 @@ class PoolVerb final : public Verb {
     if (create_.log_bytes == 0) {
       return InvalidArgument("how large shall the pool be?", "give --size, such as --size 1GiB");
     }
-    if (create_.segment_bytes == 0) create_.segment_bytes = SegmentBytesFor(create_.log_bytes);
+    if (create_.segment_bytes == 0) create_.segment_bytes = dpm::DefaultSegmentBytes(create_.log_bytes);
     Entropy entropy = Entropy::FromSystem();
     while (create_.pool_id == 0) create_.pool_id = entropy.Seed();
     create_.created_ms = static_cast<std::uint64_t>(

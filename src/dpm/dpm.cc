@@ -2,6 +2,7 @@
 #include "dpm/dpm.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include <fmt/format.h>
@@ -34,8 +35,15 @@ constexpr std::uint64_t kIndexPart = 4;
 constexpr std::uint64_t kIndexSegments = 4;
 constexpr std::uint64_t kFloorEveryMs = 10'000;
 constexpr std::uint64_t kSegmentsZeroedAhead = 2;
+/// Small pools get smaller segments, so that there are at least so many.
+constexpr std::uint64_t kWantedSegments = 16;
 
 }  // namespace
+
+std::uint64_t DefaultSegmentBytes(std::uint64_t log_bytes) {
+  const std::uint64_t largest = std::bit_floor(log_bytes / kWantedSegments);
+  return std::clamp(largest, kMinSegmentBytes, kDefaultSegmentBytes);
+}
 
 Status Dpm::Create(RegionSpace& space, CreateOptions options) { return CreatePool(space, options); }
 

@@ -37,6 +37,10 @@ struct CreateOptions {
   std::uint64_t created_ms = 0;  ///< Wall clock, since 1970.
 };
 
+/// The size of segments for a log of so many bytes: kDefaultSegmentBytes, less in a small pool, so
+/// that it has a few dozen.
+std::uint64_t DefaultSegmentBytes(std::uint64_t log_bytes);
+
 struct OpenOptions {
   /// Save what is valid of a damaged pool, and say in the findings what is lost. Only when a person
   /// told us to.

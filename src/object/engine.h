@@ -153,7 +153,14 @@ class Engine {
   struct Stats {
     std::uint64_t rows = 0;
     std::uint64_t objects = 0;
-    std::uint64_t used_bytes = 0;  ///< Bodies, keys and tables.
+    std::uint64_t used_bytes = 0;  ///< Memory: of bodies, keys and tables.
+    // How gets were answered, by an engine that caches: with an object it had in memory, with an
+    // own write that is not merged yet, by a shortcut to where the object is, or after a look at
+    // the index.
+    std::uint64_t value_hits = 0;
+    std::uint64_t own_writes = 0;
+    std::uint64_t shortcut_hits = 0;
+    std::uint64_t misses = 0;
   };
   virtual Stats GetStats() const = 0;
 

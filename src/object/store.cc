@@ -48,6 +48,10 @@ Store::Stats& Store::Stats::operator+=(const Stats& other) {
   engine.rows += other.engine.rows;
   engine.objects += other.engine.objects;
   engine.used_bytes += other.engine.used_bytes;
+  engine.value_hits += other.engine.value_hits;
+  engine.own_writes += other.engine.own_writes;
+  engine.shortcut_hits += other.engine.shortcut_hits;
+  engine.misses += other.engine.misses;
   return *this;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/suggest.h"
 #include "base/text.h"
+#include "pool/elastic_pool.h"
 #include "pool/local_pool.h"
 #include "pool/null_pool.h"
 #include "pool/trace_pool.h"
@@ -57,7 +58,7 @@ class Registry {
  private:
   // To add a pool type: its backend beside its twins, and a line here.
   Registry() {
-    for (PoolType type : {LocalPoolType(), NullPoolType(), TracePoolType()}) {
+    for (PoolType type : {LocalPoolType(), ElasticPoolType(), NullPoolType(), TracePoolType()}) {
       std::string name = type.name;
       types_.emplace(std::move(name), std::move(type));
     }

@@ -35,6 +35,16 @@ WorkerPoolOptions ComputeOptions(const Config& config) {
           .refuse_when_stuck = true};
 }
 
+// Each pool has one piece of merging or syncing at a time, and one batch that nobody waits for.
+WorkerPoolOptions PoolWorkerOptions() {
+  return {.name = "pool",
+          .min_threads = 1,
+          .threads_max = 16,
+          .queue_max = 10'000,
+          .stuck_after = std::chrono::milliseconds(100),
+          .refuse_when_stuck = false};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Process>> Process::Start(const Config& config) {
@@ -55,7 +65,9 @@ Process::Process(const Config& config, std::unique_ptr<ReactorThread> reactor)
       pending_(static_cast<std::uint64_t>(config.GetInteger("runtime.operations_max"))),
       store_(StripedStore::Create(
           environment_, {.stripes = static_cast<std::uint32_t>(config.GetInteger("memory.stripes")),
-                         .memory_limit_bytes = config.GetBytes("memory.limit")})) {}
+                         .memory_limit_bytes = config.GetBytes("memory.limit")})),
+      pool_workers_(std::make_unique<WorkerPool>(PoolWorkerOptions(), RealClock::Instance(),
+                                                 reactor_->reactor())) {}
 
 Process::~Process() { Stop(); }
 
@@ -64,10 +76,12 @@ void Process::Stop() {
   // First those who wait, so that callbacks and functions which block in a call come back; then
   // user code; timers last, because all of these use them.
   store_->Close();
+  nodes_->CloseAll();
   pending_.Close(LibraryFinished());
   // Each logs whom it leaves behind; what those call later finds a process that has stopped.
   (void)compute_->Close(kComputeGrace);
   (void)callbacks_->Close(kCallbackGrace);
+  (void)pool_workers_->Close(kCallbackGrace);
   reactor_->Stop();
 }
 

@@ -12,6 +12,7 @@
 #include "cirein/pool.h"
 
 #include "object/striped_store.h"
+#include "pool/node_table.h"
 #include "pool/pending.h"
 #include "pool/process_metrics.h"
 #include "runtime/environment.h"
@@ -38,6 +39,10 @@ class Process {
   const Config& config() const noexcept { return config_; }
   const Environment& environment() const noexcept { return environment_; }
   const std::shared_ptr<StripedStore>& store() const noexcept { return store_; }
+  NodeTable& nodes() noexcept { return *nodes_; }
+  const NodeTable& nodes() const noexcept { return *nodes_; }
+  /// For what pools do beside their users: its threads may block for a medium.
+  Executor& pool_executor() noexcept { return *pool_workers_; }
   PendingTable& pending() noexcept { return pending_; }
   std::uint64_t pending_count() const noexcept { return pending_.count(); }
   const ProcessMetrics& metrics() const noexcept { return metrics_; }
@@ -62,6 +67,8 @@ class Process {
   Environment environment_;
   PendingTable pending_;
   std::shared_ptr<StripedStore> store_;
+  std::unique_ptr<WorkerPool> pool_workers_;
+  const std::shared_ptr<NodeTable> nodes_ = std::make_shared<NodeTable>();
   ProcessMetrics metrics_{*this};
   std::atomic<bool> stopped_{false};
 

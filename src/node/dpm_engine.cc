@@ -1,0 +1,688 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/dpm_engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "dpm/entry.h"
+
+namespace cirein::node {
+
+using dpm::EntryFields;
+using dpm::EntryKind;
+using dpm::EntryView;
+using dpm::Index;
+using dpm::Location;
+using dpm::ReadEpochs;
+
+namespace {
+
+constexpr unsigned kSlotBits = 14;
+static_assert(kSlotCount == 1U << kSlotBits);
+/// Own writes looked at by one call whether they are merged: more than it can add.
+constexpr std::size_t kMergedAtOnce = 4;
+
+std::uint16_t SlotOfPlace(std::uint64_t place) noexcept {
+  return static_cast<std::uint16_t>(place >> (64 - kSlotBits));
+}
+
+std::optional<std::string_view> ColumnOf(const KeyView& key) {
+  if (!key.has_column) return std::nullopt;
+  return key.column;
+}
+
+// Does a walk that goes on after `after` come to this column?
+bool IsAfter(const std::optional<std::optional<std::string_view>>& after, bool has_column,
+             std::string_view column) {
+  if (!after) return true;
+  if (!has_column) return false;
+  return !*after || column > **after;
+}
+
+}  // namespace
+
+DpmEngine::DpmEngine(std::shared_ptr<dpm::Dpm> pool, std::shared_ptr<ShardLog> log,
+                     const Clock& clock, const Options& options)
+    : pool_(std::move(pool)),
+      log_(std::move(log)),
+      clock_(clock),
+      options_(options),
+      reader_(pool_->read_epochs().NewReader()),
+      cache_(options.cache_bytes, std::make_unique<ClockPolicy>(options.cache_bytes)) {}
+
+DpmEngine::~DpmEngine() = default;
+
+std::uint64_t DpmEngine::PlaceOf(const KeyView& row) noexcept {
+  return std::uint64_t{SlotOfRow(row.row)} << (64 - kSlotBits) | row.row_hash >> kSlotBits;
+}
+
+DpmEngine::Place DpmEngine::PlaceFor(const KeyView& key) noexcept {
+  return {KeyCache::HashOf(key), SlotOfRow(key.row)};
+}
+
+Status DpmEngine::BeginCall(Garbage& garbage) {
+  if (must_merge_) {
+    CIREIN_RETURN_IF_ERROR(pool_->MergeAll());
+    must_merge_ = false;
+  }
+  cache_.Merged(log_->merged(), kMergedAtOnce, garbage);
+  return OkStatus();
+}
+
+// What a read lets go is freed here, unless it is the user's: then with the next write or sweep.
+void DpmEngine::EndRead(Garbage& garbage) {
+  for (DataObject& object : garbage) {
+    if (object.kind() == DataObject::Kind::kWrapped) garbage_.push_back(std::move(object));
+  }
+}
+
+// ---- Time ----
+
+std::uint64_t DpmEngine::WallNowMs() const {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.WallNow());
+  return static_cast<std::uint64_t>(std::max(now.count(), std::int64_t{0}));
+}
+
+std::optional<std::uint64_t> DpmEngine::ToWall(TimePoint expires) const {
+  if (expires == kEndOfTime) return std::nullopt;
+  const auto wall =
+      std::chrono::ceil<std::chrono::milliseconds>(clock_.WallNow() + (expires - clock_.Now()));
+  return static_cast<std::uint64_t>(std::max(wall.count(), std::int64_t{1}));
+}
+
+TimePoint DpmEngine::FromWall(const Index::Found& found) const {
+  std::optional<std::uint64_t> expiry_ms = found.entry.expiry_ms();
+  if (found.row_entry) {
+    const auto of_row = found.row_entry.expiry_ms();
+    if (of_row && (!expiry_ms || *of_row < *expiry_ms)) expiry_ms = of_row;
+  }
+  if (!expiry_ms) return kEndOfTime;
+  constexpr auto kFar = std::chrono::milliseconds(kEndOfTime / std::chrono::milliseconds(4));
+  if (*expiry_ms >= static_cast<std::uint64_t>(kFar.count())) return kEndOfTime;
+  const std::chrono::milliseconds wall(static_cast<std::int64_t>(*expiry_ms));
+  return clock_.Now() + (wall - clock_.WallNow());
+}
+
+// ---- Looking up ----
+
+Result<CacheRecord*> DpmEngine::Lookup(const KeyView& key, Place place, Count count,
+                                       Garbage& garbage) {
+  CacheRecord* record = cache_.Find(key, place.hash);
+  if (record == nullptr) {
+    if (count == Count::kYes) ++stats_.misses;
+    return Learn(key, place, garbage);
+  }
+  See(*record);
+  record->used = true;
+  if (record->gone) return nullptr;
+  if (Expired(record->expires)) {
+    Bury(key, place, garbage);
+    return nullptr;
+  }
+  if (count == Count::kYes) {
+    if (!record->value.is_null()) {
+      ++stats_.value_hits;
+    } else if (record->unmerged) {
+      ++stats_.own_writes;
+    } else {
+      ++stats_.shortcut_hits;
+    }
+  }
+  return record;
+}
+
+Result<CacheRecord*> DpmEngine::Learn(const KeyView& key, Place place, Garbage& garbage) {
+  CacheRecord* record = nullptr;
+  bool expired = false;
+  {
+    const ReadEpochs::Guard guard(reader_);
+    const auto found = pool_->index().Find(key, place.slot);
+    if (!found || found->entry.kind() != EntryKind::kObject) return nullptr;
+    expired = !pool_->Visible(*found, place.slot, WallNowMs());
+    if (!expired) {
+      CIREIN_RETURN_IF_ERROR(Validate(found->entry, found->location));
+      const auto& segments = pool_->segments();
+      record = cache_.FindOrMake(key, place.hash, place.slot);
+      record->location = found->location;
+      record->generation = segments.generation(segments.segment_of(found->location.offset));
+      record->version = found->entry.version();
+      record->expires = FromWall(*found);
+      expiring_ = expiring_ || record->expires != kEndOfTime;
+    }
+  }
+  if (expired) Bury(key, place, garbage);
+  return record;
+}
+
+Result<EntryView> DpmEngine::Follow(const KeyView& key, CacheRecord* record) {
+  const dpm::SegmentSpace& segments = pool_->segments();
+  const std::uint64_t segment = segments.segment_of(record->location.offset);
+  // An own write stays where it is until it is merged.
+  if (!record->unmerged && !segments.may_follow(segment, record->generation)) {
+    const auto moved = pool_->index().Find(key, record->slot);
+    if (!moved || moved->entry.version() != record->version) {
+      return Internal(fmt::format("the index has lost version {} of \"{}\"",
+                                  record->version.ToString(), key.ToKey().ToString()),
+                      "verify the pool, and please report this");
+    }
+    CIREIN_RETURN_IF_ERROR(Validate(moved->entry, moved->location));
+    record->location = moved->location;
+    record->generation = segments.generation(segments.segment_of(moved->location.offset));
+    return moved->entry;
+  }
+  const EntryView entry = EntryView::Trust(pool_->log() + record->location.offset);
+  if (entry.version() != record->version) {
+    return DataLoss(fmt::format("segment {}, entry at {}: not version {} of \"{}\", as was written",
+                                segment, record->location.offset % segments.segment_bytes(),
+                                record->version.ToString(), key.ToKey().ToString()),
+                    "verify the pool");
+  }
+  return entry;
+}
+
+Status DpmEngine::Validate(const EntryView& entry, Location location) const {
+  const dpm::SegmentSpace& segments = pool_->segments();
+  const std::uint64_t segment = segments.segment_of(location.offset);
+  if (segments.is_ours(segment)) return OkStatus();
+  const std::uint64_t offset = location.offset % segments.segment_bytes();
+  const dpm::ByteSpan rest(entry.bytes(), segments.segment_bytes() - offset);
+  EntryView parsed;
+  if (EntryView::Parse(rest, segments.seed(segment), offset, &parsed) && parsed.PayloadIntact()) {
+    return OkStatus();
+  }
+  return DataLoss(
+      fmt::format("segment {}, entry at {}: the object there was damaged", segment, offset),
+      "run cirein pool verify; restore the pool from a copy, or repair it");
+}
+
+Result<DataObject> DpmEngine::ReadObject(const EntryView& entry) const {
+  if (const auto number = entry.extent()) {
+    CIREIN_ASSIGN_OR_RETURN(auto extent, pool_->extents().Open(*number, entry.data_bytes()));
+    return DataObject::View(extent.bytes, std::move(extent.region), entry.meta(), entry.type());
+  }
+  return DataObject::Copy(entry.data(), entry.meta(), entry.type());
+}
+
+Result<StoredObject> DpmEngine::Read(const KeyView& key, CacheRecord* record, Load load,
+                                     Garbage& garbage) {
+  StoredObject stored;
+  stored.version = record->version;
+  stored.expires = record->expires;
+  if (!record->value.is_null()) {
+    stored.meta_bytes = record->value.meta_bytes();
+    stored.data_bytes = record->value.data_bytes();
+    if (load == Load::kObject) stored.object = record->value;
+    return stored;
+  }
+  const ReadEpochs::Guard guard(reader_);
+  CIREIN_ASSIGN_OR_RETURN(const EntryView entry, Follow(key, record));
+  stored.meta_bytes = entry.meta().size();
+  stored.data_bytes = entry.data_bytes();
+  if (load == Load::kSizes) return stored;
+  CIREIN_ASSIGN_OR_RETURN(stored.object, ReadObject(entry));
+  if (cache_.Admits(stored.object)) {
+    cache_.SetValue(record, stored.object, garbage);
+    cache_.Shrink(log_->kept(), garbage);
+  }
+  return stored;
+}
+
+Result<bool> DpmEngine::Get(const KeyView& key, Load load, StoredObject& found) {
+  Garbage garbage;
+  CIREIN_RETURN_IF_ERROR(BeginCall(garbage));
+  const Count count = load == Load::kObject ? Count::kYes : Count::kNo;
+  CIREIN_ASSIGN_OR_RETURN(CacheRecord * record, Lookup(key, PlaceFor(key), count, garbage));
+  if (record != nullptr) {
+    CIREIN_ASSIGN_OR_RETURN(found, Read(key, record, load, garbage));
+  }
+  EndRead(garbage);
+  return record != nullptr;
+}
+
+// ---- Writing ----
+
+std::optional<PutOutcome> DpmEngine::Refusal(const CacheRecord* present,
+                                             const PutRequest& request) {
+  const Version version = present != nullptr ? present->version : Version{};
+  if (request.mode == PutMode::kWriteOnce && present != nullptr) {
+    return PutOutcome{PutOutcome::Code::kExists, version};
+  }
+  if (request.mode == PutMode::kIfVersion && request.if_version != version) {
+    return PutOutcome{PutOutcome::Code::kVersionDiffers, version};
+  }
+  return std::nullopt;
+}
+
+DpmEngine::Write DpmEngine::NewWrite(const KeyView& key, Place place, EntryKind kind) {
+  return {.place = place,
+          .fields = {.kind = kind,
+                     .key = key,
+                     .slot = place.slot,
+                     .version = {pool_->epoch(), ++counter_}},
+          .expires = kEndOfTime,
+          .object = {},
+          .prepared = {},
+          .name = {}};
+}
+
+Result<DpmEngine::Write> DpmEngine::MakeWrite(const KeyView& key, Place place,
+                                              PutRequest& request) {
+  if (request.object.data_bytes() > log_->prepare_bytes() && request.prepared == nullptr) {
+    CIREIN_RETURN_IF_ERROR(log_->Prepare(key, request));
+  }
+  Write write = NewWrite(key, place, EntryKind::kObject);
+  write.expires = request.expires;
+  write.object = request.object;
+  write.prepared = request.prepared;
+  EntryFields& fields = write.fields;
+  fields.expiry_ms = ToWall(request.expires);
+  fields.type = request.object.type();
+  fields.meta = request.object.meta();
+  if (request.prepared != nullptr) {
+    const auto& extent = *static_cast<ShardLog::Extent*>(request.prepared.get());
+    fields.extent = extent.number();
+    fields.extent_bytes = request.object.data_bytes();
+    fields.payload_checksum = extent.checksum();
+  } else {
+    fields.data = request.object.data();
+  }
+  return write;
+}
+
+Status DpmEngine::Append(std::span<Write> writes, Garbage& garbage) {
+  absl::InlinedVector<EntryFields, 2> fields;
+  for (const Write& write : writes) fields.push_back(write.fields);
+  absl::InlinedVector<Location, 2> locations(writes.size());
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t last,
+                          log_->Append(fields, std::span(locations.data(), locations.size())));
+  for (std::size_t i = 0; i < writes.size(); ++i) {
+    Remember(writes[i], locations[i], last - (writes.size() - 1 - i), garbage);
+  }
+  if (last > log_->kept()) RaiseTicket(last);
+  cache_.Shrink(log_->kept(), garbage);
+  return OkStatus();
+}
+
+void DpmEngine::Remember(Write& write, Location location, std::uint64_t ordinal, Garbage& garbage) {
+  if (write.prepared != nullptr) {
+    static_cast<ShardLog::Extent*>(write.prepared.get())->SetNamed();
+  }
+  CacheRecord* const record =
+      cache_.FindOrMake(write.fields.key, write.place.hash, write.place.slot);
+  const dpm::SegmentSpace& segments = pool_->segments();
+  record->location = location;
+  record->generation = segments.generation(segments.segment_of(location.offset));
+  record->version = write.fields.version;
+  record->expires = write.expires;
+  record->gone = write.fields.kind == EntryKind::kGone;
+  record->used = true;
+  expiring_ = expiring_ || write.expires != kEndOfTime;
+  cache_.SetUnmerged(record, ordinal);
+  // Until it is kept the log cannot be read there; and the user's own memory is not for keeping.
+  const bool worth = !write.object.is_null() && write.object.kind() == DataObject::Kind::kOwned &&
+                     write.prepared == nullptr && cache_.Admits(write.object);
+  record->passing = !worth && ordinal > log_->kept();
+  if (worth || record->passing) {
+    cache_.SetValue(record, std::move(write.object), garbage);
+  } else {
+    cache_.SetValue(record, DataObject(), garbage);
+    if (!write.object.is_null()) garbage.push_back(std::move(write.object));
+  }
+}
+
+Result<PutOutcome> DpmEngine::Put(const KeyView& key, PutRequest& request, Garbage& garbage) {
+  CIREIN_RETURN_IF_ERROR(BeginCall(garbage));
+  const Place place = PlaceFor(key);
+  if (request.mode != PutMode::kOverwrite) {
+    CIREIN_ASSIGN_OR_RETURN(CacheRecord * present, Lookup(key, place, Count::kNo, garbage));
+    if (const auto refused = Refusal(present, request)) return *refused;
+  }
+  if (!request.store) {
+    return PutOutcome{PutOutcome::Code::kStored, {pool_->epoch(), ++counter_}};
+  }
+  CIREIN_ASSIGN_OR_RETURN(Write write, MakeWrite(key, place, request));
+  const Version version = write.fields.version;
+  if (request.keep != 0 && key.has_column) {
+    std::vector<Write> writes;
+    writes.push_back(std::move(write));
+    CIREIN_RETURN_IF_ERROR(AddKeep(key, request.keep, writes));
+    CIREIN_RETURN_IF_ERROR(Append(writes, garbage));
+  } else {
+    CIREIN_RETURN_IF_ERROR(Append(std::span(&write, 1), garbage));
+  }
+  // Only now: one that is refused stays the caller's.
+  request.object = DataObject();
+  return PutOutcome{PutOutcome::Code::kStored, version};
+}
+
+Result<PutOutcome> DpmEngine::PutGroup(std::span<PutItem> items, Garbage& garbage) {
+  CIREIN_RETURN_IF_ERROR(BeginCall(garbage));
+  bool store = true;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const PutItem& item = items[i];
+    store = store && item.request.store;
+    if (item.request.mode == PutMode::kOverwrite) continue;
+    CIREIN_ASSIGN_OR_RETURN(CacheRecord * present,
+                            Lookup(item.key, PlaceFor(item.key), Count::kNo, garbage));
+    auto refused = Refusal(present, item.request);
+    if (!refused) continue;
+    refused->item = i;
+    return *refused;
+  }
+  if (!store) {
+    counter_ += items.size();
+    return PutOutcome{PutOutcome::Code::kStored, {pool_->epoch(), counter_}};
+  }
+  std::vector<Write> writes;
+  for (PutItem& item : items) {
+    CIREIN_ASSIGN_OR_RETURN(Write write, MakeWrite(item.key, PlaceFor(item.key), item.request));
+    writes.push_back(std::move(write));
+  }
+  const Version version = writes.back().fields.version;
+  const PutItem& last = items.back();
+  if (last.request.keep != 0 && last.key.has_column) {
+    CIREIN_RETURN_IF_ERROR(AddKeep(last.key, last.request.keep, writes));
+  }
+  CIREIN_RETURN_IF_ERROR(Append(writes, garbage));
+  for (PutItem& item : items) item.request.object = DataObject();
+  return PutOutcome{PutOutcome::Code::kStored, version};
+}
+
+Status DpmEngine::AddKeep(const KeyView& key, std::uint32_t keep, std::vector<Write>& writes) {
+  struct Column {
+    Version version;
+    std::string name;
+  };
+  std::vector<Column> others;
+  const KeyView row(key.bucket, key.row);
+  const auto is_written = [&](std::string_view column) {
+    return std::any_of(writes.begin(), writes.end(), [&](const Write& write) {
+      return write.fields.key.has_column && write.fields.key.column == column;
+    });
+  };
+  const auto collect = [&](const KeyView& other, const StoredObject& stored) {
+    if (!is_written(other.column)) others.push_back({stored.version, std::string(other.column)});
+    return true;
+  };
+  Pattern columns = Pattern::ColumnPrefix(std::string(key.row), "");
+  columns.set_bucket(key.bucket);
+  CIREIN_RETURN_IF_ERROR(WalkRow(row, columns, std::nullopt, Load::kSizes, collect).status());
+  std::size_t written = 0;
+  for (const Write& write : writes) written += write.fields.key.has_column ? 1 : 0;
+  const std::size_t room = keep > written ? keep - written : 0;
+  if (others.size() <= room) return OkStatus();
+  const auto older = [](const Column& a, const Column& b) { return a.version < b.version; };
+  std::sort(others.begin(), others.end(), older);
+  others.resize(others.size() - room);
+  // The names are copied once more, to where the entries can point to them.
+  for (Column& column : others) {
+    auto name = std::make_shared<std::string>(std::move(column.name));
+    KeyView gone = row;
+    gone.has_column = true;
+    gone.column = *name;
+    writes.push_back(NewWrite(gone, PlaceFor(gone), EntryKind::kGone));
+    writes.back().name = std::move(name);
+  }
+  return OkStatus();
+}
+
+// An object that expired was answered absent: with this it stays so, whatever the clock does
+// (SAFETY 9). A pool without room has nothing to fear but a clock that goes back over a crash.
+void DpmEngine::Bury(const KeyView& key, Place place, Garbage& garbage) {
+  Write write = NewWrite(key, place, EntryKind::kGone);
+  static_cast<void>(Append(std::span(&write, 1), garbage).ok());
+}
+
+Result<std::uint64_t> DpmEngine::Drop(const KeyView& row, const Pattern& pattern,
+                                      Garbage& garbage) {
+  CIREIN_RETURN_IF_ERROR(BeginCall(garbage));
+  if (pattern.is_exact()) {
+    KeyView key = row;
+    key.has_column = pattern.column_match() == Pattern::ColumnMatch::kExact;
+    if (key.has_column) key.column = pattern.column();
+    const Place place = PlaceFor(key);
+    CIREIN_ASSIGN_OR_RETURN(CacheRecord * present, Lookup(key, place, Count::kNo, garbage));
+    if (present == nullptr) return std::uint64_t{0};
+    Write write = NewWrite(key, place, EntryKind::kGone);
+    CIREIN_RETURN_IF_ERROR(Append(std::span(&write, 1), garbage));
+    return std::uint64_t{1};
+  }
+  std::vector<std::string> columns;
+  bool has_object = false;
+  const auto collect = [&](const KeyView& key, const StoredObject&) {
+    if (key.has_column) {
+      columns.emplace_back(key.column);
+    } else {
+      has_object = true;
+    }
+    return true;
+  };
+  CIREIN_RETURN_IF_ERROR(WalkRow(row, pattern, std::nullopt, Load::kSizes, collect).status());
+  std::vector<KeyView> keys;
+  if (has_object) keys.push_back(row);
+  for (const std::string& column : columns) {
+    keys.push_back(row);
+    keys.back().has_column = true;
+    keys.back().column = column;
+  }
+  if (pattern.column_match() == Pattern::ColumnMatch::kAll && keys.size() > kDropsAtOnce) {
+    CIREIN_RETURN_IF_ERROR(DropRow(row, keys, garbage));
+    return std::uint64_t{keys.size()};
+  }
+  for (std::size_t done = 0; done < keys.size();) {
+    std::vector<Write> writes;
+    for (; done < keys.size() && writes.size() < kDropsAtOnce; ++done) {
+      writes.push_back(NewWrite(keys[done], PlaceFor(keys[done]), EntryKind::kGone));
+    }
+    CIREIN_RETURN_IF_ERROR(Append(writes, garbage));
+  }
+  return std::uint64_t{keys.size()};
+}
+
+// One entry hides all of the row (SAFETY 10). The index must know it before anybody reads on: what
+// the row had is too much to be told one by one.
+Status DpmEngine::DropRow(const KeyView& row, const std::vector<KeyView>& keys, Garbage& garbage) {
+  const Version version{pool_->epoch(), ++counter_};
+  const dpm::RowRecord record{version.counter, static_cast<std::uint32_t>(version.epoch), 0};
+  EntryFields fields{
+      .kind = EntryKind::kRow, .key = row, .slot = SlotOfRow(row.row), .version = version};
+  fields.data = std::as_bytes(std::span(&record, 1));
+  Location location;
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t ordinal,
+                          log_->Append(std::span(&fields, 1), std::span(&location, 1)));
+  must_merge_ = true;
+  CIREIN_RETURN_IF_ERROR(log_->Await(ordinal));
+  CIREIN_RETURN_IF_ERROR(pool_->MergeAll());
+  must_merge_ = false;
+  cache_.Merged(log_->merged(), SIZE_MAX, garbage);
+  for (const KeyView& key : keys) {
+    if (CacheRecord* known = cache_.Find(key, KeyCache::HashOf(key))) cache_.Erase(known, garbage);
+  }
+  return OkStatus();
+}
+
+// ---- Walking ----
+
+void DpmEngine::CollectRow(const KeyView& row, const Pattern& pattern,
+                           const std::optional<std::optional<std::string_view>>& after,
+                           std::vector<Seen>& seen) {
+  const std::uint16_t slot = SlotOfRow(row.row);
+  const bool overlaid = cache_.UnmergedOf(slot) != nullptr;
+  const std::uint64_t now_ms = WallNowMs();
+  pool_->index().WalkRow(row, slot, [&](const Index::Found& found) {
+    KeyView key = row;
+    key.has_column = found.entry.has_column();
+    key.column = found.entry.column();
+    if (found.entry.kind() != EntryKind::kObject || !pattern.MatchesColumn(ColumnOf(key)) ||
+        !IsAfter(after, key.has_column, key.column)) {
+      return true;
+    }
+    if (overlaid) {
+      const CacheRecord* own = cache_.Find(key, KeyCache::HashOf(key));
+      if (own != nullptr && own->unmerged) return true;
+    }
+    if (!pool_->Visible(found, slot, now_ms)) return true;
+    seen.push_back(
+        {key.has_column, key.column, nullptr, found.entry, found.location, FromWall(found)});
+    return true;
+  });
+  for (const CacheRecord* own = cache_.UnmergedOf(slot); own != nullptr; own = own->slot_next) {
+    if (own->bucket != row.bucket.id() || own->row() != row.row) continue;
+    std::optional<std::string_view> column;
+    if (own->has_column) column = own->column();
+    if (!pattern.MatchesColumn(column) || !IsAfter(after, own->has_column, own->column())) continue;
+    See(*own);
+    if (own->gone || Expired(own->expires)) continue;
+    // The cache is this engine's: what is not to change in it does not.
+    seen.push_back({own->has_column, own->column(), const_cast<CacheRecord*>(own), {}, {}, {}});
+  }
+}
+
+Result<StoredObject> DpmEngine::Read(const Seen& seen, const KeyView& key, Load load,
+                                     Garbage& garbage) {
+  if (seen.record != nullptr) return Read(key, seen.record, load, garbage);
+  CIREIN_RETURN_IF_ERROR(Validate(seen.entry, seen.location));
+  StoredObject stored;
+  stored.meta_bytes = seen.entry.meta().size();
+  stored.data_bytes = seen.entry.data_bytes();
+  stored.version = seen.entry.version();
+  stored.expires = seen.expires;
+  if (load == Load::kObject) {
+    CIREIN_ASSIGN_OR_RETURN(stored.object, ReadObject(seen.entry));
+  }
+  return stored;
+}
+
+Result<bool> DpmEngine::WalkRow(const KeyView& row, const Pattern& pattern,
+                                const std::optional<std::optional<std::string_view>>& after,
+                                Load load, const Visitor& visit) {
+  Garbage garbage;
+  CIREIN_RETURN_IF_ERROR(BeginCall(garbage));
+  const ReadEpochs::Guard guard(reader_);
+  std::vector<Seen> seen;
+  CollectRow(row, pattern, after, seen);
+  // A heap with the first column on top: who looks at a page of a long row does not pay for a sort
+  // of it all.
+  const auto later = [](const Seen& a, const Seen& b) {
+    return a.has_column != b.has_column ? a.has_column : a.column > b.column;
+  };
+  std::make_heap(seen.begin(), seen.end(), later);
+  bool goes_on = true;
+  for (auto end = seen.end(); goes_on && end != seen.begin(); --end) {
+    std::pop_heap(seen.begin(), end, later);
+    const Seen& next = *(end - 1);
+    KeyView key = row;
+    key.has_column = next.has_column;
+    key.column = next.column;
+    CIREIN_ASSIGN_OR_RETURN(const StoredObject stored, Read(next, key, load, garbage));
+    goes_on = visit(key, stored);
+  }
+  EndRead(garbage);
+  return goes_on;
+}
+
+Result<bool> DpmEngine::GetRowInfo(const KeyView& row, RowInfo& info) {
+  RowInfo counted;
+  Pattern all = Pattern::Row(std::string(row.row));
+  all.set_bucket(row.bucket);
+  const auto count = [&](const KeyView& key, const StoredObject& stored) {
+    if (key.has_column) {
+      ++counted.columns;
+    } else {
+      counted.has_object = true;
+    }
+    counted.user_bytes += stored.meta_bytes + stored.data_bytes;
+    return true;
+  };
+  CIREIN_RETURN_IF_ERROR(WalkRow(row, all, std::nullopt, Load::kSizes, count).status());
+  if (!counted.has_object && counted.columns == 0) return false;
+  counted.availability = where();
+  info = counted;
+  return true;
+}
+
+void DpmEngine::CollectSlot(std::uint16_t slot, std::vector<RowName>& rows) {
+  const bool overlaid = cache_.UnmergedOf(slot) != nullptr;
+  const std::uint64_t now_ms = WallNowMs();
+  const auto add = [&](Bucket bucket, std::string_view row) {
+    const KeyView key(bucket, row);
+    // Columns of a row come one after the other.
+    if (!rows.empty() && rows.back().bucket == bucket && rows.back().name == row) return;
+    rows.push_back({PlaceOf(key), bucket, std::string(row)});
+  };
+  pool_->index().WalkSlot(slot, [&](const Index::Found& found) {
+    if (found.entry.kind() != EntryKind::kObject) return true;
+    if (overlaid) {
+      const KeyView key = found.entry.key();
+      const CacheRecord* own = cache_.Find(key, KeyCache::HashOf(key));
+      if (own != nullptr && own->unmerged) return true;
+    }
+    if (pool_->Visible(found, slot, now_ms)) add(found.entry.bucket(), found.entry.row());
+    return true;
+  });
+  for (const CacheRecord* own = cache_.UnmergedOf(slot); own != nullptr; own = own->slot_next) {
+    See(*own);
+    if (!own->gone && !Expired(own->expires)) add(Bucket(own->bucket), own->row());
+  }
+}
+
+Result<Engine::RowPage> DpmEngine::Rows(const RowName& from, const Pattern& pattern,
+                                        std::size_t max_rows) {
+  Garbage garbage;
+  CIREIN_RETURN_IF_ERROR(BeginCall(garbage));
+  EndRead(garbage);
+  const auto order = [](const RowName& a, const RowName& b) {
+    return std::tie(a.place, a.bucket, a.name) < std::tie(b.place, b.bucket, b.name);
+  };
+  const auto same = [](const RowName& a, const RowName& b) {
+    return a.place == b.place && a.bucket == b.bucket && a.name == b.name;
+  };
+  const std::uint32_t slots = kSlotCount / options_.shards;
+  const std::uint32_t first = options_.shard * slots;
+  RowPage page;
+  std::size_t looked_at = 0;
+  const ReadEpochs::Guard guard(reader_);
+  for (std::uint32_t slot = std::max<std::uint32_t>(first, SlotOfPlace(from.place));
+       slot < first + slots; ++slot) {
+    std::vector<RowName> rows;
+    CollectSlot(static_cast<std::uint16_t>(slot), rows);
+    std::sort(rows.begin(), rows.end(), order);
+    rows.erase(std::unique(rows.begin(), rows.end(), same), rows.end());
+    for (auto row = std::lower_bound(rows.begin(), rows.end(), from, order); row != rows.end();
+         ++row) {
+      if (looked_at++ == max_rows) {
+        page.next = std::move(*row);
+        return page;
+      }
+      if (row->bucket == pattern.bucket() && pattern.MatchesRow(row->name)) {
+        page.rows.push_back(std::move(*row));
+      }
+    }
+  }
+  return page;
+}
+
+bool DpmEngine::Sweep(std::size_t /*max_rows*/, Garbage& garbage) {
+  for (DataObject& object : garbage_) garbage.push_back(std::move(object));
+  garbage_.clear();
+  cache_.Merged(log_->merged(), SIZE_MAX, garbage);
+  if (expiring_) pool_->ObserveTime(WallNowMs());
+  return expiring_;
+}
+
+Engine::Stats DpmEngine::GetStats() const {
+  Stats stats = stats_;
+  stats.used_bytes = cache_.used_bytes();
+  if (options_.shard == 0) {
+    const Index::Stats index = pool_->index().GetStats();
+    stats.objects = index.keys;
+    stats.rows = index.rows;
+  }
+  return stats;
+}
+
+}  // namespace cirein::node

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dpm/dpm.h"
+#include "node/key_cache.h"
+#include "node/shard_log.h"
+#include "object/engine.h"
+#include "runtime/clock.h"
+
+namespace cirein::node {
+
+/// Objects in a pool of disaggregated memory: a shard's part of it, the slots whose rows' places
+/// begin with the shard's number. Writes go to the shard's log; what it writes and reads it
+/// remembers in its cache, so that it shows its own writes before the merger does, and follows
+/// shortcuts. The index is asked when the cache does not know (SAFETY 15: only a fresh look says
+/// that a key is absent).
+///
+/// A read costs: value hit, own write or shortcut hit, no look at the index; a miss, one.
+/// Objects in the log are copied out when they are read; those in extents are views.
+class DpmEngine final : public Engine {
+ public:
+  struct Options {
+    std::uint32_t shard = 0;
+    std::uint32_t shards = 1;  ///< A power of two.
+    std::uint64_t cache_bytes = std::uint64_t{64} << 20;
+  };
+  /// `clock` outlives the engine.
+  DpmEngine(std::shared_ptr<dpm::Dpm> pool, std::shared_ptr<ShardLog> log, const Clock& clock,
+            const Options& options);
+  ~DpmEngine() override;
+
+  /// Rows by slot, then by hash: a slot's rows are together.
+  static std::uint64_t PlaceOf(const KeyView& row) noexcept;
+
+  Result<PutOutcome> Put(const KeyView& key, PutRequest& request, Garbage& garbage) override;
+  /// A group larger than a segment is InvalidArgument.
+  Result<PutOutcome> PutGroup(std::span<PutItem> items, Garbage& garbage) override;
+  Result<bool> Get(const KeyView& key, Load load, StoredObject& found) override;
+  /// One key, a whole row, and up to kDropsAtOnce columns go as one; a prefix of more columns goes
+  /// in parts, of which a crash may leave some.
+  Result<std::uint64_t> Drop(const KeyView& row, const Pattern& pattern, Garbage& garbage) override;
+  Result<bool> GetRowInfo(const KeyView& row, RowInfo& info) override;
+  Result<bool> WalkRow(const KeyView& row, const Pattern& pattern,
+                       const std::optional<std::optional<std::string_view>>& after, Load load,
+                       const Visitor& visit) override;
+  Result<RowPage> Rows(const RowName& from, const Pattern& pattern, std::size_t max_rows) override;
+  /// The pool's cleaner makes room of what expired; this tells it what time it is.
+  bool Sweep(std::size_t max_rows, Garbage& garbage) override;
+  /// `objects` and `rows` are those of the whole pool, and include dropped keys that must still be
+  /// remembered; the first shard tells them.
+  Stats GetStats() const override;
+  Availability where() const override { return Availability::kPersistentMemory; }
+
+ private:
+  static constexpr std::size_t kDropsAtOnce = 1024;
+
+  // A key to be looked up or written.
+  struct Place {
+    std::uint64_t hash = 0;
+    std::uint16_t slot = 0;
+  };
+  // One thing a walk has found: a record of the cache, or else an entry of the index.
+  struct Seen {
+    bool has_column = false;
+    std::string_view column;
+    CacheRecord* record = nullptr;
+    dpm::EntryView entry;
+    dpm::Location location;
+    TimePoint expires = kEndOfTime;
+  };
+  // An entry to be written, and what is remembered of it then.
+  struct Write {
+    Place place;
+    dpm::EntryFields fields;
+    TimePoint expires = kEndOfTime;
+    DataObject object;
+    std::shared_ptr<void> prepared;
+    std::shared_ptr<const std::string> name;  // Of a column that is nobody else's.
+  };
+
+  static Place PlaceFor(const KeyView& key) noexcept;
+  Status BeginCall(Garbage& garbage);
+  void EndRead(Garbage& garbage);
+
+  bool Expired(TimePoint expires) const { return expires != kEndOfTime && expires <= clock_.Now(); }
+  std::uint64_t WallNowMs() const;
+  std::optional<std::uint64_t> ToWall(TimePoint expires) const;
+  TimePoint FromWall(const dpm::Index::Found& found) const;
+
+  enum class Count : std::uint8_t { kNo, kYes };
+  /// The record of the object that is there; null when none is. Learns it from the index if need
+  /// be.
+  Result<CacheRecord*> Lookup(const KeyView& key, Place place, Count count, Garbage& garbage);
+  /// Learns from the index what the newest entry is; null when there is no object.
+  Result<CacheRecord*> Learn(const KeyView& key, Place place, Garbage& garbage);
+  /// The entry that a record leads to, learnt anew when it has moved. Inside a guard.
+  Result<dpm::EntryView> Follow(const KeyView& key, CacheRecord* record);
+  /// Its bytes are what was written: believed of this process's writes, checked of older ones.
+  Status Validate(const dpm::EntryView& entry, dpm::Location location) const;
+  Result<DataObject> ReadObject(const dpm::EntryView& entry) const;
+  Result<StoredObject> Read(const KeyView& key, CacheRecord* record, Load load, Garbage& garbage);
+  Result<StoredObject> Read(const Seen& seen, const KeyView& key, Load load, Garbage& garbage);
+  void See(const CacheRecord& record) {
+    if (record.ordinal > log_->kept()) RaiseTicket(record.ordinal);
+  }
+
+  static std::optional<PutOutcome> Refusal(const CacheRecord* present, const PutRequest& request);
+  /// Of the key's next version.
+  Write NewWrite(const KeyView& key, Place place, dpm::EntryKind kind);
+  /// The request as an entry of the next version; the object is prepared here if nobody has.
+  Result<Write> MakeWrite(const KeyView& key, Place place, PutRequest& request);
+  /// Appends them as one group, and remembers them.
+  Status Append(std::span<Write> writes, Garbage& garbage);
+  void Remember(Write& write, dpm::Location location, std::uint64_t ordinal, Garbage& garbage);
+  /// Adds what makes room for the newest `keep` columns of the row.
+  Status AddKeep(const KeyView& key, std::uint32_t keep, std::vector<Write>& writes);
+  void Bury(const KeyView& key, Place place, Garbage& garbage);
+  Status DropRow(const KeyView& row, const std::vector<KeyView>& keys, Garbage& garbage);
+
+  /// All objects of a row that match, those of the index and those not merged yet, in no order;
+  /// valid inside the guard the caller holds.
+  void CollectRow(const KeyView& row, const Pattern& pattern,
+                  const std::optional<std::optional<std::string_view>>& after,
+                  std::vector<Seen>& seen);
+  void CollectSlot(std::uint16_t slot, std::vector<RowName>& rows);
+
+  const std::shared_ptr<dpm::Dpm> pool_;
+  const std::shared_ptr<ShardLog> log_;
+  const Clock& clock_;
+  const Options options_;
+  dpm::ReadEpochs::Reader reader_;
+  KeyCache cache_;
+  std::uint64_t counter_ = 0;  // Of the last version.
+  bool expiring_ = false;      // Was anything written or seen that will expire?
+  bool must_merge_ = false;    // A row was dropped, and the index does not know yet.
+  Garbage garbage_;            // Of reads; the user's release functions run later.
+  Stats stats_;
+};
+
+}  // namespace cirein::node

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/key_cache.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "base/hash.h"
+
+namespace cirein::node {
+
+namespace {
+
+/// A place in the table, three quarters full, and what the allocator adds to a record.
+constexpr std::uint64_t kRecordOverheadBytes = 12 + 16;
+/// A view's bytes are the pool's, but a mapping costs the system about this much.
+constexpr std::uint64_t kViewBytes = 16 * 1024;
+/// Records judged in one call at most: what cannot go now goes with the next calls.
+constexpr int kJudgedAtOnce = 64;
+/// Tells the column's part of a key from the row's.
+constexpr std::uint64_t kColumnSeed = 0x9E37'79B9'7F4A'7C15;
+
+std::uint64_t ValueBytes(const DataObject& value) {
+  if (value.is_null()) return 0;
+  return value.kind() == DataObject::Kind::kView ? kViewBytes : value.memory_bytes();
+}
+
+}  // namespace
+
+KeyCache::KeyCache(std::uint64_t budget_bytes, std::unique_ptr<CachePolicy> policy)
+    : budget_bytes_(budget_bytes), policy_(std::move(policy)) {}
+
+KeyCache::~KeyCache() {
+  for (CacheRecord* record : records_) Free(record);
+}
+
+std::uint64_t KeyCache::HashOf(const KeyView& key) noexcept {
+  if (!key.has_column) return key.row_hash;
+  return Hash64(key.column, key.row_hash + kColumnSeed);
+}
+
+bool KeyCache::Is(const CacheRecord& record, const Sought& sought) {
+  const KeyView& key = *sought.key;
+  return record.hash == sought.hash && record.bucket == key.bucket.id() &&
+         record.has_column == key.has_column && record.row() == key.row &&
+         (!key.has_column || record.column() == key.column);
+}
+
+CacheRecord* KeyCache::Find(const KeyView& key, std::uint64_t hash) const {
+  const auto found = records_.find(Sought{&key, hash});
+  return found == records_.end() ? nullptr : *found;
+}
+
+CacheRecord* KeyCache::FindOrMake(const KeyView& key, std::uint64_t hash, std::uint16_t slot) {
+  if (CacheRecord* known = Find(key, hash)) return known;
+  const std::size_t column_bytes = key.has_column ? key.column.size() : 0;
+  void* memory = ::operator new(sizeof(CacheRecord) + key.row.size() + column_bytes);
+  auto* record = new (memory) CacheRecord;
+  record->hash = hash;
+  record->bucket = key.bucket.id();
+  record->row_bytes = static_cast<std::uint32_t>(key.row.size());
+  record->column_bytes = static_cast<std::uint32_t>(column_bytes);
+  record->has_column = key.has_column;
+  record->slot = slot;
+  if (!key.row.empty()) std::memcpy(record->name(), key.row.data(), key.row.size());
+  if (column_bytes != 0) {
+    std::memcpy(record->name() + key.row.size(), key.column.data(), column_bytes);
+  }
+  records_.insert(record);
+  // Behind the hand: judged last in this round.
+  if (hand_ == nullptr) {
+    hand_ = record->round_next = record->round_previous = record;
+  } else {
+    record->round_next = hand_;
+    record->round_previous = hand_->round_previous;
+    record->round_previous->round_next = record;
+    hand_->round_previous = record;
+  }
+  Charge(record);
+  return record;
+}
+
+void KeyCache::Charge(CacheRecord* record) {
+  const std::uint64_t charge = sizeof(CacheRecord) + record->row_bytes + record->column_bytes +
+                               kRecordOverheadBytes + ValueBytes(record->value);
+  used_bytes_ += charge - record->charge;
+  record->charge = charge;
+}
+
+bool KeyCache::Admits(const DataObject& object) const {
+  return policy_->Admits(ValueBytes(object));
+}
+
+void KeyCache::SetValue(CacheRecord* record, DataObject value, Garbage& garbage) {
+  if (!record->value.is_null()) garbage.push_back(std::move(record->value));
+  record->value = std::move(value);
+  Charge(record);
+}
+
+void KeyCache::Unlink(CacheRecord* record) {
+  if (record->slot_next != nullptr) record->slot_next->slot_previous = record->slot_previous;
+  if (record->slot_previous != nullptr) {
+    record->slot_previous->slot_next = record->slot_next;
+  } else if (record->slot_next != nullptr) {
+    unmerged_slots_[record->slot] = record->slot_next;
+  } else {
+    unmerged_slots_.erase(record->slot);
+  }
+  record->slot_next = record->slot_previous = nullptr;
+  record->unmerged = false;
+}
+
+void KeyCache::SetUnmerged(CacheRecord* record, std::uint64_t ordinal) {
+  record->ordinal = ordinal;
+  unmerged_writes_.push_back({record, ordinal});
+  if (std::exchange(record->unmerged, true)) return;
+  CacheRecord*& first = unmerged_slots_[record->slot];
+  record->slot_next = first;
+  if (first != nullptr) first->slot_previous = record;
+  first = record;
+}
+
+void KeyCache::Merged(std::uint64_t ordinal, std::size_t max_writes, Garbage& garbage) {
+  for (std::size_t i = 0; i < max_writes && !unmerged_writes_.empty(); ++i) {
+    const UnmergedWrite oldest = unmerged_writes_.front();
+    if (oldest.ordinal > ordinal) return;
+    unmerged_writes_.pop_front();
+    CacheRecord* const record = oldest.record;
+    if (record->ordinal != oldest.ordinal) continue;  // Overwritten: a later one counts.
+    Unlink(record);
+    if (record->gone) {
+      Erase(record, garbage);  // The index says so from now on.
+    } else if (std::exchange(record->passing, false)) {
+      SetValue(record, DataObject(), garbage);
+    }
+  }
+}
+
+void KeyCache::Erase(CacheRecord* record, Garbage& garbage) {
+  if (!record->value.is_null()) garbage.push_back(std::move(record->value));
+  used_bytes_ -= record->charge;
+  records_.erase(record);
+  if (record->round_next == record) {
+    hand_ = nullptr;
+  } else {
+    if (hand_ == record) hand_ = record->round_next;
+    record->round_next->round_previous = record->round_previous;
+    record->round_previous->round_next = record->round_next;
+  }
+  Free(record);
+}
+
+void KeyCache::Free(CacheRecord* record) {
+  record->~CacheRecord();
+  ::operator delete(record);
+}
+
+void KeyCache::Shrink(std::uint64_t kept, Garbage& garbage) {
+  for (int i = 0; i < kJudgedAtOnce && used_bytes_ > budget_bytes_ && hand_ != nullptr; ++i) {
+    CacheRecord* const record = hand_;
+    hand_ = record->round_next;
+    const CachePolicy::Use use{std::exchange(record->used, false), !record->value.is_null(),
+                               ValueBytes(record->value)};
+    const CachePolicy::Verdict verdict = policy_->Judge(use);
+    if (verdict == CachePolicy::Verdict::kKeep || record->ordinal > kept) continue;
+    if (verdict == CachePolicy::Verdict::kDropRecord && !record->unmerged) {
+      Erase(record, garbage);
+    } else {
+      SetValue(record, DataObject(), garbage);
+    }
+  }
+}
+
+}  // namespace cirein::node

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string_view>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include "cirein/operations.h"
+
+#include "dpm/location.h"
+#include "node/cache_policy.h"
+#include "object/engine.h"
+#include "object/key_view.h"
+#include "runtime/clock.h"
+
+namespace cirein::node {
+
+/// What a shard knows of one key: where its newest entry is (a shortcut), and maybe the object.
+/// While an own write is not merged the index does not lead to it, so its record stays.
+struct CacheRecord {
+  DataObject value;              ///< Null: only a shortcut.
+  dpm::Location location;        ///< Of the newest entry.
+  std::uint64_t generation = 0;  ///< Of the entry's segment when the location was learnt.
+  Version version;
+  TimePoint expires = kEndOfTime;
+  std::uint64_t ordinal = 0;          ///< Of the entry in the shard's log, if it is an own write.
+  std::uint64_t hash = 0;             ///< Of the whole key.
+  CacheRecord* round_next = nullptr;  ///< The policy's round, of all records.
+  CacheRecord* round_previous = nullptr;
+  CacheRecord* slot_next = nullptr;  ///< The slot's unmerged writes.
+  CacheRecord* slot_previous = nullptr;
+  std::uint64_t charge = 0;  ///< Bytes of the budget.
+  std::uint32_t bucket = 0;
+  std::uint32_t row_bytes = 0;
+  std::uint32_t column_bytes = 0;
+  std::uint16_t slot = 0;
+  bool has_column = false;
+  bool gone = false;      ///< The newest entry says that the key was dropped.
+  bool unmerged = false;  ///< The index does not know the newest entry yet.
+  bool passing = false;   ///< The value is here only until it is kept: it is not for keeping here.
+  bool used = false;      ///< Since the policy last asked.
+
+  std::string_view row() const noexcept { return {name(), row_bytes}; }
+  std::string_view column() const noexcept { return {name() + row_bytes, column_bytes}; }
+
+ private:
+  friend class KeyCache;
+  const char* name() const noexcept { return reinterpret_cast<const char*>(this + 1); }
+  char* name() noexcept { return reinterpret_cast<char*>(this + 1); }
+};
+
+/// A shard's records, in one table: within a budget of DRAM those that the policy keeps, and beyond
+/// it, if it must be, those of writes that are not merged (of which there are never more than the
+/// unmerged segments hold).
+///
+/// Not thread-safe: the shard's. Objects that are let go are put into `garbage`.
+class KeyCache {
+ public:
+  KeyCache(std::uint64_t budget_bytes, std::unique_ptr<CachePolicy> policy);
+  ~KeyCache();
+  KeyCache(const KeyCache&) = delete;
+  KeyCache& operator=(const KeyCache&) = delete;
+
+  static std::uint64_t HashOf(const KeyView& key) noexcept;
+  /// Null when there is none.
+  CacheRecord* Find(const KeyView& key, std::uint64_t hash) const;
+  /// The key's record, made if there is none.
+  CacheRecord* FindOrMake(const KeyView& key, std::uint64_t hash, std::uint16_t slot);
+
+  /// Sets the record's value, or takes it away (null).
+  void SetValue(CacheRecord* record, DataObject value, Garbage& garbage);
+  bool Admits(const DataObject& object) const;
+
+  /// The record is of an own write now, the `ordinal`-th, which the index does not know.
+  void SetUnmerged(CacheRecord* record, std::uint64_t ordinal);
+  /// Of the own writes up to this one the index leads to all; looks at no more than `max_writes`.
+  void Merged(std::uint64_t ordinal, std::size_t max_writes, Garbage& garbage);
+  /// The slot's unmerged writes; the list goes on by slot_next.
+  const CacheRecord* UnmergedOf(std::uint16_t slot) const {
+    const auto first = unmerged_slots_.find(slot);
+    return first == unmerged_slots_.end() ? nullptr : first->second;
+  }
+  std::size_t unmerged() const noexcept { return unmerged_writes_.size(); }
+
+  /// Forgets a record that is not unmerged.
+  void Erase(CacheRecord* record, Garbage& garbage);
+  /// Makes room, if the budget is exceeded. Values of own writes after the `kept`-th stay.
+  void Shrink(std::uint64_t kept, Garbage& garbage);
+
+  std::uint64_t used_bytes() const noexcept { return used_bytes_; }
+  std::size_t size() const noexcept { return records_.size(); }
+
+ private:
+  struct Sought {
+    const KeyView* key = nullptr;
+    std::uint64_t hash = 0;
+  };
+  struct Hasher {
+    using is_transparent = void;
+    std::size_t operator()(const CacheRecord* record) const { return record->hash; }
+    std::size_t operator()(const Sought& sought) const { return sought.hash; }
+  };
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(const CacheRecord* a, const CacheRecord* b) const { return a == b; }
+    bool operator()(const CacheRecord* a, const Sought& b) const { return Is(*a, b); }
+    bool operator()(const Sought& a, const CacheRecord* b) const { return Is(*b, a); }
+  };
+  static bool Is(const CacheRecord& record, const Sought& sought);
+
+  struct UnmergedWrite {
+    CacheRecord* record = nullptr;
+    std::uint64_t ordinal = 0;
+  };
+
+  void Unlink(CacheRecord* record);
+  void Charge(CacheRecord* record);
+  void Free(CacheRecord* record);
+
+  const std::uint64_t budget_bytes_;
+  const std::unique_ptr<CachePolicy> policy_;
+  absl::flat_hash_set<CacheRecord*, Hasher, Equal> records_;
+  CacheRecord* hand_ = nullptr;  // The next one to be judged.
+  std::uint64_t used_bytes_ = 0;
+  std::deque<UnmergedWrite> unmerged_writes_;  // Oldest first; some are overwritten since.
+  absl::flat_hash_map<std::uint16_t, CacheRecord*> unmerged_slots_;
+};
+
+}  // namespace cirein::node

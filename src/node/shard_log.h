@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "dpm/dpm.h"
+#include "object/engine.h"
+#include "runtime/executor.h"
+
+namespace cirein::node {
+
+/// The log of one shard, with group commit: whoever needs a batch to be kept takes it to the medium
+/// for all who wait; those who come meanwhile share the next one. And the other things an engine
+/// asks of the pool beside its partition.
+///
+/// Entries are counted: the n-th is kept when kept() has reached n, and in the index when merged()
+/// has. With Durability::kProcess an entry is kept when Append returns. An extent's data is written
+/// by Prepare, before the entry that names it.
+///
+/// Append by one thread at a time (the partition's); everything else from any thread.
+class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardLog> {
+ public:
+  /// `executor` runs what nobody waits for; it may block, and outlives Close.
+  ShardLog(std::shared_ptr<dpm::Dpm> pool, std::uint32_t shard, Executor& executor);
+  ~ShardLog() override;
+
+  /// Stages a group, all or none: where its entries will be, and the number of the last one. Blocks
+  /// where the pool must make room. Errors as LogWriter::Stage; ResourceExhausted changes nothing.
+  Result<std::uint64_t> Append(std::span<const dpm::EntryFields> group,
+                               std::span<dpm::Location> locations);
+  std::uint64_t kept() const noexcept { return kept_.load(std::memory_order_acquire); }
+  std::uint64_t merged() const noexcept { return writer_->merged_entries(); }
+
+  Status Await(std::uint64_t ticket) override;
+  void WhenKept(std::uint64_t ticket, std::function<void(Status)> done) override;
+
+  std::uint64_t prepare_bytes() const override { return large_bytes_; }
+  Status Prepare(const KeyView& key, PutRequest& request) override;
+
+  /// What Prepare has made: removed with this object, unless an entry that names it was staged.
+  class Extent {
+   public:
+    Extent(std::shared_ptr<dpm::Dpm> pool, std::uint64_t number, std::uint64_t checksum)
+        : pool_(std::move(pool)), number_(number), checksum_(checksum) {}
+    ~Extent();
+    Extent(const Extent&) = delete;
+    Extent& operator=(const Extent&) = delete;
+    std::uint64_t number() const noexcept { return number_; }
+    std::uint64_t checksum() const noexcept { return checksum_; }
+    void SetNamed() noexcept { named_ = true; }
+
+   private:
+    const std::shared_ptr<dpm::Dpm> pool_;
+    const std::uint64_t number_;
+    const std::uint64_t checksum_;
+    bool named_ = false;
+  };
+
+  /// Keeps what is staged and seals the log. Nothing is appended after it.
+  Status Close();
+
+ private:
+  struct Waiting {
+    std::uint64_t ticket = 0;
+    std::function<void(Status)> done;
+  };
+
+  /// Brings what is staged to the medium; the lock is left meanwhile. Nothing may be on its way.
+  void Fly(std::unique_lock<std::mutex>& lock);
+  /// Waits for the batch that is on its way, or takes the staged one.
+  void FlyOrWait(std::unique_lock<std::mutex>& lock);
+  void AnswerKept(std::unique_lock<std::mutex>& lock);
+  void FlyForWaiting();
+
+  const std::shared_ptr<dpm::Dpm> pool_;
+  const bool power_;
+  const std::uint64_t large_bytes_;
+  Executor& executor_;
+  const std::unique_ptr<dpm::LogWriter> writer_;
+  std::atomic<std::uint64_t> kept_{0};
+
+  std::mutex mutex_;  // Of the writer and all below.
+  std::condition_variable landed_;
+  Status failed_;
+  std::vector<Waiting> waiting_;
+  bool flying_for_waiting_ = false;
+};
+
+}  // namespace cirein::node

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pool/node_table.h"
+
+#include <utility>
+
+#include "object/finished.h"
+
+namespace cirein {
+
+Result<std::shared_ptr<node::Node>> NodeTable::Share(const std::string& path, const Open& open) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return LibraryFinished();
+  Entry& entry = nodes_[path];
+  if (auto shared = entry.users.lock()) return shared;
+  if (entry.node == nullptr) {
+    auto opened = open();
+    if (!opened.ok()) {
+      nodes_.erase(path);
+      return opened.status();
+    }
+    entry.node = std::move(*opened);
+  }
+  std::shared_ptr<node::Node> users(
+      entry.node.get(), [table = shared_from_this(), path](node::Node*) { table->Release(path); });
+  entry.users = users;
+  return users;
+}
+
+void NodeTable::Release(const std::string& path) {
+  std::shared_ptr<node::Node> last;
+  const std::lock_guard lock(mutex_);
+  const auto entry = nodes_.find(path);
+  // Somebody may have asked for it again meanwhile, or it was closed with all others.
+  if (entry == nodes_.end() || !entry->second.users.expired()) return;
+  last = std::move(entry->second.node);
+  nodes_.erase(entry);
+  static_cast<void>(last->Close().ok());
+}
+
+void NodeTable::CloseAll() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  for (auto& [path, entry] : nodes_) static_cast<void>(entry.node->Close().ok());
+}
+
+std::vector<std::shared_ptr<node::Node>> NodeTable::All() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<node::Node>> all;
+  for (const auto& [path, entry] : nodes_) all.push_back(entry.node);
+  return all;
+}
+
+}  // namespace cirein

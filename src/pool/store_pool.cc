@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pool/store_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "base/units.h"
+
+namespace cirein {
+namespace {
+
+// A row that is kept short is looked through for its oldest column at each publish.
+constexpr std::uint64_t kMaxKeep = 4096;
+
+class StorePool final : public PoolBackend {
+ public:
+  StorePool(std::string_view type, std::shared_ptr<StripedStore> store, const Clock& clock,
+            const StorePoolOptions& options)
+      : type_(type), store_(std::move(store)), clock_(clock), options_(options) {}
+
+  std::string_view type() const override { return type_; }
+
+  Operation Publish(const Key& key, DataObject object, const PublishOptions& options,
+                    PublishCallback done) override {
+    store_->Publish(View(key), Request(std::move(object), options), std::move(done));
+    return Operation();
+  }
+
+  std::optional<Result<ObjectInfo>> TryPublish(const Key& key, DataObject& object,
+                                               const PublishOptions& options) override {
+    return store_->Publish(View(key), Request(std::move(object), options));
+  }
+
+  Operation PublishGroup(std::vector<PublishItem> items, const PublishOptions& options,
+                         GroupCallback done) override {
+    std::vector<PutItem> puts;
+    puts.reserve(items.size());
+    for (PublishItem& item : items) {
+      puts.push_back({View(item.key), Request(std::move(item.object), options)});
+    }
+    store_->PublishGroup(std::move(puts), std::move(done));
+    return Operation();
+  }
+
+  Operation Want(const Pattern& pattern, const WantOptions& options, WantCallback done) override {
+    return store_->Want(InBucket(pattern), clock_.EndOf(options.deadline), std::move(done));
+  }
+
+  std::optional<Result<DataObject>> TryNeed(const Key& key) override {
+    Result<DataObject> object = store_->Get(View(key));
+    if (object.ok() && object->is_null()) return std::nullopt;
+    return object;
+  }
+
+  Operation Drop(const Pattern& pattern, Deadline deadline, DropCallback done) override {
+    done(store_->Drop(InBucket(pattern), clock_.EndOf(deadline)));
+    return Operation();
+  }
+
+  Operation Info(const Key& key, Deadline /*deadline*/, InfoCallback done) override {
+    done(store_->Info(View(key)));
+    return Operation();
+  }
+
+  Operation GetRowInfo(const Key& row, Deadline /*deadline*/, RowInfoCallback done) override {
+    done(store_->GetRowInfo(KeyView(options_.bucket, row.row())));
+    return Operation();
+  }
+
+  Operation List(const Pattern& pattern, const ListOptions& options, ListCallback done) override {
+    done(store_->List(InBucket(pattern), options));
+    return Operation();
+  }
+
+  Operation Compute(const ComputeRequest& request, Deadline /*deadline*/,
+                    ComputeCallback done) override {
+    return store_->Compute(InBucket(request.pattern), request.function, request.args, done);
+  }
+
+ private:
+  KeyView View(const Key& key) const { return KeyView(options_.bucket, key); }
+  Pattern InBucket(Pattern pattern) const {
+    pattern.set_bucket(options_.bucket);
+    return pattern;
+  }
+
+  PutRequest Request(DataObject object, const PublishOptions& options) const {
+    PutRequest request;
+    request.object = std::move(object);
+    const bool overwrite = options.overwrite == Overwrite::kPoolDefault
+                               ? options_.behavior.has(Behavior::kEnableOverwrites)
+                               : options.overwrite == Overwrite::kYes;
+    if (options.if_version) {
+      request.mode = PutMode::kIfVersion;
+      request.if_version = *options.if_version;
+    } else {
+      request.mode = overwrite ? PutMode::kOverwrite : PutMode::kWriteOnce;
+    }
+    std::optional<std::chrono::nanoseconds> age = options.ttl;
+    if (options_.max_age) age = std::min(age.value_or(*options_.max_age), *options_.max_age);
+    if (age) request.expires = clock_.EndOf(*age);
+    request.keep = options_.keep;
+    // Here the caller's node is the owner: either flag keeps the object.
+    request.store = options_.behavior.has(Behavior::kWriteToLocal) ||
+                    options_.behavior.has(Behavior::kWriteToRemote);
+    return request;
+  }
+
+  const std::string_view type_;
+  const std::shared_ptr<StripedStore> store_;
+  const Clock& clock_;
+  const StorePoolOptions options_;
+};
+
+}  // namespace
+
+std::vector<std::string> StorePoolOptionNames(std::vector<std::string> own) {
+  for (const char* name : {"behavior", "keep", "max_age"}) own.emplace_back(name);
+  return own;
+}
+
+Result<StorePoolOptions> ParseStorePoolOptions(const PoolContext& context) {
+  StorePoolOptions options;
+  options.bucket = context.url.bucket();
+  if (context.behavior) options.behavior = *context.behavior;
+  if (options.behavior.has(Behavior::kWriteToIom)) {
+    return Unimplemented(
+        fmt::format("the behavior \"{}\" writes to a backing store, and there is none",
+                    options.behavior.ToString()),
+        "leave out WriteToIOM: this version has no backing stores");
+  }
+  if (const std::optional<std::string> keep = context.url.option("keep")) {
+    const Result<std::uint64_t> count = ParseUint64(*keep);
+    if (!count.ok() || *count == 0 || *count > kMaxKeep) {
+      return InvalidArgument(fmt::format("keep={} is no number of columns", QuoteForPeople(*keep)),
+                             fmt::format("give 1 to {}", kMaxKeep));
+    }
+    options.keep = static_cast<std::uint32_t>(*count);
+  }
+  if (const std::optional<std::string> max_age = context.url.option("max_age")) {
+    const Result<std::chrono::nanoseconds> age = ParseDuration(*max_age);
+    if (!age.ok()) return age.status().WithContext("max_age");
+    if (*age <= std::chrono::nanoseconds::zero()) {
+      return InvalidArgument("max_age must be longer than nothing", "give such as max_age=90s");
+    }
+    options.max_age = *age;
+  }
+  return options;
+}
+
+std::shared_ptr<PoolBackend> MakeStorePool(std::string_view type,
+                                           std::shared_ptr<StripedStore> store, const Clock& clock,
+                                           const StorePoolOptions& options) {
+  return std::make_shared<StorePool>(type, std::move(store), clock, options);
+}
+
+}  // namespace cirein

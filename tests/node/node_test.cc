@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/node.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "dpm/verify.h"
+#include "node/dpm_engine.h"
+#include "region/shadow_space.h"
+#include "runtime/virtual_environment.h"
+#include "support/objects.h"
+#include "support/pool_model.h"
+#include "support/random_names.h"
+#include "support/seed.h"
+#include "support/status_matchers.h"
+
+namespace cirein::node {
+namespace {
+
+using namespace std::chrono_literals;
+using dpm::Durability;
+using test::MakeObject;
+using test::PoolModel;
+using Medium = ShadowSpace::Medium;
+
+const Bucket kBucket{7};
+
+struct Setting {
+  const char* name;
+  Medium medium;
+  Durability durability;
+};
+
+class NodeTest : public testing::TestWithParam<Setting> {
+ protected:
+  void SetUp() override {
+    ShadowSpace space(GetParam().medium);
+    ASSERT_OK(dpm::Dpm::Create(space, Create()));
+    Open(space.ProcessCrash(space.events()));
+  }
+  void TearDown() override {
+    if (node_ == nullptr) return;
+    ASSERT_OK(node_->Close());
+    node_.reset();
+  }
+
+  static dpm::CreateOptions Create() {
+    dpm::CreateOptions options;
+    options.segment_bytes = 64 * 1024;
+    options.log_bytes = 32 * options.segment_bytes;
+    options.index_bytes = 4 << 20;
+    options.extent_limit_bytes = 4 << 20;
+    options.large_bytes = 4096;
+    options.durability = GetParam().durability;
+    options.pool_id = 0x1234'5678'9ABC'DEF0;
+    options.created_ms = 1;
+    return options;
+  }
+
+  void Open(SpaceImage image, const std::string& boot = "boot-1") {
+    auto space = std::make_unique<ShadowSpace>(GetParam().medium, boot, std::move(image));
+    shadow_ = space.get();
+    auto node = Node::Open(std::move(space), world_.environment(), executor_,
+                           {.shards = 2, .cache_bytes = cache_bytes_});
+    ASSERT_OK(node);
+    node_ = std::move(*node);
+  }
+  /// The process is killed: what reached the page cache stays.
+  void Kill() {
+    SpaceImage image = shadow_->ProcessCrash(shadow_->events());
+    // The dead process's objects go without a close: nothing they do reaches the image.
+    node_.reset();
+    world_.RunReady();
+    executor_.RunAll();
+    Open(std::move(image));
+  }
+  void Reopen() {
+    ASSERT_OK(node_->Close());
+    Open(shadow_->ProcessCrash(shadow_->events()));
+  }
+
+  StripedStore& store() { return *node_->store(); }
+
+  Result<ObjectInfo> Publish(const Key& key, const DataObject& object,
+                             const PublishOptions& options = {}) {
+    PutRequest request;
+    request.object = object;
+    request.mode = options.if_version                     ? PutMode::kIfVersion
+                   : options.overwrite == Overwrite::kYes ? PutMode::kOverwrite
+                                                          : PutMode::kWriteOnce;
+    request.if_version = options.if_version.value_or(Version{});
+    if (options.ttl) request.expires = world_.clock().EndOf(*options.ttl);
+    return store().Publish(KeyView(kBucket, key), std::move(request));
+  }
+  std::string Get(const Key& key) {
+    const Result<DataObject> object = store().Get(KeyView(kBucket, key));
+    if (!object.ok()) return object.status().ToString();
+    return object->is_null() ? "none" : std::string(object->text());
+  }
+
+  /// Everything there is, by listing and by getting, is what the model says.
+  void ExpectAgrees(const PoolModel& model) {
+    Pattern all = Pattern::RowPrefix("");
+    all.set_bucket(kBucket);
+    ListOptions options;
+    options.page_size = 7;
+    std::vector<Key> listed;
+    do {
+      const Result<ListPage> page = store().List(all, options);
+      ASSERT_OK(page);
+      for (const ListedObject& object : page->objects) listed.push_back(object.key);
+      options.cursor = page->next;
+    } while (!options.cursor.empty());
+    std::sort(listed.begin(), listed.end());
+    ASSERT_EQ(listed, model.List(Pattern::RowPrefix("")));
+    for (const Key& key : listed) {
+      ASSERT_EQ(Get(key), model.Get(key)->data) << key.ToString();
+      const Result<ObjectInfo> info = store().Info(KeyView(kBucket, key));
+      ASSERT_OK(info);
+      ASSERT_EQ(info->version, model.Get(key)->version);
+      ASSERT_EQ(info->ttl.has_value(), model.Get(key)->expires.has_value());
+    }
+  }
+
+  VirtualEnvironment world_;
+  ManualExecutor executor_{"pool"};
+  std::uint64_t cache_bytes_ = 1 << 20;
+  ShadowSpace* shadow_ = nullptr;
+  std::shared_ptr<Node> node_;
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    Settings, NodeTest,
+    testing::Values(Setting{"MemoryProcess", Medium::kFlushable, Durability::kProcess},
+                    Setting{"MemoryPower", Medium::kFlushable, Durability::kPower},
+                    Setting{"FilesProcess", Medium::kFile, Durability::kProcess},
+                    Setting{"FilesPower", Medium::kFile, Durability::kPower}),
+    [](const auto& each) { return std::string(each.param.name); });
+
+TEST_P(NodeTest, KeepsWhatItWasGivenOverAKillAndAClose) {
+  ASSERT_OK(Publish(Key("row"), MakeObject("plain", "meta")));
+  ASSERT_OK(Publish(Key("row", "column"), MakeObject("column")));
+  ASSERT_OK(Publish(Key("large"), MakeObject(std::string(100'000, 'L'))));
+  EXPECT_EQ(Publish(Key("row"), MakeObject("again")).code(), StatusCode::kAlreadyExists);
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(Get(Key("row")), "plain");
+    EXPECT_EQ(Get(Key("row", "column")), "column");
+    EXPECT_EQ(Get(Key("large")), std::string(100'000, 'L'));
+    EXPECT_EQ(Get(Key("other")), "none");
+    EXPECT_EQ(Publish(Key("row"), MakeObject("again")).code(), StatusCode::kAlreadyExists);
+    ASSERT_NO_FATAL_FAILURE(round == 0 ? Kill() : Reopen());
+  }
+}
+
+TEST_P(NodeTest, AgreesWithTheModelOverKillsAndReopenings) {
+  Random random(test::Seed());
+  cache_bytes_ = random.OneIn(2) ? 1 << 20 : 0;
+  PoolModel model;
+  model.set_now(world_.clock().Now());
+  std::map<Key, Version> last;
+  for (int step = 0; step < 3000; ++step) {
+    const Key key = test::RandomKey(random);
+    const Pattern pattern = [&] {
+      Pattern made = test::RandomPattern(random);
+      made.set_bucket(kBucket);
+      return made;
+    }();
+    switch (random.Below(8)) {
+      default: {
+        PublishOptions options;
+        options.overwrite = random.OneIn(2) ? Overwrite::kYes : Overwrite::kNo;
+        if (random.OneIn(5)) options.ttl = std::chrono::seconds(1 + random.Below(20));
+        if (random.OneIn(4)) {
+          const auto* entry = model.Get(key);
+          options.if_version = entry != nullptr && random.OneIn(2) ? entry->version : Version{};
+        }
+        const std::size_t bytes = random.OneIn(50) ? 10'000 : random.Below(100);
+        const std::string data(bytes, static_cast<char>('a' + random.Below(26)));
+        const StatusCode expected = model.CheckPublish(key, options);
+        const Result<ObjectInfo> info = Publish(key, MakeObject(data), options);
+        ASSERT_EQ(info.code(), expected) << info.status().ToString();
+        if (!info.ok()) break;
+        ASSERT_GT(info->version, last[key]);
+        last[key] = info->version;
+        model.Publish(key, data, "", options, info->version);
+        break;
+      }
+      case 4: {
+        const Result<std::uint64_t> dropped = store().Drop(pattern, kEndOfTime);
+        ASSERT_OK(dropped);
+        Pattern plain = pattern;
+        plain.set_bucket(Bucket());
+        ASSERT_EQ(*dropped, model.Drop(plain)) << pattern.ToString();
+        break;
+      }
+      case 5: {
+        const auto* entry = model.Get(key);
+        ASSERT_EQ(Get(key), entry == nullptr ? "none" : entry->data) << key.ToString();
+        break;
+      }
+      case 6:
+        world_.RunFor(std::chrono::milliseconds(random.Below(3000)));
+        model.set_now(world_.clock().Now());
+        executor_.RunAll();
+        break;
+      case 7:
+        if (!random.OneIn(20)) break;
+        if (random.OneIn(2)) {
+          ASSERT_NO_FATAL_FAILURE(Kill());
+        } else {
+          ASSERT_NO_FATAL_FAILURE(Reopen());
+        }
+        ASSERT_NO_FATAL_FAILURE(ExpectAgrees(model)) << "step " << step;
+    }
+    ASSERT_FALSE(HasFailure()) << "step " << step;
+  }
+  ASSERT_NO_FATAL_FAILURE(ExpectAgrees(model));
+}
+
+}  // namespace
+}  // namespace cirein::node
