@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -74,6 +75,15 @@ struct PublishOptions {
   Deadline deadline = {};
 };
 
+/// An object and the key it is to be published under: one of a batch, or of a group.
+struct PublishItem {
+  Key key;
+  DataObject object;
+};
+
+/// The most objects that one group may publish.
+inline constexpr std::size_t kMaxGroupItems = 4096;
+
 struct WantOptions {
   /// When it passes, the callback gets DeadlineExceeded.
   Deadline deadline = {};
@@ -121,6 +131,8 @@ struct NamedObject {
 /// library starts another thread (up to a bound). Each is called exactly once. A call that cannot
 /// be begun at all (no pool, bad arguments, too many operations) may answer on the calling thread.
 using PublishCallback = std::function<void(Result<ObjectInfo>)>;
+/// One for each item, in their order.
+using GroupCallback = std::function<void(Result<std::vector<ObjectInfo>>)>;
 using WantCallback = std::function<void(Result<NamedObject>)>;
 using DropCallback = std::function<void(Result<std::uint64_t>)>;  ///< How many objects are gone.
 using InfoCallback = std::function<void(Result<ObjectInfo>)>;

@@ -17,11 +17,6 @@
 
 namespace cirein {
 
-struct PublishItem {
-  Key key;
-  DataObject object;
-};
-
 /// A handle to a pool: a named collection of nodes that keep objects, with one rule for who keeps
 /// what. Get one from Connect. Copies share the connection; all calls are thread-safe.
 ///
@@ -57,6 +52,20 @@ class Pool {
   }
   Operation Publish(const Key& key, DataObject object, ResultCollector& collector,
                     const PublishOptions& options = {}) const;
+
+  /// Publishes 1 to kMaxGroupItems objects of one row as one: all or none, and nobody ever sees a
+  /// part of them, also after a crash where the pool keeps its objects. In the order of the items
+  /// their versions follow each other, and each is told about in its place. Options count for each
+  /// as they do for Publish: one object that a write-once pool has already refuses the whole group.
+  /// InvalidArgument also for keys of several rows, for a key that stands twice, and for
+  /// if_version, which is of one object; Unimplemented where the pool type cannot.
+  Result<std::vector<ObjectInfo>> PublishGroup(std::vector<PublishItem> items,
+                                               const PublishOptions& options = {}) const;
+  template <std::invocable<Result<std::vector<ObjectInfo>>> Callback>
+  Operation PublishGroup(std::vector<PublishItem> items, Callback done,
+                         const PublishOptions& options = {}) const {
+    return PublishGroupThen(std::move(items), GroupCallback(std::move(done)), options);
+  }
 
   /// Calls back once, with the object, when it exists or as soon as it does. `what` is a key, the
   /// columns of one row with a prefix, or all rows with a prefix; of several candidates any one is
@@ -112,6 +121,8 @@ class Pool {
   friend Result<Pool> Connect(const ResourceUrl& url);
   Operation PublishThen(const Key& key, DataObject object, PublishCallback done,
                         const PublishOptions& options) const;
+  Operation PublishGroupThen(std::vector<PublishItem> items, GroupCallback done,
+                             const PublishOptions& options) const;
   explicit Pool(std::shared_ptr<State> state) noexcept : state_(std::move(state)) {}
   std::shared_ptr<State> state_;
 };

@@ -36,6 +36,11 @@ class PoolBackend {
 
   virtual Operation Publish(const Key& key, DataObject object, const PublishOptions& options,
                             PublishCallback done) = 0;
+  /// Publishes all of the items or none, as one: see Pool::PublishGroup. They are of one row, no
+  /// key stands twice, and the options have no if_version. A pool that cannot leaves this as it is,
+  /// and says Unimplemented.
+  virtual Operation PublishGroup(std::vector<PublishItem> items, const PublishOptions& options,
+                                 GroupCallback done);
   /// `done` gets the object as soon as one matches `pattern`: see Pool::Want.
   virtual Operation Want(const Pattern& pattern, const WantOptions& options, WantCallback done) = 0;
   virtual Operation Drop(const Pattern& pattern, Deadline deadline, DropCallback done) = 0;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace cirein {
 namespace {
@@ -25,6 +26,14 @@ class NullPool final : public PoolBackend {
     const ObjectInfo info = Forgotten(object);
     object = DataObject();
     return info;
+  }
+  Operation PublishGroup(std::vector<PublishItem> items, const PublishOptions& /*options*/,
+                         GroupCallback done) override {
+    std::vector<ObjectInfo> infos;
+    infos.reserve(items.size());
+    for (const PublishItem& item : items) infos.push_back(Forgotten(item.object));
+    done(std::move(infos));
+    return Operation();
   }
   Operation Want(const Pattern& pattern, const WantOptions& /*options*/,
                  WantCallback done) override {

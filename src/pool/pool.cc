@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cirein/pool.h"
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -65,6 +67,45 @@ Status CheckPublish(const Key& key, const DataObject& object, const PublishOptio
         "give a positive ttl, or none");
   }
   return OkStatus();
+}
+
+// Keys are compared without their bucket, which CheckKey has looked at: it may be named or not.
+Status CheckNoKeyTwice(const std::vector<PublishItem>& items) {
+  std::vector<const Key*> keys;
+  keys.reserve(items.size());
+  for (const PublishItem& item : items) keys.push_back(&item.key);
+  const auto place = [](const Key* key) {
+    return std::pair(key->has_column(), std::string_view(key->column()));
+  };
+  std::sort(keys.begin(), keys.end(),
+            [&](const Key* a, const Key* b) { return place(a) < place(b); });
+  const auto twice = std::adjacent_find(
+      keys.begin(), keys.end(), [&](const Key* a, const Key* b) { return place(a) == place(b); });
+  if (twice == keys.end()) return OkStatus();
+  return InvalidArgument(fmt::format("\"{}\" stands twice in the group", (*twice)->ToString()),
+                         "leave out all but the last object of a key");
+}
+
+Status CheckGroup(const std::vector<PublishItem>& items, const PublishOptions& options,
+                  const Pool::State& pool) {
+  CIREIN_RETURN_IF_ERROR(CheckReady(pool));
+  if (items.empty() || items.size() > kMaxGroupItems) {
+    return InvalidArgument(fmt::format("a group cannot have {} objects", items.size()),
+                           fmt::format("give 1 to {}", kMaxGroupItems));
+  }
+  if (options.if_version) {
+    return InvalidArgument("a group cannot be bound to a version: if_version is of one object",
+                           "leave it out, or publish that object alone");
+  }
+  for (const PublishItem& item : items) {
+    CIREIN_RETURN_IF_ERROR(CheckPublish(item.key, item.object, options, pool));
+    if (item.key.row() != items[0].key.row()) {
+      return InvalidArgument(fmt::format("\"{}\" and \"{}\" of one group are of two rows",
+                                         items[0].key.ToString(), item.key.ToString()),
+                             "publish a group for each row");
+    }
+  }
+  return CheckNoKeyTwice(items);
 }
 
 // Nearly every publish and need passes these few tests and may take a backend's short cut. What
@@ -246,6 +287,20 @@ Call<ObjectInfo> PublishCall(const Pool::State& pool, const Key& key, DataObject
       }};
 }
 
+Call<std::vector<ObjectInfo>> PublishGroupCall(const Pool::State& pool,
+                                               std::vector<PublishItem> items,
+                                               PublishOptions options) {
+  options.deadline = Resolve(options.deadline, pool);
+  Status refusal = CheckGroup(items, options, pool);
+  std::string what = Name("publish a group in",
+                          items.empty() ? std::string() : Key(items[0].key.row()).ToString());
+  for (PublishItem& item : items) item.key.set_bucket(Bucket());
+  return {pool, std::move(what), std::move(refusal), options.deadline,
+          [&pool, items = std::move(items), options](GroupCallback done) mutable {
+            return pool.backend().PublishGroup(std::move(items), options, std::move(done));
+          }};
+}
+
 Call<NamedObject> WantCall(const Pool::State& pool, std::string_view verb, const Pattern& pattern,
                            WantOptions options) {
   options.deadline = Resolve(options.deadline, pool);
@@ -397,6 +452,19 @@ Operation Pool::Publish(const Key& key, DataObject object, ResultCollector& coll
                  entry.key = key;
                  entry.info = info;
                });
+}
+
+Result<std::vector<ObjectInfo>> Pool::PublishGroup(std::vector<PublishItem> items,
+                                                   const PublishOptions& options) const {
+  if (!state_) return NoPool();
+  return PublishGroupCall(*state_, std::move(items), options).Wait();
+}
+
+Operation Pool::PublishGroupThen(std::vector<PublishItem> items, GroupCallback done,
+                                 const PublishOptions& options) const {
+  if (!state_) return Refuse(done);
+  return PublishGroupCall(*state_, std::move(items), options)
+      .Begin(Delivery::kOnCallbackThread, std::move(done));
 }
 
 Operation Pool::Want(const Pattern& what, WantCallback done, const WantOptions& options) const {

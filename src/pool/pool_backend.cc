@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cirein/pool_backend.h"
 
+#include <fmt/format.h>
+
 namespace cirein {
+
+Operation PoolBackend::PublishGroup(std::vector<PublishItem> /*items*/,
+                                    const PublishOptions& /*options*/, GroupCallback done) {
+  done(Unimplemented(fmt::format("a {}: pool cannot publish a group as one", type()),
+                     "publish its objects one by one, or use a pool type that can"));
+  return Operation();
+}
 
 std::optional<Result<ObjectInfo>> PoolBackend::TryPublish(const Key& /*key*/,
                                                           DataObject& /*object*/,

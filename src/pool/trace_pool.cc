@@ -5,8 +5,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -43,13 +45,20 @@ class TraceFile {
 
   const Owner& owner() const noexcept { return owner_; }
 
-  // A full disk ends the trace, not the program that is traced.
-  void Add(TraceRecord record) {
+  void Add(TraceRecord record) { Add(std::span(&record, 1)); }
+
+  // Requests of one instant, one after another. A full disk ends the trace, not the program that is
+  // traced.
+  void Add(std::span<TraceRecord> records) {
     const std::lock_guard lock(mutex_);
     if (failed_) return;
     const TimePoint now = clock_.Now();
-    record.delay = now - std::exchange(last_, now);
-    const Status status = file_->Append(record.ToString() + "\n");
+    std::string lines;
+    for (TraceRecord& record : records) {
+      record.delay = now - std::exchange(last_, now);
+      lines += record.ToString() + "\n";
+    }
+    const Status status = file_->Append(lines);
     if (status.ok()) return;
     failed_ = true;
     LogError("pool", "the trace ends here: {}", status.ToString());
@@ -114,6 +123,17 @@ class TracePool final : public PoolBackend {
     auto answer = next().TryPublish(key, object, options);
     if (answer) trace_->Add(std::move(record));
     return answer;
+  }
+  Operation PublishGroup(std::vector<PublishItem> items, const PublishOptions& options,
+                         GroupCallback done) override {
+    std::vector<TraceRecord> records;
+    records.reserve(items.size());
+    for (const PublishItem& item : items) {
+      records.push_back(PublishRecord(item.key, item.object, options));
+      records.back().group_left = static_cast<std::uint32_t>(items.size() - records.size() + 1);
+    }
+    trace_->Add(records);
+    return next().PublishGroup(std::move(items), options, std::move(done));
   }
   Operation Want(const Pattern& pattern, const WantOptions& options, WantCallback done) override {
     trace_->Add(Record(TraceRecord::Verb::kWant, pattern));

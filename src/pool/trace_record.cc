@@ -19,9 +19,9 @@ using Fields = std::map<std::string_view, std::string, std::less<>>;
 
 constexpr std::array<std::string_view, 8> kVerbs = {"publish", "want",    "need", "drop",
                                                     "info",    "rowinfo", "list", "compute"};
-constexpr std::array<std::string_view, 11> kFieldNames = {
-    "row",        "column",    "meta", "data",     "overwrite", "ttl",
-    "if_version", "page_size", "next", "function", "args"};
+constexpr std::array<std::string_view, 12> kFieldNames = {
+    "row",        "column", "meta",      "data", "overwrite", "ttl",
+    "if_version", "group",  "page_size", "next", "function",  "args"};
 constexpr std::size_t kMaxLineBytes = std::size_t{1} << 20;
 
 std::string_view NextWord(std::string_view& rest) {
@@ -89,6 +89,20 @@ std::string PatternFields(const Pattern& pattern) {
   return text;
 }
 
+Status FillGroup(const Fields& fields, TraceRecord& record) {
+  if (Find(fields, "group") == nullptr) return OkStatus();
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t left, NumberOf(fields, "group"));
+  if (left < 1 || left > kMaxGroupItems) {
+    return InvalidArgument(fmt::format("a group cannot have {} objects left", left),
+                           fmt::format("give 1 to {}", kMaxGroupItems));
+  }
+  if (record.condition != TraceRecord::Condition::kNone) {
+    return InvalidArgument("one of a group is bound to no version", "leave out if_version=");
+  }
+  record.group_left = static_cast<std::uint32_t>(left);
+  return OkStatus();
+}
+
 Status FillPublish(const Fields& fields, TraceRecord& record) {
   CIREIN_ASSIGN_OR_RETURN(record.meta_bytes, NumberOf(fields, "meta"));
   CIREIN_ASSIGN_OR_RETURN(record.data_bytes, NumberOf(fields, "data"));
@@ -103,7 +117,7 @@ Status FillPublish(const Fields& fields, TraceRecord& record) {
   }
   CIREIN_ASSIGN_OR_RETURN(const bool if_version, HasMark(fields, "if_version", "any"));
   if (if_version) record.condition = TraceRecord::Condition::kIfVersion;
-  return OkStatus();
+  return FillGroup(fields, record);
 }
 
 Status FillList(const Fields& fields, TraceRecord& record) {
@@ -136,6 +150,7 @@ std::string TraceRecord::ToString() const {
     }
     if (ttl) line += " ttl=" + FormatDuration(*ttl);
     if (condition == Condition::kIfVersion) line += " if_version=any";
+    if (group_left != 0) line += fmt::format(" group={}", group_left);
   }
   if (verb == Verb::kList) {
     line += fmt::format(" page_size={}", page_size);

@@ -18,7 +18,9 @@ namespace cirein {
 /// First the time since the request before, then the verb, then NAME=VALUE with values
 /// percent-encoded; row and column are what Pattern::Parse reads. The file's first line is
 /// kTraceHeader; lines that begin with '#' are passed over. Versions and cursors are another run's,
-/// so a line says only that there was one: if_version=any, next=yes.
+/// so a line says only that there was one: if_version=any, next=yes. A group of publishes is one
+/// line for each object, one after another; group=N says how many of them are left, this one
+/// included, so that the last has group=1.
 struct TraceRecord {
   enum class Verb : std::uint8_t {
     kPublish,
@@ -48,6 +50,7 @@ struct TraceRecord {
   Overwrite overwrite = Overwrite::kPoolDefault;
   std::optional<std::chrono::nanoseconds> ttl;
   Condition condition = Condition::kNone;
+  std::uint32_t group_left = 0;  ///< Of its group, itself included; 0: it was published alone.
   // Of a list.
   std::uint32_t page_size = ListOptions::kDefaultPageSize;
   Page page = Page::kFirst;

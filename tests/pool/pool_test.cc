@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "cirein/cirein.h"
@@ -153,6 +154,10 @@ TEST_F(PoolTest, AHandleWithoutPoolRefusesEverything) {
   none.Compute(Key("row"), "count", "", collector);
   ASSERT_OK(collector.Wait());
   for (const auto& entry : collector.results()) EXPECT_CODE(entry.status, kFailedPrecondition);
+  EXPECT_CODE(none.PublishGroup({{Key("row"), MakeObject("")}}), kFailedPrecondition);
+  Got<std::vector<ObjectInfo>> grouped;
+  EXPECT_TRUE(none.PublishGroup({{Key("row"), MakeObject("")}}, grouped.Callback()).done());
+  EXPECT_CODE(grouped.Wait(), kFailedPrecondition);
   const std::vector<Key> keys = {Key("a"), Key("b")};
   ASSERT_EQ(none.NeedAll(keys).size(), 2U);
   EXPECT_CODE(none.InfoAll(keys)[1], kFailedPrecondition);
@@ -210,6 +215,98 @@ TEST_F(PoolTest, RefusesOptionsThatCannotBe) {
   EXPECT_CODE(pool_.List(Pattern::RowPrefix(""), list), kInvalidArgument);
   EXPECT_CODE(pool_.Compute(Pattern::RowPrefix("r"), "count"), kInvalidArgument);
   EXPECT_CODE(pool_.Drop(Pattern()), kInvalidArgument);
+}
+
+TEST_F(PoolTest, PublishesAGroupAsOne) {
+  const auto infos = pool_.PublishGroup({{Key("row", "a"), MakeObject("one", "m")},
+                                         {Key("row"), MakeObject("three")},
+                                         {Key("row", ""), MakeObject("")}},
+                                        {.ttl = 1h});
+  ASSERT_OK(infos);
+  ASSERT_EQ(infos->size(), 3U);
+  EXPECT_EQ((*infos)[0].data_bytes, 3U);
+  EXPECT_EQ((*infos)[0].meta_bytes, 1U);
+  EXPECT_EQ((*infos)[1].data_bytes, 5U);
+  EXPECT_GT((*infos)[2].version, (*infos)[1].version);
+  EXPECT_TRUE((*infos)[2].ttl.has_value());
+  EXPECT_EQ(pool_.Need(Key("row", "a"))->text(), "one");
+  EXPECT_EQ(pool_.Info(Key("row"))->version, (*infos)[1].version);
+  EXPECT_EQ(pool_.RowInfo(Key("row"))->columns, 2U);
+
+  const std::vector<PublishItem> again = {{Key("row", "b"), MakeObject("1")},
+                                          {Key("row", "a"), MakeObject("2")}};
+  const Status refused = pool_.PublishGroup(again).status();
+  EXPECT_CODE(refused, kAlreadyExists);
+  EXPECT_NE(refused.message().find("row|a"), std::string::npos) << refused.ToString();
+  EXPECT_CODE(pool_.Info(Key("row", "b")), kNotFound) << "none of them";
+  Got<std::vector<ObjectInfo>> called_back;
+  pool_.PublishGroup(again, called_back.Callback(), {.overwrite = Overwrite::kYes});
+  ASSERT_OK(called_back.Wait());
+  EXPECT_EQ(pool_.Need(Key("row", "a"))->text(), "2");
+  EXPECT_EQ(pool_.Need(Key("row", "b"))->text(), "1");
+}
+
+TEST_F(PoolTest, ThePoolsOptionsCountForAGroup) {
+  const Pool keeping = Open("local:/keeping&keep=2&max_age=1h");
+  const auto infos = keeping.PublishGroup({{Key("row", "a"), MakeObject("1")},
+                                           {Key("row", "b"), MakeObject("2")},
+                                           {Key("row", "c"), MakeObject("3")},
+                                           {Key("row"), MakeObject("4")}});
+  ASSERT_OK(infos);
+  EXPECT_EQ(keeping.RowInfo(Key("row"))->columns, 2U);
+  EXPECT_CODE(keeping.Info(Key("row", "a")), kNotFound);
+  for (const ObjectInfo& info : *infos) {
+    ASSERT_TRUE(info.ttl.has_value());
+    EXPECT_LE(*info.ttl, 1h);
+  }
+}
+
+TEST_F(PoolTest, RefusesGroupsThatCannotBe) {
+  const PublishItem good = {Key("row", "a"), MakeObject("x")};
+  const auto refusal = [&](std::vector<PublishItem> items, const PublishOptions& options = {}) {
+    Got<std::vector<ObjectInfo>> called_back;
+    EXPECT_TRUE(pool_.PublishGroup(items, called_back.Callback(), options).done());
+    EXPECT_CODE(called_back.Wait(), kInvalidArgument);
+    const Status status = pool_.PublishGroup(std::move(items), options).status();
+    EXPECT_CODE(status, kInvalidArgument);
+    EXPECT_FALSE(status.hint().empty()) << status.ToString();
+    return std::string(status.message());
+  };
+  using testing::HasSubstr;
+  EXPECT_THAT(refusal({}), HasSubstr("0 objects"));
+  EXPECT_THAT(refusal({good, {Key("other", "a"), MakeObject("x")}}), HasSubstr("two rows"));
+  EXPECT_THAT(refusal({good, {Key("row"), MakeObject("y")}, {Key("row", "a"), MakeObject("z")}}),
+              HasSubstr("\"row|a\" stands twice"));
+  EXPECT_THAT(
+      refusal({good, {Key("row", "a").set_bucket(pool_.bucket()), MakeObject("the same one")}}),
+      HasSubstr("stands twice"));
+  EXPECT_THAT(refusal({good, {Key("row", "b"), DataObject()}}), HasSubstr("is null"));
+  EXPECT_THAT(refusal({good, {Key("row", "b"), test::MakeObjectOf(kObjectLimit + 1)}}),
+              HasSubstr("bytes of data"));
+  EXPECT_THAT(refusal({{Key(), MakeObject("x")}}), HasSubstr("row"));
+  EXPECT_THAT(refusal({good, {Key("row", "b").set_bucket(Bucket(99)), MakeObject("x")}}),
+              HasSubstr("bucket"));
+  EXPECT_THAT(refusal({good}, {.ttl = 0ns}), HasSubstr("ttl"));
+  EXPECT_THAT(refusal({good}, {.if_version = Version{}}), HasSubstr("if_version"));
+
+  std::vector<PublishItem> many;
+  for (std::size_t i = 0; i < kMaxGroupItems; ++i) {
+    many.push_back({Key("many", std::to_string(i)), good.object});
+  }
+  many.push_back({Key("many"), good.object});
+  EXPECT_THAT(refusal(many), HasSubstr("4097 objects"));
+  EXPECT_TRUE(pool_.List(Pattern::RowPrefix(""))->objects.empty()) << "nothing of any of them";
+  many.pop_back();
+  EXPECT_OK(pool_.PublishGroup(std::move(many)));
+  EXPECT_EQ(pool_.RowInfo(Key("many"))->columns, kMaxGroupItems);
+  EXPECT_OK(pool_.PublishGroup({{Key("row"), good.object}, {Key("row", ""), good.object}}))
+      << "no column and an empty one are two keys";
+  EXPECT_OK(pool_.PublishGroup({good})) << "one alone is a group too";
+}
+
+TEST_F(PoolTest, AGroupIsRefusedWhenTheLibraryHasEnded) {
+  FinishNow();
+  EXPECT_CODE(pool_.PublishGroup({{Key("row"), MakeObject("x")}}), kUnavailable);
 }
 
 TEST_F(PoolTest, KeysMayNameThePoolsBucket) {
@@ -340,6 +437,19 @@ TEST_F(FullPoolTest, SaysWhenMemoryIsFullAndGoesOn) {
   EXPECT_OK(pool.Publish(Key("again"), test::MakeObjectOf(1 << 20)));
 }
 
+TEST_F(FullPoolTest, AGroupThatDoesNotFitLeavesNothing) {
+  Pool pool = Open();
+  std::vector<PublishItem> items;
+  for (int i = 0; i < 9; ++i) {
+    items.push_back({Key("row", std::to_string(i)), test::MakeObjectOf(1 << 20)});
+  }
+  EXPECT_CODE(pool.PublishGroup(items), kResourceExhausted);
+  EXPECT_CODE(pool.RowInfo(Key("row")), kNotFound);
+  items.resize(7);
+  EXPECT_OK(pool.PublishGroup(items));
+  EXPECT_EQ(pool.RowInfo(Key("row"))->columns, 7U);
+}
+
 TEST_F(PoolTest, OptionsMayStandInBraces) {
   const Pool pool = Open("local:/braces");  // A handle may be const, like a pointer.
   ASSERT_OK(pool.Publish(Key("row"), MakeObject("1"), {.ttl = std::chrono::hours(1)}));
@@ -370,6 +480,13 @@ TEST_F(PoolTest, AReleaseFunctionMayCallThePool) {
   EXPECT_EQ(released, 2);
   EXPECT_OK(passing.Publish(Key("other"), wrapped()));
   EXPECT_EQ(released, 3);
+  released = 0;
+  EXPECT_CODE(pool.PublishGroup({{Key("row", "a"), wrapped()}, {Key("row"), wrapped()}}),
+              kAlreadyExists);
+  EXPECT_EQ(released, 2);
+  EXPECT_OK(passing.PublishGroup({{Key("row", "a"), wrapped()}, {Key("row", "b"), wrapped()}}));
+  EXPECT_EQ(released, 4);
+  released = 3;
   EXPECT_OK(pool.Publish(Key("again"), wrapped()));
   EXPECT_OK(pool.Publish(Key("again"), wrapped(), {.overwrite = Overwrite::kYes}));
   EXPECT_EQ(released, 4);

@@ -118,6 +118,58 @@ TEST_F(TracePoolTest, RecordsThatThereWasAVersionOrACursor) {
   EXPECT_EQ(records[4].page, TraceRecord::Page::kNext);
 }
 
+TEST_F(TracePoolTest, RecordsAGroupAsLinesThatCountDown) {
+  Pool pool = Open(Url());
+  PublishOptions options;
+  options.overwrite = Overwrite::kYes;
+  options.ttl = 90s;
+  ASSERT_OK(pool.PublishGroup({{Key("row", "b"), MakeObject("1", "m")},
+                               {Key("row"), MakeObject("22")},
+                               {Key("row", "a"), MakeObject("333")}},
+                              options));
+  ASSERT_OK(pool.Publish(Key("row", "c"), MakeObject("x")));
+  EXPECT_EQ(Open("local:/next").RowInfo(Key("row"))->columns, 3U) << "it is handed on";
+
+  const std::vector<TraceRecord> records = Records();
+  ASSERT_EQ(records.size(), 4U);
+  const Key keys[] = {Key("row", "b"), Key("row"), Key("row", "a")};
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(records[i].verb, Verb::kPublish);
+    EXPECT_EQ(records[i].pattern, Pattern(keys[i]));
+    EXPECT_EQ(records[i].data_bytes, i + 1);
+    EXPECT_EQ(records[i].meta_bytes, i == 0 ? 1U : 0U);
+    EXPECT_EQ(records[i].overwrite, Overwrite::kYes);
+    EXPECT_EQ(records[i].ttl, 90s);
+    EXPECT_EQ(records[i].group_left, 3 - i);
+  }
+  EXPECT_EQ(records[1].delay, 0ns) << "all at one instant";
+  EXPECT_EQ(records[3].group_left, 0U);
+}
+
+TEST_F(TracePoolTest, GroupsOfManyThreadsStandTogether) {
+  Pool pool = Open(Url("&next_pool=null:"));
+  constexpr std::size_t kThreads = 4;
+  constexpr std::size_t kCalls = 100;
+  ASSERT_OK(RunThreads(kThreads, "trace", [&](std::size_t index) -> Status {
+    for (std::size_t i = 0; i < kCalls; ++i) {
+      const std::string row = std::to_string(index);
+      CIREIN_RETURN_IF_ERROR(
+          pool.PublishGroup({{Key(row, "a"), MakeObject("x")}, {Key(row, "b"), MakeObject("y")}})
+              .status());
+      CIREIN_RETURN_IF_ERROR(pool.Publish(Key(row), MakeObject("z")).status());
+    }
+    return OkStatus();
+  }));
+  const std::vector<TraceRecord> records = Records();
+  ASSERT_EQ(records.size(), 3 * kThreads * kCalls);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (records[i].group_left != 2) continue;
+    ASSERT_LT(i + 1, records.size());
+    ASSERT_EQ(records[i + 1].group_left, 1U);
+    ASSERT_EQ(records[i + 1].pattern.row(), records[i].pattern.row());
+  }
+}
+
 TEST_F(TracePoolTest, RecordsKeysOfAnyBytes) {
   std::string all;
   for (int byte = 0; byte < 256; ++byte) all.push_back(static_cast<char>(byte));

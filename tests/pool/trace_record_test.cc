@@ -30,6 +30,7 @@ void ExpectRoundTrip(const TraceRecord& record) {
   EXPECT_EQ(back->overwrite, record.overwrite);
   EXPECT_EQ(back->ttl, record.ttl) << line;
   EXPECT_EQ(back->condition, record.condition) << line;
+  EXPECT_EQ(back->group_left, record.group_left) << line;
   EXPECT_EQ(back->page_size, record.page_size) << line;
   EXPECT_EQ(back->page, record.page) << line;
   EXPECT_EQ(back->function, record.function);
@@ -59,6 +60,9 @@ TEST(TraceRecord, LooksAsItIsDocumented) {
   record.condition = TraceRecord::Condition::kIfVersion;
   EXPECT_EQ(record.ToString(),
             "1500ns publish row=run42 column=7 meta=0 data=65536 if_version=any");
+  record.condition = TraceRecord::Condition::kNone;
+  record.group_left = 3;
+  EXPECT_EQ(record.ToString(), "1500ns publish row=run42 column=7 meta=0 data=65536 group=3");
   TraceRecord list = Record(Verb::kList, Pattern::RowPrefix("run"));
   list.page_size = 50;
   EXPECT_EQ(list.ToString(), "0ns list row=run%2A column=%2A page_size=50");
@@ -120,7 +124,11 @@ TEST(TraceRecord, RoundTripsAnyRequest) {
         record.ttl =
             std::chrono::nanoseconds(1 + random.Below(std::uint64_t{1} << (1 + random.Below(60))));
       }
-      record.condition = static_cast<TraceRecord::Condition>(random.Below(2));
+      if (random.OneIn(2)) {
+        record.condition = static_cast<TraceRecord::Condition>(random.Below(2));
+      } else {
+        record.group_left = static_cast<std::uint32_t>(random.Below(kMaxGroupItems + 1));
+      }
     }
     if (record.verb == Verb::kList) {
       record.page_size = static_cast<std::uint32_t>(1 + random.Below(ListOptions::kMaxPageSize));
@@ -150,6 +158,10 @@ TEST(TraceRecord, RefusesLinesThatAreNone) {
                                       "1ns publish row=a overwrite=maybe",
                                       "1ns publish row=a ttl=soon",
                                       "1ns publish row=a if_version=3",
+                                      "1ns publish row=a group=0",
+                                      "1ns publish row=a group=4097",
+                                      "1ns publish row=a group=all",
+                                      "1ns publish row=a group=1 if_version=any",
                                       "1ns list row=a page_size=0",
                                       "1ns list row=a page_size=10001",
                                       "1ns list row=a page_size=many",

@@ -299,6 +299,16 @@ TEST_F(UserPoolTest, ABackendLivesUntilItsOperationsAreAnswered) {
   EXPECT_TRUE(test::Eventually([&] { return answers == 1 && MortalPool::alive == 0; }));
 }
 
+TEST_F(UserPoolTest, OneThatCannotPublishGroupsSaysSo) {
+  const Pool pool = Open("silent:/a");
+  const Status status =
+      pool.PublishGroup({{Key("row", "a"), MakeObject("x")}, {Key("row"), MakeObject("y")}})
+          .status();
+  EXPECT_CODE(status, kUnimplemented);
+  EXPECT_NE(status.message().find("silent:"), std::string::npos) << status.ToString();
+  EXPECT_NE(status.hint().find("one by one"), std::string::npos) << status.ToString();
+}
+
 TEST_F(UserPoolTest, AnAnswerMayComeTwiceOrFromAnyThread) {
   Pool pool = Open("silent:/a");
   std::atomic<int> answers{0};
@@ -320,6 +330,7 @@ TEST_F(UserPoolTest, OneThatThrowsIsAnError) {
   EXPECT_CODE(pool.Drop(Key("row")), kAborted);
   EXPECT_CODE(pool.Info(Key("row")), kNotFound) << "the first answer counts";
   EXPECT_CODE(pool.List(Key("row")), kAborted);
+  EXPECT_CODE(pool.PublishGroup({{Key("row"), MakeObject("x")}}), kUnimplemented);
   ResultCollector collector;
   pool.Want(Key("row"), collector, {.deadline = kNoDeadline});
   ASSERT_OK(collector.Wait(test::kPatience));

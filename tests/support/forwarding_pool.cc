@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "cirein/pool.h"
 #include "cirein/pool_backend.h"
@@ -69,6 +70,10 @@ class ForwardingPool final : public PoolBackend {
   Operation Publish(const Key& key, DataObject object, const PublishOptions& options,
                     PublishCallback done) override {
     return next_.Publish(key, std::move(object), Later(std::move(done)), options);
+  }
+  Operation PublishGroup(std::vector<PublishItem> items, const PublishOptions& options,
+                         GroupCallback done) override {
+    return next_.PublishGroup(std::move(items), Later(std::move(done)), options);
   }
   Operation Want(const Pattern& pattern, const WantOptions& options, WantCallback done) override {
     return next_.Want(pattern, Later(std::move(done)), options);
