@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/connect_pool.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 
+#include "cli/object_text.h"
 #include "pool/pool_types.h"
+#include "runtime/file.h"
 
 namespace cirein {
 namespace {
@@ -17,6 +21,24 @@ Status CheckType(std::string_view url) {
   return FindPoolType(shortest->type()).status();
 }
 
+bool IsPath(std::string_view text) {
+  const std::string_view first = text.substr(0, text.find('/'));
+  return text.starts_with('/') || first == "." || first == "..";
+}
+
+// Without "." and empty parts, which a URL cannot have. A ".." stays: what it leads to, behind a
+// symbolic link, is for the system to say.
+std::string PlainPath(std::string_view path) {
+  std::string plain;
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    const std::string_view part = path.substr(0, end);
+    path.remove_prefix(std::min(end + 1, path.size()));
+    if (!part.empty() && part != ".") plain.append("/").append(part);
+  }
+  return plain.empty() ? "/" : plain;
+}
+
 }  // namespace
 
 Result<Pool> ConnectPool(std::string_view url) {
@@ -24,6 +46,39 @@ Result<Pool> ConnectPool(std::string_view url) {
   if (parsed.ok()) return Connect(*parsed);
   CIREIN_RETURN_IF_ERROR(CheckType(url));
   return parsed.status();
+}
+
+Result<std::string> PoolUrlOf(std::string_view text) {
+  const std::size_t end = std::min(text.find('&'), text.size());
+  const std::string_view path = text.substr(0, end);
+  const std::string_view options = text.substr(end);
+  if (!IsPath(path)) return std::string(text);
+  std::string absolute(path);
+  if (!path.starts_with('/')) {
+    CIREIN_ASSIGN_OR_RETURN(const std::string base, WorkingDirectory());
+    absolute = base + "/" + absolute;
+  }
+  return "elastic:" + PlainPath(absolute).append(options);
+}
+
+Result<Pool> ConnectNamedPool(std::string_view text, MissingPool missing) {
+  CIREIN_ASSIGN_OR_RETURN(const std::string given, PoolUrlOf(text));
+  Result<ResourceUrl> url = ResourceUrl::Parse(given);
+  if (!url.ok()) {
+    const Status status = ConnectPool(given).status();  // Which says what is wrong with it.
+    if (given.find_first_of(":[<&") != std::string::npos) return status;
+    return WithHint(status,
+                    "give a URL such as elastic:/path/to/pool, or the path of a pool's "
+                    "directory, which begins with / or ./, such as ./" +
+                        given);
+  }
+  const bool is_elastic = url->type() == "elastic";
+  if (is_elastic && missing == MissingPool::kRefuse && !url->option("create")) {
+    url->set_option("create", "no");
+  }
+  Result<Pool> pool = Connect(*url);
+  if (!is_elastic || pool.code() != StatusCode::kNotFound) return pool;
+  return WithHint(pool.status(), "check the path, or make the pool with cirein pool create");
 }
 
 }  // namespace cirein

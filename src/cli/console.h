@@ -14,7 +14,8 @@ enum class Color : std::uint8_t { kNone, kRed, kGreen, kYellow, kDim };
 /// `text` in a colour of the terminal.
 std::string Colored(Color color, std::string_view text);
 
-/// Where the command speaks: data for programs to read, and messages for people. Thread-safe.
+/// Where the command speaks and listens: data for programs to read, messages for people, and what
+/// it is given to read. Thread-safe.
 class Console {
  public:
   virtual ~Console() = default;
@@ -26,6 +27,11 @@ class Console {
   /// Everything written is with the system. IoError when some of it could not be (a full disk), but
   /// not because the reader has gone.
   virtual Status Flush() = 0;
+  /// Has the reader of the data gone? Then there is no use in making more of it.
+  virtual bool reader_gone() const = 0;
+
+  /// What standard input has, to its end; blocks. ResourceExhausted beyond `max_bytes`.
+  virtual Result<std::string> ReadInput(std::uint64_t max_bytes) = 0;
 
   /// May lines on standard error be drawn again? Only a terminal takes that well.
   virtual bool animates() const = 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -89,18 +90,25 @@ std::vector<Item> ExitCodeItems() {
   return items;
 }
 
-std::string MarkdownCell(std::string text) {
-  for (std::size_t at = text.find('|'); at != std::string::npos; at = text.find('|', at + 2)) {
+// With a backslash before each of the characters that would mean something in Markdown.
+std::string MarkdownEscaped(std::string text, std::string_view special) {
+  for (std::size_t at = text.find_first_of(special); at != std::string::npos;
+       at = text.find_first_of(special, at + 2)) {
     text.insert(at, "\\");
   }
   return text;
+}
+
+std::string MarkdownCell(std::string text) { return MarkdownEscaped(std::move(text), "|*\\"); }
+std::string MarkdownText(std::string_view text) {
+  return MarkdownEscaped(std::string(text), "*\\");
 }
 
 std::string VerbMarkdown(const VerbEntry& entry) {
   const std::vector<Option> options = OptionsOf(entry);
   std::string text =
       fmt::format("\n### cirein {}\n\n`{}`: {}.", entry.name, Usage(entry, options), entry.summary);
-  if (!entry.details.empty()) text += fmt::format(" {}", entry.details);
+  if (!entry.details.empty()) text += " " + MarkdownText(entry.details);
   text += "\n\n";
   if (!options.empty()) {
     text += "| option | meaning |\n|---|---|\n";

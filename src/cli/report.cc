@@ -89,9 +89,36 @@ Color VerdictColor(std::string_view verdict) {
   return verdict == "PASS" ? Color::kGreen : Color::kYellow;
 }
 
+std::string JsonHead() { return fmt::format("{{\"schema\":{}", kJsonSchema); }
+
+std::string JsonRow(const Report& report, const std::vector<Report::Cell>& row) {
+  std::string text = "{";
+  for (std::size_t i = 0; i < report.columns().size(); ++i) {
+    text += fmt::format("{}{}:{}", i == 0 ? "" : ",", JsonString(report.columns()[i].name),
+                        JsonCell(row[i]));
+  }
+  return text + "}";
+}
+
+std::string CsvHead(const Report& report) {
+  std::string text;
+  for (std::size_t i = 0; i < report.columns().size(); ++i) {
+    text += (i == 0 ? "" : ",") + CsvField(report.columns()[i].name);
+  }
+  return text + "\n";
+}
+
+std::string CsvRow(const std::vector<Report::Cell>& row) {
+  std::string text;
+  for (std::size_t i = 0; i < row.size(); ++i) text += (i == 0 ? "" : ",") + CsvCell(row[i]);
+  return text + "\n";
+}
+
 class TableText {
  public:
-  TableText(const Report& report, TableColors colors) : report_(report), colors_(colors) {
+  // Columns are at least as wide as `widths` says.
+  TableText(const Report& report, TableColors colors, std::vector<std::size_t> widths = {})
+      : report_(report), colors_(colors), widths_(std::move(widths)) {
     const auto& columns = report.columns();
     std::vector<std::string> titles;
     titles.reserve(columns.size());
@@ -112,11 +139,14 @@ class TableText {
     }
   }
 
-  std::string Render() const {
+  std::string Render() const { return Line(0) + RenderRows(); }
+  // Without the line of titles.
+  std::string RenderRows() const {
     std::string text;
-    for (std::size_t i = 0; i < lines_.size(); ++i) text += Line(i);
+    for (std::size_t i = 1; i < lines_.size(); ++i) text += Line(i);
     return text;
   }
+  const std::vector<std::size_t>& widths() const { return widths_; }
 
  private:
   std::string Line(std::size_t index) const {
@@ -166,16 +196,11 @@ std::string RenderTables(std::span<const Report> reports, TableColors colors) {
 }
 
 std::string RenderJson(std::span<const Report> reports) {
-  std::string text = fmt::format("{{\"schema\":{}", kJsonSchema);
+  std::string text = JsonHead();
   for (const Report& report : reports) {
     text += fmt::format(",\n{}:[", JsonString(report.name()));
     for (std::size_t r = 0; r < report.rows().size(); ++r) {
-      text += r == 0 ? "\n{" : ",\n{";
-      for (std::size_t i = 0; i < report.columns().size(); ++i) {
-        text += fmt::format("{}{}:{}", i == 0 ? "" : ",", JsonString(report.columns()[i].name),
-                            JsonCell(report.rows()[r][i]));
-      }
-      text += "}";
+      text += (r == 0 ? "\n" : ",\n") + JsonRow(report, report.rows()[r]);
     }
     text += "]";
   }
@@ -185,16 +210,34 @@ std::string RenderJson(std::span<const Report> reports) {
 std::string RenderCsv(std::span<const Report> reports) {
   if (reports.empty()) return "";
   const Report& report = reports.front();
+  std::string text = CsvHead(report);
+  for (const auto& row : report.rows()) text += CsvRow(row);
+  return text;
+}
+
+std::string ReportStream::Part(const Report& part) {
+  const bool first = !std::exchange(begun_, true);
   std::string text;
-  for (std::size_t i = 0; i < report.columns().size(); ++i) {
-    text += (i == 0 ? "" : ",") + CsvField(report.columns()[i].name);
-  }
-  text += "\n";
-  for (const auto& row : report.rows()) {
-    for (std::size_t i = 0; i < row.size(); ++i) text += (i == 0 ? "" : ",") + CsvCell(row[i]);
-    text += "\n";
+  switch (format_) {
+    case OutputFormat::kTable: {
+      const TableText table(part, colors_, std::move(widths_));
+      widths_ = table.widths();
+      return first ? table.Render() : table.RenderRows();
+    }
+    case OutputFormat::kJson:
+      if (first) text = JsonHead() + fmt::format(",\n{}:[", JsonString(part.name()));
+      for (const auto& row : part.rows()) {
+        text += (std::exchange(has_rows_, true) ? ",\n" : "\n") + JsonRow(part, row);
+      }
+      return text;
+    case OutputFormat::kCsv:
+      if (first) text = CsvHead(part);
+      for (const auto& row : part.rows()) text += CsvRow(row);
+      return text;
   }
   return text;
 }
+
+std::string ReportStream::End() const { return format_ == OutputFormat::kJson ? "]}\n" : ""; }
 
 }  // namespace cirein

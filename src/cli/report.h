@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -64,5 +65,26 @@ std::string RenderJson(std::span<const Report> reports);
 /// RFC 4180 with a line of names, but lines end in "\n", as other tools expect. CSV holds one
 /// table: it is made of the first report.
 std::string RenderCsv(std::span<const Report> reports);
+
+/// One report that is too long to be held at once, in the same forms: JSON and CSV are the same to
+/// the byte, and a table's columns keep the widths that they had, or become wider. For one thread.
+class ReportStream {
+ public:
+  explicit ReportStream(OutputFormat format, TableColors colors = TableColors::kPlain)
+      : format_(format), colors_(colors) {}
+
+  /// The text of the next rows. All parts have the same name and columns; the first one brings the
+  /// head, and may be without rows.
+  std::string Part(const Report& part);
+  /// What stands behind the last part. There was at least one.
+  std::string End() const;
+
+ private:
+  const OutputFormat format_;
+  const TableColors colors_;
+  bool begun_ = false;
+  bool has_rows_ = false;
+  std::vector<std::size_t> widths_;  // Of a table's columns, so far.
+};
 
 }  // namespace cirein

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <unistd.h>
 
+#include "runtime/file.h"
 #include "runtime/system_error.h"
 
 namespace cirein {
@@ -43,6 +44,15 @@ Status StandardConsole::Flush() {
   if (error_ == 0 && std::fflush(stdout) != 0) NoteError();
   if (error_ == 0 || error_ == EPIPE) return OkStatus();
   return FileError("write", "standard output", error_);
+}
+
+bool StandardConsole::reader_gone() const {
+  const std::lock_guard lock(mutex_);
+  return error_ == EPIPE;
+}
+
+Result<std::string> StandardConsole::ReadInput(std::uint64_t max_bytes) {
+  return ReadStandardInput(max_bytes);
 }
 
 }  // namespace cirein

@@ -9,7 +9,7 @@
 
 namespace cirein {
 
-/// Standard output and standard error of the process.
+/// Standard input, output and error of the process.
 class StandardConsole final : public Console {
  public:
   enum class Colors : std::uint8_t { kNever, kOnTerminals };
@@ -18,6 +18,8 @@ class StandardConsole final : public Console {
   void Write(std::string_view data) override;
   void Tell(std::string_view message) override;
   Status Flush() override;
+  bool reader_gone() const override;
+  Result<std::string> ReadInput(std::uint64_t max_bytes) override;
 
   bool animates() const override { return animates_; }
   bool colors_data() const override { return colors_data_; }
@@ -29,7 +31,7 @@ class StandardConsole final : public Console {
   const bool animates_;
   const bool colors_data_;
   const bool colors_messages_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   int error_ = 0;  // The errno of the first write to standard output that failed.
 };
 

@@ -18,4 +18,9 @@ void VerbContext::Print(std::span<const Report> reports) const {
   }
 }
 
+ReportStream VerbContext::Stream() const {
+  return ReportStream(options.output,
+                      console.colors_data() ? TableColors::kColored : TableColors::kPlain);
+}
+
 }  // namespace cirein

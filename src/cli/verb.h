@@ -27,6 +27,8 @@ struct VerbContext {
   Result<Config> LoadConfig() const { return cirein::LoadConfig(options, environment); }
   /// Prints data in the form that --output asks for.
   void Print(std::span<const Report> reports) const;
+  /// The same form for a report that is printed part by part.
+  ReportStream Stream() const;
 };
 
 /// A verb of the command, such as `blast`: made for one run, given its options, run once.

@@ -24,7 +24,8 @@ std::string OptionWords(const std::vector<Option>& options) {
 }
 
 bool TakesFile(const Option& option) {
-  return option.value == "FILE" || option.names == "FILE" || option.names == "DIR";
+  return option.value == "FILE" || option.names == "FILE" || option.names == "DIR" ||
+         option.names == "POOL";
 }
 
 // What bash does for the word behind an option that takes a value.

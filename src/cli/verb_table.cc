@@ -47,6 +47,37 @@ constexpr auto kPoolExamples = std::to_array<VerbExample>({
     {"cirein pool verify /data/objects", "read everything and compare it with its checksums"},
     {"cirein pool verify /data/objects --repair", "save what is valid of a damaged one"},
 });
+constexpr auto kPutExamples = std::to_array<VerbExample>({
+    {"cirein put /data/objects 'run7|mesh' mesh.bin", "a file, as column mesh of the row run7"},
+    {"tar c results | cirein put elastic:/data/objects run7 --meta 'a tar'",
+     "what another command writes"},
+    {"cirein put ./pool 'run7|state' --data done --overwrite --ttl 24h",
+     "a text in place of the last one, for a day"},
+});
+constexpr auto kGetExamples = std::to_array<VerbExample>({
+    {"cirein get /data/objects 'run7|mesh' --to mesh.bin", "into a file"},
+    {"cirein get ./pool run7 | tar t", "to another command"},
+    {"cirein get ./pool run7 --meta", "what describes it"},
+});
+constexpr auto kInfoExamples = std::to_array<VerbExample>({
+    {"cirein info ./pool 'run7|mesh'", "its size, version, and how long it lives"},
+    {"cirein info ./pool 'run7|*' -o json", "of the row as a whole, for programs"},
+});
+constexpr auto kListExamples = std::to_array<VerbExample>({
+    {"cirein list ./pool", "every object"},
+    {"cirein list ./pool 'run7|*' --limit 20", "of one row, twenty at most"},
+    {"cirein list ./pool 'run*|*' -o csv", "of every row that begins with run, for programs"},
+});
+constexpr auto kDropExamples = std::to_array<VerbExample>({
+    {"cirein drop ./pool 'run7|mesh'", "one object"},
+    {"cirein drop ./pool 'run7|*'", "a row"},
+    {"cirein drop ./pool '*|*' --yes", "everything"},
+});
+constexpr auto kComputeExamples = std::to_array<VerbExample>({
+    {"cirein compute ./pool 'run7|*' count", "how many objects the row has"},
+    {"cirein compute ./pool 'run7|part*' concat --to whole.bin", "columns in order, as one file"},
+    {"cirein compute ./pool 'run7|*' pick largest", "the largest object of the row"},
+});
 constexpr auto kCompletionExamples = std::to_array<VerbExample>({
     {"source <(cirein completion bash)", "for this shell"},
     {"cirein completion bash > ~/.local/share/bash-completion/completions/cirein",
@@ -61,6 +92,11 @@ constexpr auto kVersionExamples = std::to_array<VerbExample>({
     {"cirein version -o json", "for programs"},
 });
 
+// A macro, because only literals can be joined here.
+#define CIREIN_ABOUT_WAITING                                                                      \
+  "Waiting for objects (want and need) is for inside one program, since a pool in files is open " \
+  "in one process at a time: see Pool::Want and Pool::Need in cirein/pool.h."
+
 constexpr auto kVerbs = std::to_array<VerbEntry>({
     {"demo", "Begin", "exchange objects made of files of this system, and check every step",
      "Publishes files as objects (row: directory, column: name), wants and needs them, lists, "
@@ -71,6 +107,35 @@ constexpr auto kVerbs = std::to_array<VerbEntry>({
      "A WARN says that something will be slower or smaller than it could be; it makes the exit "
      "code 5 only with --strict.",
      kDoctorExamples, MakeDoctorVerb},
+    {"put", "Objects", "store an object in a pool",
+     "Of a pool in files, here and in the verbs that follow, the path is enough when it begins "
+     "with "
+     "/ or ./; elastic:[BUCKET]/PATH names a bucket of it too. Put makes a pool that is not there, "
+     "and says so. Without --overwrite or --if-version what is there stays (exit code 6). In "
+     "names, a backslash takes the meaning from a star, a bar or a backslash behind it, and \\xNN "
+     "is any byte. " CIREIN_ABOUT_WAITING,
+     kPutExamples, MakePutVerb},
+    {"get", "Objects", "write an object's data to standard output or a file",
+     "What is not there is an error at once (exit code 2). " CIREIN_ABOUT_WAITING, kGetExamples,
+     MakeGetVerb},
+    {"info", "Objects", "tell size, version and whereabouts of an object or a row",
+     "What is not there is an error at once (exit code 2). " CIREIN_ABOUT_WAITING, kInfoExamples,
+     MakeInfoVerb},
+    {"list", "Objects", "list the objects of a pool",
+     "A star at the end of a row or column stands for any rest: row|* is a whole row, run*|* all "
+     "rows that begin with run, and run* of these only the objects without column. Keys are shown "
+     "as the other verbs take them. Printed page by page, so that a list of any length takes "
+     "little memory. " CIREIN_ABOUT_WAITING,
+     kListExamples, MakeListVerb},
+    {"drop", "Objects", "remove objects from a pool and tell how many",
+     "Takes the patterns of cirein list. It cannot be undone, so a pattern that names every row "
+     "needs --yes. That nothing matched is no error. " CIREIN_ABOUT_WAITING,
+     kDropExamples, MakeDropVerb},
+    {"compute", "Objects", "run a function over the objects of a row and write what it gives",
+     "The functions are those that are built in: pick takes first, last, smallest or largest; "
+     "concat takes what to put between two objects; sum, min and max take i32, i64, u32, u64, f32 "
+     "or f64. " CIREIN_ABOUT_WAITING,
+     kComputeExamples, MakeComputeVerb},
     {"blast", "Measure", "load a pool and report throughput and latency",
      "First publishes --keys objects, then runs the workload and counts latency for each kind of "
      "request. Closed loop unless --rate is given: then requests have intended starts, and latency "
@@ -103,6 +168,8 @@ constexpr auto kVerbs = std::to_array<VerbEntry>({
 });
 
 }  // namespace
+
+#undef CIREIN_ABOUT_WAITING
 
 std::span<const VerbEntry> Verbs() { return kVerbs; }
 

@@ -33,12 +33,18 @@ Result<const VerbEntry*> FindVerb(std::string_view name);
 // Each is defined in its own verb_NAME.cc.
 std::unique_ptr<Verb> MakeBlastVerb();
 std::unique_ptr<Verb> MakeCompletionVerb();
+std::unique_ptr<Verb> MakeComputeVerb();
 std::unique_ptr<Verb> MakeConfigVerb();
 std::unique_ptr<Verb> MakeDemoVerb();
 std::unique_ptr<Verb> MakeDoctorVerb();
+std::unique_ptr<Verb> MakeDropVerb();
+std::unique_ptr<Verb> MakeGetVerb();
 std::unique_ptr<Verb> MakeHelpVerb();
+std::unique_ptr<Verb> MakeInfoVerb();
+std::unique_ptr<Verb> MakeListVerb();
 std::unique_ptr<Verb> MakePlayVerb();
 std::unique_ptr<Verb> MakePoolVerb();
+std::unique_ptr<Verb> MakePutVerb();
 std::unique_ptr<Verb> MakeVersionVerb();
 
 }  // namespace cirein

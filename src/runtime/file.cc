@@ -116,6 +116,36 @@ class TemporaryFile {
   FileDescriptor fd_;
 };
 
+// All that `fd` still gives; `name` is for errors.
+Result<std::string> ReadAll(int fd, const std::string& name, std::uint64_t max_bytes) {
+  // The size is only a hint: files in /proc say 0, and a file may grow meanwhile. One byte more
+  // than it shows the end without another round.
+  struct stat facts {};
+  std::uint64_t expected = 4096;
+  if (fstat(fd, &facts) == 0 && facts.st_size > 0) {
+    expected = static_cast<std::uint64_t>(facts.st_size) + 1;
+  }
+  std::string text;
+  std::size_t used = 0;
+  for (;;) {
+    if (used == text.size())
+      text.resize(std::max<std::size_t>(used * 2, std::min(expected, max_bytes) + 1));
+    const ssize_t count = RetryInterrupted([&] {
+      return read(fd, text.data() + used, std::min(text.size() - used, kMaxTransferBytes));
+    });
+    if (count < 0) return FileError("read", name, errno);
+    if (count == 0) break;
+    used += static_cast<std::size_t>(count);
+    if (used > max_bytes) {
+      return ResourceExhausted(fmt::format("'{}' is larger than the {} bytes allowed",
+                                           EscapeForPeople(name, 4096), max_bytes),
+                               "is it the right file?");
+    }
+  }
+  text.resize(used);
+  return text;
+}
+
 DirectoryEntry Describe(const std::filesystem::directory_entry& found) {
   DirectoryEntry entry;
   entry.name = found.path().filename().string();
@@ -135,32 +165,11 @@ DirectoryEntry Describe(const std::filesystem::directory_entry& found) {
 Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes) {
   const FileDescriptor file = OpenToRead(path);
   if (!file.is_open()) return FileError("open", path, errno);
-  // The size is only a hint: files in /proc say 0, and a file may grow meanwhile. One byte more
-  // than it shows the end without another round.
-  struct stat facts {};
-  std::uint64_t expected = 4096;
-  if (fstat(file.get(), &facts) == 0 && facts.st_size > 0) {
-    expected = static_cast<std::uint64_t>(facts.st_size) + 1;
-  }
-  std::string text;
-  std::size_t used = 0;
-  for (;;) {
-    if (used == text.size())
-      text.resize(std::max<std::size_t>(used * 2, std::min(expected, max_bytes) + 1));
-    const ssize_t count = RetryInterrupted([&] {
-      return read(file.get(), text.data() + used, std::min(text.size() - used, kMaxTransferBytes));
-    });
-    if (count < 0) return FileError("read", path, errno);
-    if (count == 0) break;
-    used += static_cast<std::size_t>(count);
-    if (used > max_bytes) {
-      return ResourceExhausted(fmt::format("'{}' is larger than the {} bytes allowed",
-                                           EscapeForPeople(path, 4096), max_bytes),
-                               "is it the right file?");
-    }
-  }
-  text.resize(used);
-  return text;
+  return ReadAll(file.get(), path, max_bytes);
+}
+
+Result<std::string> ReadStandardInput(std::uint64_t max_bytes) {
+  return ReadAll(STDIN_FILENO, "standard input", max_bytes);
 }
 
 Status ReadFileInto(const std::string& path, std::uint64_t offset, std::span<std::byte> into) {
@@ -230,6 +239,13 @@ Status MakeDirectories(const std::string& path) {
   std::filesystem::create_directories(path, error);
   if (error) return FileError("make directory", path, error.value());
   return OkStatus();
+}
+
+Result<std::string> WorkingDirectory() {
+  std::error_code error;
+  const std::filesystem::path path = std::filesystem::current_path(error);
+  if (error) return FileError("find the working directory", ".", error.value());
+  return path.string();
 }
 
 std::vector<std::string> Environ() {

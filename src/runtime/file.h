@@ -18,6 +18,8 @@ namespace cirein {
 /// The whole of a file, of one in /proc or a pipe too. ResourceExhausted when it has more than
 /// `max_bytes`.
 Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes);
+/// The rest of what standard input has, to its end; otherwise as ReadFile.
+Result<std::string> ReadStandardInput(std::uint64_t max_bytes);
 
 /// Fills `into` with the bytes that begin at `offset`. DataLoss when the file ends before.
 Status ReadFileInto(const std::string& path, std::uint64_t offset, std::span<std::byte> into);
@@ -48,6 +50,8 @@ Result<std::vector<DirectoryEntry>> ListDirectory(const std::string& path);
 Status RemoveFile(const std::string& path);
 /// Makes a directory and those above it that are missing; one that exists is fine.
 Status MakeDirectories(const std::string& path);
+/// The directory that relative paths begin at, as an absolute path.
+Result<std::string> WorkingDirectory();
 
 /// The process's environment as NAME=VALUE. Not while another thread changes it.
 std::vector<std::string> Environ();

@@ -6,6 +6,8 @@
 
 #include "cirein/library.h"
 
+#include "runtime/file.h"
+
 namespace cirein {
 namespace {
 
@@ -33,6 +35,36 @@ TEST(ConnectPoolTest, Connects) {
   const Library library;
   EXPECT_EQ(ConnectPool("local:").value().type(), "local");
   EXPECT_EQ(ConnectPool("LKV:/a").value().type(), "local");
+}
+
+TEST(PoolUrlOfTest, PathsBecomeAbsolute) {
+  const std::string here = WorkingDirectory().value();
+  ASSERT_TRUE(here.starts_with('/'));
+  EXPECT_EQ(PoolUrlOf("/data/pool").value(), "elastic:/data/pool");
+  EXPECT_EQ(PoolUrlOf("/data//./pool/").value(), "elastic:/data/pool");
+  EXPECT_EQ(PoolUrlOf("/").value(), "elastic:/");
+  EXPECT_EQ(PoolUrlOf("./pool").value(), "elastic:" + here + "/pool");
+  EXPECT_EQ(PoolUrlOf(".").value(), "elastic:" + here);
+  EXPECT_EQ(PoolUrlOf("../pool").value(), "elastic:" + here + "/../pool");
+  EXPECT_EQ(PoolUrlOf("..").value(), "elastic:" + here + "/..");
+}
+
+TEST(PoolUrlOfTest, OptionsStayAsTheyAre) {
+  EXPECT_EQ(PoolUrlOf("/a/./b&bucket=x/./y").value(), "elastic:/a/b&bucket=x/./y");
+}
+
+TEST(PoolUrlOfTest, UrlsStayAsTheyAre) {
+  for (const char* const url :
+       {"local:", "elastic:/a/./b", "elastic:[b]/a", "[b]/a", "pool", ".hidden:/a", ""}) {
+    EXPECT_EQ(PoolUrlOf(url).value(), url);
+  }
+}
+
+TEST(PoolUrlOfTest, WhatCannotStandInAUrlIsRefused) {
+  const Library library;
+  EXPECT_EQ(ConnectNamedPool("/a/b[c]", MissingPool::kRefuse).status().code(),
+            StatusCode::kInvalidArgument);
+  EXPECT_EQ(ConnectNamedPool("local:", MissingPool::kRefuse).value().type(), "local");
 }
 
 }  // namespace

@@ -55,6 +55,40 @@ TEST(ReportTest, Json) {
             "\"size_bytes\":null,\"time_ns\":null,\"per_s\":null}]}\n");
 }
 
+// A part of the example with these of its rows.
+Report PartOf(const Report& whole, std::size_t begin, std::size_t end) {
+  Report part(whole.name(), whole.columns());
+  for (std::size_t i = begin; i < end; ++i) part.AddRow(whole.rows()[i]);
+  return part;
+}
+
+TEST(ReportStreamTest, PartsAreTheWhole) {
+  const Report whole = Example();
+  for (const OutputFormat format : {OutputFormat::kJson, OutputFormat::kCsv}) {
+    const std::string expected =
+        format == OutputFormat::kJson ? RenderJson({&whole, 1}) : RenderCsv({&whole, 1});
+    for (const std::size_t cut : {0U, 1U, 2U}) {
+      ReportStream stream(format);
+      std::string text = stream.Part(PartOf(whole, 0, cut));
+      text += stream.Part(PartOf(whole, cut, 2));
+      EXPECT_EQ(text + stream.End(), expected) << cut;
+    }
+  }
+}
+
+TEST(ReportStreamTest, TablesKeepTheirWidths) {
+  Report first("x", {{"a", "a"}, {"b", "b"}});
+  first.AddRow({std::string("wide"), std::string("x")});
+  Report second("x", first.columns());
+  second.AddRow({std::string("w"), std::string("x")});
+  second.AddRow({std::string("widest"), std::string("x")});
+  ReportStream stream(OutputFormat::kTable);
+  EXPECT_EQ(stream.Part(first), "a     b\nwide  x\n");
+  EXPECT_EQ(stream.Part(second), "w       x\nwidest  x\n");
+  EXPECT_EQ(stream.Part(first), "wide    x\n");
+  EXPECT_EQ(stream.End(), "");
+}
+
 TEST(ReportTest, JsonHasNoInfiniteNumbers) {
   Report report("x", {{"a", "a", Report::Type::kRate}});
   report.AddRow({INFINITY});

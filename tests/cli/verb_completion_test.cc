@@ -38,9 +38,11 @@ TEST(VerbCompletionTest, BashCompletesVerbsOptionsAndChoices) {
   EXPECT_EQ(Offered("cirein doctor --st"), "--strict\n");
   EXPECT_EQ(Offered("cirein -o js"), "json\n");
   EXPECT_EQ(Offered("cirein blast --distribution u"), "uniform\n");
-  EXPECT_EQ(Offered("cirein help comp"), "completion\n");
+  EXPECT_EQ(Offered("cirein help comp"), "compute completion\n");
   EXPECT_EQ(Offered("cirein config ch"), "check\n");
   EXPECT_EQ(Offered("cirein --set x=1 blast --work"), "--workload\n");
+  EXPECT_EQ(Offered("cirein compute ./pool row con"), "concat\n");
+  EXPECT_EQ(Offered("cirein drop ./pool --y"), "--yes\n");
 }
 
 TEST(VerbCompletionTest, EveryOptionIsThere) {

@@ -59,6 +59,29 @@ TEST_F(FileTest, ReadsFilesThatDoNotTellTheirSize) {
   EXPECT_EQ(*ReadFile("/dev/null", kMaxBytes), "");
 }
 
+TEST_F(FileTest, ReadsStandardInputToItsEnd) {
+  const int saved = dup(STDIN_FILENO);
+  for (const std::uint64_t max_bytes : {5U, 4U}) {
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    ASSERT_EQ(write(ends[1], "12345", 5), 5);
+    close(ends[1]);
+    ASSERT_EQ(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    close(ends[0]);
+    const auto read = ReadStandardInput(max_bytes);
+    EXPECT_EQ(read.value_or("too long"), max_bytes == 5 ? "12345" : "too long");
+  }
+  if (saved >= 0) dup2(saved, STDIN_FILENO);
+  close(saved);
+}
+
+TEST_F(FileTest, TellsTheWorkingDirectory) {
+  const auto path = WorkingDirectory();
+  ASSERT_TRUE(path.ok());
+  char buffer[4096];
+  EXPECT_EQ(*path, getcwd(buffer, sizeof buffer));
+}
+
 TEST_F(FileTest, RefusesFilesThatAreTooLarge) {
   ASSERT_TRUE(WriteFileAtomically(Path("f"), "12345").ok());
   EXPECT_EQ(*ReadFile(Path("f"), 5), "12345");
