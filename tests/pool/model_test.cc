@@ -19,6 +19,7 @@
 #include "support/library_test.h"
 #include "support/objects.h"
 #include "support/pool_model.h"
+#include "support/random_group.h"
 #include "support/random_names.h"
 #include "support/seed.h"
 #include "support/status_matchers.h"
@@ -38,6 +39,12 @@ struct PoolCase {
 
 const PoolCase kPools[] = {
     {"local", "local:/model"},
+    {"elastic", "elastic:@/model&size=4MiB"},
+    {"elasticpower", "elastic:@/power&size=4MiB&durability=power"},
+    {"elasticnocache", "elastic:@/nocache&size=4MiB&cache=0B&shards=1"},
+    {"elastickeep",
+     "elastic:@/keep&size=4MiB&keep=2&behavior=DefaultLocal_EnableOverwrites",
+     {.overwrites = true, .keep = 2}},
     {"overwrites", "local:/model&behavior=DefaultLocal_EnableOverwrites", {.overwrites = true}},
     {"keep",
      "local:/model&keep=2&behavior=DefaultLocal_EnableOverwrites",
@@ -131,16 +138,71 @@ class PoolModelTest : public test::LibraryTest, public testing::WithParamInterfa
     ASSERT_GT(info->version, last_version_[key]);
     last_version_[key] = info->version;
     ASSERT_EQ(info->ttl.has_value(), options.ttl.has_value());
-    for (const auto id : model_.Publish(key, data, meta, options, info->version)) {
+    ExpectAnswers(model_.Publish(key, data, meta, options, info->version), key, data,
+                  info->version);
+  }
+
+  /// Those who wait have got the object that was published.
+  void ExpectAnswers(const std::vector<PoolModel::WaiterId>& ids, const Key& key,
+                     const std::string& data, Version version) {
+    for (const auto id : ids) {
       Want& want = *wants_.at(id);
       ASSERT_TRUE(test::Eventually([&] { return want.count > 0; })) << "forgotten";
       ASSERT_OK(want.result);
       ASSERT_EQ(want.result->key, key);
       ASSERT_EQ(want.result->object.text(), data);
-      ASSERT_EQ(want.result->info.version, info->version);
+      ASSERT_EQ(want.result->info.version, version);
       ASSERT_TRUE(want.operation.done());
       answered_.push_back(std::move(wants_.at(id)));
       wants_.erase(id);
+    }
+  }
+
+  /// Publishes a group by one of the two forms.
+  Result<std::vector<ObjectInfo>> PublishGroup(std::vector<PublishItem> items,
+                                               const PublishOptions& options) {
+    if (random_.OneIn(2)) return pool_.PublishGroup(std::move(items), options);
+    Notification done;
+    Result<std::vector<ObjectInfo>> infos = NotFound("not answered");
+    pool_.PublishGroup(
+        std::move(items),
+        [&](Result<std::vector<ObjectInfo>> result) {
+          infos = std::move(result);
+          done.Notify();
+        },
+        options);
+    EXPECT_TRUE(test::Await(done));
+    return infos;
+  }
+
+  void GroupStep() {
+    PublishOptions options;
+    options.overwrite = static_cast<Overwrite>(random_.Below(3));
+    if (random_.OneIn(5)) options.ttl = 1h;
+    const std::vector<Key> keys = test::RandomGroup(random_, 5);
+    const std::string meta(random_.Below(5), 'm');
+    std::vector<std::string> data;
+    std::vector<PublishItem> items;
+    StatusCode expected = StatusCode::kOk;
+    for (const Key& key : keys) {
+      data.emplace_back(random_.Below(30), static_cast<char>('a' + random_.Below(26)));
+      items.push_back({key, test::MakeObject(data.back(), meta)});
+      if (expected == StatusCode::kOk) expected = model_.CheckPublish(key, options);
+    }
+    const Result<std::vector<ObjectInfo>> infos = PublishGroup(std::move(items), options);
+    ASSERT_EQ(infos.code(), expected) << keys[0].ToString();
+    if (!infos.ok()) return;
+    ASSERT_EQ(infos->size(), keys.size());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const ObjectInfo& info = (*infos)[i];
+      ASSERT_GT(info.version, last_version_[keys[i]]);
+      ASSERT_EQ(info.version.counter, (*infos)[0].version.counter + i);
+      ASSERT_EQ(info.data_bytes, data[i].size());
+      ASSERT_EQ(info.ttl.has_value(), options.ttl.has_value());
+      last_version_[keys[i]] = info.version;
+      ASSERT_NO_FATAL_FAILURE(
+          ExpectAnswers(model_.Publish(keys[i], data[i], meta, options, info.version), keys[i],
+                        data[i], info.version));
     }
   }
 
@@ -245,7 +307,7 @@ class PoolModelTest : public test::LibraryTest, public testing::WithParamInterfa
   }
 
   void Step() {
-    switch (random_.Below(10)) {
+    switch (random_.Below(11)) {
       case 0:
       case 1:
       case 2:
@@ -266,6 +328,8 @@ class PoolModelTest : public test::LibraryTest, public testing::WithParamInterfa
         return LookStep();
       case 8:
         return ListStep();
+      case 9:
+        return GroupStep();
       default:
         return ComputeStep();
     }
@@ -315,6 +379,12 @@ TEST_F(NullPoolTest, ForgetsWhatItIsGivenAndMakesNobodyWait) {
     const Result<ObjectInfo> info = pool.Publish(key, test::MakeObject("data", "meta"));
     ASSERT_OK(info);
     ASSERT_EQ(info->data_bytes, 4U);
+    const auto infos = pool.PublishGroup(
+        {{Key("row", "a"), test::MakeObject("1")}, {Key("row", "b"), test::MakeObject("22", "m")}});
+    ASSERT_OK(infos);
+    ASSERT_EQ(infos->size(), 2U);
+    ASSERT_EQ((*infos)[1].data_bytes, 2U);
+    ASSERT_EQ((*infos)[1].meta_bytes, 1U);
     const Result<DataObject> object = pool.Need(key);
     ASSERT_OK(object);
     ASSERT_EQ(object->user_bytes(), 0U);
