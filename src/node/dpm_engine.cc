@@ -293,6 +293,19 @@ Result<DpmEngine::Write> DpmEngine::MakeWrite(const KeyView& key, Place place,
   return write;
 }
 
+DpmEngine::Write DpmEngine::NoLonger(Write write) {
+  const EntryFields& object = write.fields;
+  return {.place = write.place,
+          .fields = {.kind = EntryKind::kGone,
+                     .key = object.key,
+                     .slot = object.slot,
+                     .version = object.version},
+          .expires = kEndOfTime,
+          .object = {},
+          .prepared = {},
+          .name = {}};
+}
+
 Status DpmEngine::Append(std::span<Write> writes, Garbage& garbage) {
   absl::InlinedVector<EntryFields, 2> fields;
   for (const Write& write : writes) fields.push_back(write.fields);
@@ -383,9 +396,10 @@ Result<PutOutcome> DpmEngine::PutGroup(std::span<PutItem> items, Garbage& garbag
     writes.push_back(std::move(write));
   }
   const Version version = writes.back().fields.version;
-  const PutItem& last = items.back();
-  if (last.request.keep != 0 && last.key.has_column) {
-    CIREIN_RETURN_IF_ERROR(AddKeep(last.key, last.request.keep, writes));
+  const bool has_columns = std::any_of(items.begin(), items.end(),
+                                       [](const PutItem& item) { return item.key.has_column; });
+  if (items[0].request.keep != 0 && has_columns) {
+    CIREIN_RETURN_IF_ERROR(AddKeep(items[0].key, items[0].request.keep, writes));
   }
   CIREIN_RETURN_IF_ERROR(Append(writes, garbage));
   for (PutItem& item : items) item.request.object = DataObject();
@@ -412,7 +426,11 @@ Status DpmEngine::AddKeep(const KeyView& key, std::uint32_t keep, std::vector<Wr
   columns.set_bucket(key.bucket);
   CIREIN_RETURN_IF_ERROR(WalkRow(row, columns, std::nullopt, Load::kSizes, collect).status());
   std::size_t written = 0;
-  for (const Write& write : writes) written += write.fields.key.has_column ? 1 : 0;
+  for (auto write = writes.rbegin(); write != writes.rend(); ++write) {
+    if (!write->fields.key.has_column || ++written <= keep) continue;
+    // A group larger than the row may be: of its own columns too, only the newest stay.
+    *write = NoLonger(std::move(*write));
+  }
   const std::size_t room = keep > written ? keep - written : 0;
   if (others.size() <= room) return OkStatus();
   const auto older = [](const Column& a, const Column& b) { return a.version < b.version; };

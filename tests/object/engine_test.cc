@@ -12,7 +12,10 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "node/dpm_engine.h"
 #include "object/memory_engine.h"
+#include "region/shadow_space.h"
+#include "runtime/manual_executor.h"
 #include "runtime/virtual_clock.h"
 #include "support/objects.h"
 #include "support/pool_model.h"
@@ -27,6 +30,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::MakeObject;
 using Code = PutOutcome::Code;
+using dpm::Durability;
 
 const Bucket kBucket{7};
 
@@ -41,6 +45,8 @@ struct EngineKind {
   const char* name;
   std::unique_ptr<EngineHost> (*make)(const Clock& clock, std::uint64_t limit_bytes);
   Engine::PlaceOf place_of;
+  /// What it holds is in DRAM: it lets bodies go, counts its bytes, and keeps a limit.
+  bool in_memory = true;
 };
 
 class MemoryHost : public EngineHost {
@@ -54,6 +60,51 @@ class MemoryHost : public EngineHost {
   MemoryEngine engine_;
 };
 
+// A shard over a pool in memory.
+class DpmHost : public EngineHost {
+ public:
+  DpmHost(const Clock& clock, Durability durability, std::uint64_t cache_bytes) {
+    dpm::CreateOptions create;
+    create.segment_bytes = 64 * 1024;
+    create.log_bytes = 32 * create.segment_bytes;
+    create.index_bytes = 4 << 20;
+    create.large_bytes = 4096;
+    create.durability = durability;
+    create.pool_id = 1;
+    auto space = std::make_unique<ShadowSpace>(ShadowSpace::Medium::kFlushable);
+    EXPECT_OK(dpm::Dpm::Create(*space, create));
+    dpm::Findings findings;
+    auto pool = dpm::Dpm::Open(std::move(space), {}, &findings);
+    EXPECT_OK(pool);
+    pool_ = std::move(*pool);
+    log_ = std::make_shared<node::ShardLog>(pool_, 0, executor_);
+    engine_ = std::make_unique<node::DpmEngine>(
+        pool_, log_, clock,
+        node::DpmEngine::Options{.shard = 0, .shards = 1, .cache_bytes = cache_bytes});
+  }
+  ~DpmHost() override {
+    engine_.reset();
+    EXPECT_OK(log_->Close());
+    EXPECT_OK(pool_->Close());
+  }
+  Engine& engine() override { return *engine_; }
+
+ private:
+  ManualExecutor executor_{"pool"};
+  std::shared_ptr<dpm::Dpm> pool_;
+  std::shared_ptr<node::ShardLog> log_;
+  std::unique_ptr<node::DpmEngine> engine_;
+};
+
+template <Durability kDurability, std::uint64_t kCacheBytes>
+EngineKind DpmKind(const char* name) {
+  return {name,
+          [](const Clock& clock, std::uint64_t) -> std::unique_ptr<EngineHost> {
+            return std::make_unique<DpmHost>(clock, kDurability, kCacheBytes);
+          },
+          &node::DpmEngine::PlaceOf, false};
+}
+
 // Every engine stands in this list, and keeps every rule below.
 const EngineKind kEngines[] = {
     {"MemoryEngine",
@@ -61,6 +112,9 @@ const EngineKind kEngines[] = {
        return std::make_unique<MemoryHost>(clock, limit_bytes);
      },
      [](const KeyView& row) { return row.row_hash; }},
+    DpmKind<Durability::kProcess, 1 << 20>("DpmEngine"),
+    DpmKind<Durability::kPower, 1 << 20>("DpmEnginePower"),
+    DpmKind<Durability::kProcess, 0>("DpmEngineUncached"),
 };
 
 class EngineTest : public testing::TestWithParam<EngineKind> {
@@ -128,6 +182,32 @@ class EngineTest : public testing::TestWithParam<EngineKind> {
     if (!engine().GetRowInfo(KeyView(kBucket, row), info).value()) return std::nullopt;
     return info;
   }
+  /// The objects of all rows, counted one by one; and that the engine counts them as well.
+  std::uint64_t CountObjects() {
+    std::uint64_t objects = 0;
+    for (const std::string& row : Rows(Pattern::RowPrefix(""), 100)) {
+      objects += Walk(Pattern::Row(row)).size();
+    }
+    return objects;
+  }
+  void ExpectHolds(std::uint64_t objects) {
+    EXPECT_EQ(CountObjects(), objects);
+    if (GetParam().in_memory) {
+      EXPECT_EQ(engine().GetStats().objects, objects);
+    }
+  }
+  void ExpectEmpty() {
+    EXPECT_TRUE(Rows(Pattern::RowPrefix(""), 100).empty());
+    if (!GetParam().in_memory) return;
+    EXPECT_EQ(engine().GetStats().rows, 0U) << "an empty row is no row";
+    EXPECT_EQ(engine().GetStats().objects, 0U);
+    EXPECT_EQ(engine().GetStats().used_bytes, 0U) << "every byte is given back";
+  }
+  void ExpectLetGo(const std::string& text) {
+    if (!GetParam().in_memory) return;
+    ASSERT_EQ(garbage_.size(), 1U) << "the old body is let go by the caller";
+    EXPECT_EQ(garbage_[0].text(), text);
+  }
   using After = std::optional<std::optional<std::string_view>>;
   std::vector<std::string> Walk(const Pattern& pattern, const After& after = std::nullopt) {
     std::vector<std::string> names;
@@ -165,6 +245,12 @@ class EngineTest : public testing::TestWithParam<EngineKind> {
   std::vector<PutItem> items_;  ///< Of the last group; their keys are gone.
 };
 
+// What only an engine does that keeps its objects in DRAM.
+class MemoryBoundTest : public EngineTest {};
+
+INSTANTIATE_TEST_SUITE_P(Engines, MemoryBoundTest, testing::Values(kEngines[0]),
+                         [](const auto& kind) { return std::string(kind.param.name); });
+
 INSTANTIATE_TEST_SUITE_P(Engines, EngineTest, testing::ValuesIn(kEngines),
                          [](const auto& kind) { return std::string(kind.param.name); });
 
@@ -195,6 +281,7 @@ TEST_P(EngineTest, SaysWhenNothingIsThere) {
 
 TEST_P(EngineTest, IsWriteOnceUnlessAskedOtherwise) {
   const Version first = Put(Key("row"), "one").version;
+  garbage_.clear();
   const PutOutcome refused = Put(Key("row"), "two");
   EXPECT_EQ(refused.code, Code::kExists);
   EXPECT_EQ(refused.version, first);
@@ -205,8 +292,7 @@ TEST_P(EngineTest, IsWriteOnceUnlessAskedOtherwise) {
   EXPECT_EQ(replaced.code, Code::kStored);
   EXPECT_GT(replaced.version, first);
   EXPECT_EQ(Get(Key("row")), "two");
-  ASSERT_EQ(garbage_.size(), 1U) << "the old body is let go by the caller";
-  EXPECT_EQ(garbage_[0].text(), "one");
+  ExpectLetGo("one");
 }
 
 TEST_P(EngineTest, LeavesARefusedObjectToTheCaller) {
@@ -244,7 +330,7 @@ TEST_P(EngineTest, ChecksWithoutStoring) {
   around.store = false;
   EXPECT_EQ(Put(Key("row"), "one", around).code, Code::kStored);
   EXPECT_EQ(Get(Key("row")), "none");
-  EXPECT_EQ(engine().GetStats().rows, 0U);
+  EXPECT_TRUE(Rows(Pattern::RowPrefix(""), 10).empty());
   Put(Key("row"), "two");
   EXPECT_EQ(Put(Key("row"), "three", around).code, Code::kExists);
   EXPECT_EQ(Get(Key("row")), "two");
@@ -292,9 +378,7 @@ TEST_P(EngineTest, DropsWhatThePatternSays) {
   EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row"}));
   fill();
   EXPECT_EQ(Drop(Pattern::Row("row")), 5U);
-  EXPECT_EQ(engine().GetStats().rows, 0U) << "an empty row is no row";
-  EXPECT_EQ(engine().GetStats().objects, 0U);
-  EXPECT_EQ(engine().GetStats().used_bytes, 0U);
+  ExpectEmpty();
 }
 
 TEST_P(EngineTest, TellsAboutRows) {
@@ -385,7 +469,7 @@ TEST_P(EngineTest, HidesWhatExpired) {
   EXPECT_EQ(Row("row")->columns, 1U);
   EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row|b"}));
   EXPECT_EQ(Drop(Pattern::Row("row")), 1U) << "what had expired is not counted";
-  EXPECT_EQ(engine().GetStats().objects, 0U);
+  ExpectHolds(0);
 }
 
 TEST_P(EngineTest, TreatsWhatExpiredAsAbsent) {
@@ -401,23 +485,23 @@ TEST_P(EngineTest, TreatsWhatExpiredAsAbsent) {
   EXPECT_EQ(Get(Key("row", "c")), "two");
 }
 
-TEST_P(EngineTest, FreesWhatExpired) {
+TEST_P(MemoryBoundTest, FreesWhatExpired) {
   EXPECT_FALSE(engine().Sweep(1000, garbage_)) << "nothing will expire";
   for (int i = 0; i < 100; ++i) Put(Key(std::to_string(i)), "", ExpiringIn(1s));
   for (int i = 0; i < 50; ++i) Put(Key("row", std::to_string(i)), "", ExpiringIn(1s));
   Put(Key("row"), "stays");
   Put(Key("late"), "late", ExpiringIn(10s));
   EXPECT_TRUE(engine().Sweep(1000, garbage_));
-  EXPECT_EQ(engine().GetStats().objects, 152U) << "nothing has expired yet";
+  ExpectHolds(152);
   clock_.Advance(1s);
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(engine().Sweep(10, garbage_));
-  EXPECT_EQ(engine().GetStats().objects, 2U);
+  ExpectHolds(2);
   EXPECT_EQ(engine().GetStats().rows, 2U);
   EXPECT_EQ(garbage_.size(), 150U);
   EXPECT_EQ(Get(Key("row")), "stays");
   clock_.Advance(10s);
   EXPECT_FALSE(engine().Sweep(1000, garbage_));
-  EXPECT_EQ(engine().GetStats().objects, 1U);
+  ExpectHolds(1);
 }
 
 TEST_P(EngineTest, KeepsTheNewestColumns) {
@@ -436,7 +520,7 @@ TEST_P(EngineTest, KeepsTheNewestColumns) {
   keep.keep = 1;
   Put(Key("row", "0"), "", keep);
   EXPECT_EQ(Walk(Pattern::ColumnPrefix("row", "")), (std::vector<std::string>{"row|0"}));
-  EXPECT_EQ(engine().GetStats().objects, 2U);
+  ExpectHolds(2);
 }
 
 TEST_P(EngineTest, DoesNotKeepAnExpiredColumnInsteadOfALivingOne) {
@@ -451,7 +535,7 @@ TEST_P(EngineTest, DoesNotKeepAnExpiredColumnInsteadOfALivingOne) {
   EXPECT_EQ(Walk(Pattern::Row("row")), (std::vector<std::string>{"row|new", "row|old"}));
 }
 
-TEST_P(EngineTest, RefusesWhatDoesNotFitAndGoesOn) {
+TEST_P(MemoryBoundTest, RefusesWhatDoesNotFitAndGoesOn) {
   UseLimit(100'000);
   std::vector<std::string> stored;
   PutOutcome outcome;
@@ -476,7 +560,7 @@ TEST_P(EngineTest, RefusesWhatDoesNotFitAndGoesOn) {
   EXPECT_EQ(Put(Key("another"), std::string(1000, 'x')).code, Code::kStored);
 }
 
-TEST_P(EngineTest, MakesRoomOfWhatExpired) {
+TEST_P(MemoryBoundTest, MakesRoomOfWhatExpired) {
   UseLimit(100'000);
   for (int i = 0; i < 1000; ++i) {
     if (Put(Key(std::to_string(i)), std::string(1000, 'x'), ExpiringIn(1s)).code == Code::kFull) {
@@ -485,7 +569,7 @@ TEST_P(EngineTest, MakesRoomOfWhatExpired) {
   }
   clock_.Advance(1s);
   EXPECT_EQ(Put(Key("0"), std::string(90'000, 'x')).code, Code::kStored);
-  EXPECT_EQ(engine().GetStats().objects, 1U);
+  ExpectHolds(1);
 }
 
 TEST_P(EngineTest, StoresAGroupInTheOrderOfItsVersions) {
@@ -505,8 +589,7 @@ TEST_P(EngineTest, StoresAGroupInTheOrderOfItsVersions) {
     --version.counter;
   }
   for (const PutItem& item : items_) EXPECT_TRUE(item.request.object.is_null()) << "it is taken";
-  ASSERT_EQ(garbage_.size(), 1U) << "the old body is let go by the caller";
-  EXPECT_EQ(garbage_[0].text(), "old");
+  ExpectLetGo("old");
   EXPECT_EQ(Row("row")->columns, 3U);
   EXPECT_EQ(Row("row")->user_bytes, 4U);
   EXPECT_GT(Put(Key("other"), "").version, outcome.version) << "a version is given once";
@@ -514,6 +597,7 @@ TEST_P(EngineTest, StoresAGroupInTheOrderOfItsVersions) {
 
 TEST_P(EngineTest, RefusesAGroupWhole) {
   const Version there = Put(Key("row", "b"), "old").version;
+  garbage_.clear();
   const Engine::Stats before = engine().GetStats();
   const Objects group = {{Key("row", "a"), "1"}, {Key("row", "b"), "2"}, {Key("row"), "3"}};
   const PutOutcome refused = PutGroup(group);
@@ -532,7 +616,7 @@ TEST_P(EngineTest, RefusesAGroupWhole) {
   EXPECT_EQ(Get(Key("row", "new")), "none") << "also when the last one is refused";
 }
 
-TEST_P(EngineTest, AGroupThatDoesNotFitLeavesNothing) {
+TEST_P(MemoryBoundTest, AGroupThatDoesNotFitLeavesNothing) {
   UseLimit(100'000);
   Put(Key("row", "a"), "old");
   const std::uint64_t before = engine().GetStats().used_bytes;
@@ -552,7 +636,7 @@ TEST_P(EngineTest, AGroupThatDoesNotFitLeavesNothing) {
   EXPECT_EQ(engine().GetStats().used_bytes, 0U) << "a row that a group made is paid for once";
 }
 
-TEST_P(EngineTest, AGroupTakesTheRoomOfWhatExpired) {
+TEST_P(MemoryBoundTest, AGroupTakesTheRoomOfWhatExpired) {
   UseLimit(100'000);
   Put(Key("row", "old"), std::string(80'000, 'x'), ExpiringIn(1s));
   const Objects group = {{Key("row", "a"), std::string(30'000, 'a')},
@@ -585,14 +669,14 @@ TEST_P(EngineTest, AGroupCountsForWhatIsKept) {
   PutGroup({{Key("row", "f"), ""}, {Key("row", "g"), ""}, {Key("row"), ""}}, Keeping(1));
   EXPECT_EQ(Walk(Pattern::Row("row")), (Names{"row", "row|g"}))
       << "wherever the object without column stands";
-  EXPECT_EQ(engine().GetStats().objects, 2U);
+  ExpectHolds(2);
 }
 
 TEST_P(EngineTest, ChecksAGroupWithoutStoring) {
   PutRequest around;
   around.store = false;
   const Version first = PutGroup({{Key("row"), "1"}, {Key("row", "a"), "2"}}, around).version;
-  EXPECT_EQ(engine().GetStats().rows, 0U);
+  EXPECT_TRUE(Rows(Pattern::RowPrefix(""), 10).empty());
   EXPECT_GT(Put(Key("row"), "3").version, first);
   const PutOutcome refused = PutGroup({{Key("row", "a"), "2"}, {Key("row"), "1"}}, around);
   EXPECT_EQ(refused.code, Code::kExists);
@@ -704,12 +788,11 @@ TEST_P(EngineTest, AgreesWithTheModel) {
   }
   clock_.Advance(1h);
   model.set_now(clock_.Now());
-  while (engine().Sweep(3, garbage_)) {
+  while (GetParam().in_memory && engine().Sweep(3, garbage_)) {
   }
-  EXPECT_EQ(engine().GetStats().objects, model.List(Pattern::RowPrefix("")).size());
+  ExpectHolds(model.List(Pattern::RowPrefix("")).size());
   for (const std::string& row : Rows(Pattern::RowPrefix(""), 3)) Drop(Pattern::Row(row));
-  EXPECT_EQ(engine().GetStats().rows, 0U);
-  EXPECT_EQ(engine().GetStats().used_bytes, 0U) << "every byte is given back";
+  ExpectEmpty();
 }
 
 }  // namespace
