@@ -11,6 +11,8 @@
 #include "runtime/file.h"
 
 int main(int argc, char** argv) {
+  // Else a pool's file could be standard output, and data be printed into it.
+  cirein::ReserveStandardFiles();
   // A reader that has gone is an error of the write, not the end of the program.
   std::signal(SIGPIPE, SIG_IGN);
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);

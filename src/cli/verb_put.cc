@@ -46,11 +46,12 @@ class PutVerb final : public Verb {
     CIREIN_ASSIGN_OR_RETURN(const Config config, context.LoadConfig());
     const Library library(config);
     CIREIN_RETURN_IF_ERROR(library.status());
-    CIREIN_ASSIGN_OR_RETURN(const Pool pool, ConnectForPut(context.console));
     shape_.type = static_cast<std::uint16_t>(type_);
     shape_.limit_bytes = config.GetBytes("memory.object_limit");
+    // Before the pool is opened: what comes from another command may come from the same pool.
     CIREIN_ASSIGN_OR_RETURN(DataObject object,
                             ReadObject({data_, file_.value_or("-")}, shape_, context.console));
+    CIREIN_ASSIGN_OR_RETURN(const Pool pool, ConnectForPut(context.console));
     const Result<ObjectInfo> info = pool.Publish(key, std::move(object), options);
     if (!info.ok()) return Explain(info.status());
     const Report report = PutReport(key, *info);

@@ -128,8 +128,10 @@ Result<std::string> ReadAll(int fd, const std::string& name, std::uint64_t max_b
   std::string text;
   std::size_t used = 0;
   for (;;) {
-    if (used == text.size())
-      text.resize(std::max<std::size_t>(used * 2, std::min(expected, max_bytes) + 1));
+    if (used == text.size()) {
+      const std::uint64_t most = std::max(max_bytes, max_bytes + 1);  // The sum may wrap.
+      text.resize(std::min(std::max(used * 2, std::min(expected, max_bytes) + 1), most));
+    }
     const ssize_t count = RetryInterrupted([&] {
       return read(fd, text.data() + used, std::min(text.size() - used, kMaxTransferBytes));
     });
@@ -170,6 +172,16 @@ Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes) {
 
 Result<std::string> ReadStandardInput(std::uint64_t max_bytes) {
   return ReadAll(STDIN_FILENO, "standard input", max_bytes);
+}
+
+void ReserveStandardFiles() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+    // The lowest free number is this one. Opened the wrong way round, it fails as a closed one
+    // does.
+    const int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+    [[maybe_unused]] const int reserved = open("/dev/null", mode);
+  }
 }
 
 Status ReadFileInto(const std::string& path, std::uint64_t offset, std::span<std::byte> into) {

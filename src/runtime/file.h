@@ -50,6 +50,11 @@ Result<std::vector<DirectoryEntry>> ListDirectory(const std::string& path);
 Status RemoveFile(const std::string& path);
 /// Makes a directory and those above it that are missing; one that exists is fine.
 Status MakeDirectories(const std::string& path);
+/// Puts something in the place of standard input, output and error where they are closed, so that
+/// no file that is opened later gets their numbers, and with that what is printed. Reading and
+/// writing them goes on to fail. For the beginning of a program, before it opens anything.
+void ReserveStandardFiles();
+
 /// The directory that relative paths begin at, as an absolute path.
 Result<std::string> WorkingDirectory();
 

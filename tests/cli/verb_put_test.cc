@@ -8,7 +8,30 @@ namespace {
 
 using ::testing::HasSubstr;
 
+// A command before this one in a pipe, which has the pool open until its output ends.
+class PipeFromPool final : public StringConsole {
+ public:
+  explicit PipeFromPool(std::string pool) : pool_(std::move(pool)) {}
+  Result<std::string> ReadInput(std::uint64_t) override {
+    const CommandRun verify = RunForTest({"pool", "verify", pool_});
+    EXPECT_EQ(verify.code, 0) << verify.err;
+    return RunForTest({"get", pool_, "from"}).out;
+  }
+
+ private:
+  const std::string pool_;
+};
+
 class PutVerbTest : public ObjectVerbTest {};
+
+TEST_P(PutVerbTest, OpensThePoolOnlyWhenTheInputHasEnded) {
+  if (GetParam() == "local") GTEST_SKIP() << "nobody else could have it open";
+  Put("from", "piped");
+  PipeFromPool console(pool());
+  const std::vector<std::string> arguments = {"put", pool(), "to"};
+  EXPECT_EQ(RunCommand(arguments, std::vector<std::string>(), console), ExitCode::kOk);
+  EXPECT_EQ(Run("get", {"to"}).out, "piped");
+}
 
 TEST_P(PutVerbTest, TakesATextAFileOrStandardInput) {
   const std::string bytes("\0\xff\n binary \x01", 12);

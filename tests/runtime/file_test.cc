@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "runtime/temporary_directory.h"
 
@@ -73,6 +74,30 @@ TEST_F(FileTest, ReadsStandardInputToItsEnd) {
   }
   if (saved >= 0) dup2(saved, STDIN_FILENO);
   close(saved);
+}
+
+TEST_F(FileTest, ClosedStandardFilesAreNotOpenedForOthers) {
+  const pid_t child = fork();
+  if (child == 0) {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) close(fd);
+    ReserveStandardFiles();
+    char byte = 'x';
+    const bool apart = open("/dev/null", O_RDWR | O_CLOEXEC) > STDERR_FILENO;
+    const bool fails = read(STDIN_FILENO, &byte, 1) < 0 && write(STDOUT_FILENO, &byte, 1) < 0;
+    _exit(apart && fails ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(FileTest, OpenStandardFilesStayAsTheyAre) {
+  struct stat before {};
+  struct stat after {};
+  ASSERT_EQ(fstat(STDOUT_FILENO, &before), 0);
+  ReserveStandardFiles();
+  ASSERT_EQ(fstat(STDOUT_FILENO, &after), 0);
+  EXPECT_EQ(before.st_ino, after.st_ino);
 }
 
 TEST_F(FileTest, TellsTheWorkingDirectory) {
