@@ -25,6 +25,24 @@ void MakeUp(std::span<std::byte> bytes, std::uint64_t seed) {
   }
 }
 
+Result<DataObject> MakeUpObject(const TraceRecord& record) {
+  CIREIN_ASSIGN_OR_RETURN(
+      DataObject object,
+      DataObject::Allocate({.meta_bytes = record.meta_bytes, .data_bytes = record.data_bytes}));
+  MakeUp(object.mutable_meta(), record.meta_bytes);
+  MakeUp(object.mutable_data(), record.data_bytes);
+  return object;
+}
+
+PublishOptions OptionsOf(const TraceRecord& record, Deadline deadline) {
+  PublishOptions options;
+  options.overwrite =
+      record.condition == TraceRecord::Condition::kIfVersion ? Overwrite::kYes : record.overwrite;
+  options.ttl = record.ttl;
+  options.deadline = deadline;
+  return options;
+}
+
 }  // namespace
 
 // What the callbacks of wants write into; they share it, because one may outlive an interrupted
@@ -75,6 +93,11 @@ Status TracePlayer::PlayAll(const TraceReader& trace, Speed speed) {
   TimePoint intended = RealClock::MonotonicNow();
   return trace.ForEach([&](const TraceRecord& record) -> Status {
     intended += record.delay;
+    if (record.group_left > 1) {
+      group_.push_back(record);
+      if (progress_ != nullptr) progress_->Add(1);
+      return OkStatus();
+    }
     if (speed == Speed::kOriginal) {
       interrupt_.WaitUntil(intended);
       result_.lateness_ns.Record(Nanoseconds(RealClock::MonotonicNow() - intended));
@@ -116,17 +139,22 @@ Status TracePlayer::PlayOne(const TraceRecord& record) {
 }
 
 Status TracePlayer::Publish(const TraceRecord& record) {
-  CIREIN_ASSIGN_OR_RETURN(
-      DataObject object,
-      DataObject::Allocate({.meta_bytes = record.meta_bytes, .data_bytes = record.data_bytes}));
-  MakeUp(object.mutable_meta(), record.meta_bytes);
-  MakeUp(object.mutable_data(), record.data_bytes);
-  PublishOptions options;
-  options.overwrite =
-      record.condition == TraceRecord::Condition::kIfVersion ? Overwrite::kYes : record.overwrite;
-  options.ttl = record.ttl;
-  options.deadline = deadline_;
-  return pool_.Publish(record.pattern.key(), std::move(object), options).status();
+  if (record.group_left != 0) return PublishGroup(record);
+  CIREIN_ASSIGN_OR_RETURN(DataObject object, MakeUpObject(record));
+  return pool_.Publish(record.pattern.key(), std::move(object), OptionsOf(record, deadline_))
+      .status();
+}
+
+Status TracePlayer::PublishGroup(const TraceRecord& last) {
+  std::vector<TraceRecord> records = std::exchange(group_, {});
+  records.push_back(last);
+  std::vector<PublishItem> items;
+  items.reserve(records.size());
+  for (const TraceRecord& record : records) {
+    CIREIN_ASSIGN_OR_RETURN(DataObject object, MakeUpObject(record));
+    items.push_back({record.pattern.key(), std::move(object)});
+  }
+  return pool_.PublishGroup(std::move(items), OptionsOf(last, deadline_)).status();
 }
 
 Status TracePlayer::List(const TraceRecord& record) {

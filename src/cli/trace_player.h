@@ -40,9 +40,10 @@ struct TracePlayResult {
 
 /// Plays recorded requests on a pool, in their order, from one thread. Publishes get contents made
 /// up in the recorded sizes; one that was bound to a version overwrites, as versions are another
-/// run's. A list that went on goes on where the page before of the same pattern ended, or begins
-/// anew. Wants and needs are begun and go on beside what follows, as they may wait for a publish
-/// that stands later in the trace; other requests are waited for.
+/// run's. A group of publishes is published as one, with what its last line says of overwrite and
+/// ttl, and counts as one publish. A list that went on goes on where the page before of the same
+/// pattern ended, or begins anew. Wants and needs are begun and go on beside what follows, as they
+/// may wait for a publish that stands later in the trace; other requests are waited for.
 class TracePlayer {
  public:
   enum class Speed : std::uint8_t {
@@ -66,6 +67,7 @@ class TracePlayer {
   Status PlayAll(const TraceReader& trace, Speed speed);
   Status PlayOne(const TraceRecord& record);
   Status Publish(const TraceRecord& record);
+  Status PublishGroup(const TraceRecord& last);
   Status List(const TraceRecord& record);
   void BeginWant(const TraceRecord& record);
   Status WaitForWants();
@@ -77,7 +79,8 @@ class TracePlayer {
   Progress* const progress_;
   TracePlayResult result_;
   std::shared_ptr<Waits> waits_;
-  std::vector<Operation> wants_;  ///< Those not answered, and some that are: see BeginWant.
+  std::vector<TraceRecord> group_;  ///< What came of a group whose last line is still to come.
+  std::vector<Operation> wants_;    ///< Those not answered, and some that are: see BeginWant.
   std::size_t wants_before_sweep_ = 1024;
   std::map<std::string, std::string, std::less<>> cursors_;  ///< By the pattern's text.
 };

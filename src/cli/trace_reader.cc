@@ -24,6 +24,26 @@ std::string_view NextLine(std::string_view* text) {
 
 bool IsRecord(std::string_view line) { return !line.empty() && !line.starts_with('#'); }
 
+/// Follows the groups of publishes through a trace: the lines of one stand together.
+class GroupCheck {
+ public:
+  Status Add(const TraceRecord& record) {
+    const std::uint32_t awaited = std::exchange(awaited_, record.group_left);
+    if (awaited_ != 0) --awaited_;
+    if (awaited == 0 || record.group_left == awaited) return OkStatus();
+    return InvalidArgument(fmt::format("the line before has a group go on, to group={}", awaited),
+                           "the lines of a group stand together and count down to group=1");
+  }
+  Status End() const {
+    if (awaited_ == 0) return OkStatus();
+    return InvalidArgument(fmt::format("the trace ends before group={} of a group", awaited_),
+                           "the lines of a group count down to group=1");
+  }
+
+ private:
+  std::uint32_t awaited_ = 0;  // group= of the next line; 0: none has to follow.
+};
+
 Status BadLines(const std::string& name, const std::vector<std::string>& errors,
                 std::uint64_t error_count) {
   std::string message =
@@ -50,21 +70,20 @@ Result<TraceReader> TraceReader::FromText(std::string text, const std::string& n
   }
   std::vector<std::string> errors;
   std::uint64_t error_count = 0;
-  for (std::uint64_t number = 2; !rest.empty(); ++number) {
+  const auto note = [&](std::uint64_t number, const Status& status) {
+    if (status.ok() || ++error_count > kMaxErrors) return;
+    errors.push_back(fmt::format("{}:{}: {} ({})", name, number, status.message(), status.hint()));
+  };
+  GroupCheck groups;
+  std::uint64_t number = 2;
+  for (; !rest.empty(); ++number) {
     const std::string_view line = NextLine(&rest);
     if (!IsRecord(line)) continue;
     const Result<TraceRecord> record = TraceRecord::Parse(line);
-    if (record.ok()) {
-      ++reader.count_;
-      continue;
-    }
-    ++error_count;
-    if (errors.size() < kMaxErrors) {
-      const Status status = record.status();
-      errors.push_back(
-          fmt::format("{}:{}: {} ({})", name, number, status.message(), status.hint()));
-    }
+    if (record.ok()) ++reader.count_;
+    note(number, record.ok() ? groups.Add(*record) : record.status());
   }
+  note(number, groups.End());
   if (error_count > 0) return BadLines(name, errors, error_count);
   return reader;
 }

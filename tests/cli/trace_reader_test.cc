@@ -44,6 +44,21 @@ TEST(TraceReaderTest, TellsTheFirstTenBadLines) {
   EXPECT_THAT(message, HasSubstr("and 2 more"));
 }
 
+TEST(TraceReaderTest, RefusesGroupsThatAreNotWhole) {
+  const auto error = [](const std::string& lines) {
+    const auto trace = TraceReader::FromText(WithHeader(lines), "t");
+    return trace.ok() ? std::string() : std::string(trace.status().message());
+  };
+  const std::string first = "0 publish row=a column=1 group=3\n";
+  const std::string second = "0 publish row=a column=2 group=2\n";
+  const std::string last = "0 publish row=a group=1\n";
+  EXPECT_EQ(error(first + second + "# a comment\n" + last + last + second + last), "");
+  EXPECT_THAT(error(first + last), HasSubstr("t:3: the line before has a group go on"));
+  EXPECT_THAT(error(first + "0 need row=a\n"), HasSubstr("t:3: "));
+  EXPECT_THAT(error(second + first + second + last), HasSubstr("t:3: "));
+  EXPECT_THAT(error(first + second), HasSubstr("t:4: the trace ends before group=1"));
+}
+
 TEST(TraceReaderTest, RefusesOtherFiles) {
   EXPECT_THAT(TraceReader::FromText("", "t").status().ToString(), HasSubstr("t:1"));
   EXPECT_FALSE(TraceReader::FromText("0 need row=a\n", "t").ok());

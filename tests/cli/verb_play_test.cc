@@ -90,6 +90,27 @@ TEST_F(VerbPlayTest, FailedRequestsArePartOfTheResult) {
   EXPECT_THAT(run.err, HasSubstr("the first failure was"));
 }
 
+TEST_F(VerbPlayTest, AGroupIsPlayedAsOne) {
+  const std::string path = directory_.File("trace");
+  ASSERT_TRUE(WriteFileAtomically(path,
+                                  "# cirein trace 1\n"
+                                  "0 publish row=a column=1 data=10 group=2\n"
+                                  "0 publish row=a column=2 meta=1 data=20 group=1\n"
+                                  "5us publish row=a column=3 data=30 group=2\n"
+                                  "0 publish row=a column=1 data=40 group=1\n"
+                                  "0 publish row=b data=50\n")
+                  .ok());
+  for (const std::string speed : {"full", "original"}) {
+    const std::string bucket = "local:[group-" + speed + "]";
+    const CommandRun run =
+        RunForTest({"play", path, "--pool", bucket, "--speed", speed, "-o", "csv"});
+    EXPECT_EQ(run.code, 5) << "the second group is refused: a column 1 is there";
+    EXPECT_THAT(run.out, HasSubstr("publish,3,1,"));
+    EXPECT_EQ(Contents(Connect(bucket).value()),
+              (std::set<std::string>{"a|1 0 10", "a|2 1 20", "b 0 50"}));
+  }
+}
+
 TEST_F(VerbPlayTest, BadFilesAreRefusedBeforeAnythingIsPlayed) {
   const std::string path = directory_.File("trace");
   ASSERT_TRUE(
