@@ -460,6 +460,12 @@ Status Dpm::Close() {
     }
   }
   Status status = SyncLocked();
+  // What is dead goes now: after a clean close nobody looks for it.
+  WorkDone done;
+  if (status.ok()) status = FreeDying(Urgency::kUrgent, &done);
+  if (status.ok() && !dying_.empty()) {
+    return FailedPrecondition("somebody still reads the pool", "let all readers leave first");
+  }
   if (status.ok()) status = RaiseToJudged();
   if (status.ok()) status = index_->PersistAll();
   if (!status.ok()) return Fail(status);
@@ -485,6 +491,7 @@ Dpm::Stats Dpm::GetStats() const {
   stats.copied_bytes = cleaner_->copied_bytes();
   stats.extents = extents_->count();
   stats.extent_bytes = extents_->used_bytes();
+  stats.pinned_bytes = extents_->pinned_bytes();
   stats.index = index_->GetStats();
   return stats;
 }

@@ -149,6 +149,7 @@ class Dpm {
     std::uint64_t copied_bytes = 0;   ///< By the cleaner.
     std::uint64_t extents = 0;
     std::uint64_t extent_bytes = 0;
+    std::uint64_t pinned_bytes = 0;  ///< Of extents that are gone but for those who hold them.
     Index::Stats index;
   };
   Stats GetStats() const;

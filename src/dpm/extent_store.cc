@@ -45,10 +45,52 @@ std::vector<std::byte> MakeTail(const KeyView& key, ExtentTrailer trailer) {
 
 }  // namespace
 
+/// Who holds which extent. Shared with every view, which may outlive the store.
+class ExtentStore::Views {
+ public:
+  /// Held until the result goes.
+  static std::shared_ptr<void> Hold(const std::shared_ptr<Views>& views, std::uint64_t number) {
+    {
+      const std::lock_guard lock(views->mutex_);
+      ++views->views_[number].count;
+    }
+    return {nullptr, [views, number](void*) { views->LetGo(number); }};
+  }
+  /// The extent of so many bytes is removed: whoever holds it keeps them.
+  void Removed(std::uint64_t number, std::uint64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    const auto view = views_.find(number);
+    if (view == views_.end()) return;
+    view->second.pinned_bytes = bytes;
+    pinned_bytes_ += bytes;
+  }
+  std::uint64_t pinned_bytes() const {
+    const std::lock_guard lock(mutex_);
+    return pinned_bytes_;
+  }
+
+ private:
+  void LetGo(std::uint64_t number) {
+    const std::lock_guard lock(mutex_);
+    const auto view = views_.find(number);
+    if (--view->second.count != 0) return;
+    pinned_bytes_ -= view->second.pinned_bytes;
+    views_.erase(view);
+  }
+  struct View {
+    std::uint64_t count = 0;
+    std::uint64_t pinned_bytes = 0;
+  };
+  mutable std::mutex mutex_;
+  std::map<std::uint64_t, View> views_;
+  std::uint64_t pinned_bytes_ = 0;
+};
+
 ExtentStore::ExtentStore(RegionSpace& space, Control& control, std::function<Status()> await_room)
     : space_(space),
       control_(control),
       await_room_(std::move(await_room)),
+      views_(std::make_shared<Views>()),
       next_(control.superblock().extent_ceiling) {}
 
 std::string ExtentStore::Name(std::uint64_t number) {
@@ -63,6 +105,16 @@ Result<std::uint64_t> ExtentStore::NextNumber() {
   }
   return next_++;
 }
+
+Status ExtentStore::CheckPinned() const {
+  const std::uint64_t pinned = pinned_bytes();
+  if (pinned < control_.superblock().extent_limit_bytes) return OkStatus();
+  return ResourceExhausted(
+      fmt::format("{} bytes of large objects that were replaced or dropped are still held", pinned),
+      "let go of objects that were read before, or create a pool with more room for large objects");
+}
+
+std::uint64_t ExtentStore::pinned_bytes() const { return views_->pinned_bytes(); }
 
 Result<std::uint64_t> ExtentStore::Reserve(std::uint64_t data_bytes, std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
@@ -83,6 +135,7 @@ Result<std::uint64_t> ExtentStore::Reserve(std::uint64_t data_bytes, std::uint64
 
 Result<std::unique_ptr<ExtentStore::Writer>> ExtentStore::Create(const KeyView& key,
                                                                  std::uint64_t data_bytes) {
+  if (Status status = CheckPinned(); !status.ok()) return status;
   const std::uint64_t bytes = RegionBytes(data_bytes, KeyBytes(key));
   Result<std::uint64_t> reserved = Reserve(data_bytes, bytes);
   if (!reserved.ok() && reserved.status().code() == StatusCode::kResourceExhausted) {
@@ -164,6 +217,8 @@ bool ExtentStore::ReadTrailer(const Region& region, std::uint64_t number, Known*
 }
 
 Result<ExtentStore::Data> ExtentStore::Open(std::uint64_t number, std::uint64_t data_bytes) const {
+  // Before it is opened, so that a removal from then on knows of it.
+  std::shared_ptr<void> held = Views::Hold(views_, number);
   Result<std::unique_ptr<Region>> region =
       space_.Open(Name(number), RegionUse::kLog, RegionSpace::Access::kReadOnly);
   if (!region.ok()) {
@@ -179,7 +234,8 @@ Result<ExtentStore::Data> ExtentStore::Open(std::uint64_t number, std::uint64_t 
                     Name(number), space_.path(), data_bytes));
   }
   Data data;
-  data.region = std::move(*region);
+  data.region = std::shared_ptr<const Region>(
+      region->release(), [held = std::move(held)](const Region* gone) { delete gone; });
   data.bytes = ByteSpan(data.region->data(), data_bytes);
   return data;
 }
@@ -187,8 +243,15 @@ Result<ExtentStore::Data> ExtentStore::Open(std::uint64_t number, std::uint64_t 
 Status ExtentStore::Remove(std::uint64_t number) {
   Status status = space_.Remove(Name(number));
   if (!status.ok() && status.code() != StatusCode::kNotFound) return status;
+  views_->Removed(number, SizeOf(number));
   Forget(number);
   return OkStatus();
+}
+
+std::uint64_t ExtentStore::SizeOf(std::uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = sizes_.find(number);
+  return found == sizes_.end() ? 0 : found->second;
 }
 
 void ExtentStore::Forget(std::uint64_t number) {

@@ -62,8 +62,8 @@ class ExtentStore {
   /// the medium is full.
   Result<std::unique_ptr<Writer>> Create(const KeyView& key, std::uint64_t data_bytes);
 
-  /// The extent's data, for as long as the result is held. DataLoss when it is missing or its size
-  /// or trailer is not what the entry says. Does not read the data.
+  /// The extent's data, for as long as the result is held (also when the store is gone). DataLoss
+  /// when it is missing or its size or trailer is not what the entry says. Does not read the data.
   struct Data {
     std::shared_ptr<const Region> region;
     ByteSpan bytes;
@@ -83,6 +83,9 @@ class ExtentStore {
   Result<std::vector<std::uint64_t>> Numbers() const;
 
   std::uint64_t used_bytes() const;
+  /// Of extents that were removed while somebody holds their data: they take room until he lets go.
+  /// Create refuses when they are as much as the limit for extents itself.
+  std::uint64_t pinned_bytes() const;
   std::uint64_t count() const;
   static std::string Name(std::uint64_t number);
 
@@ -90,16 +93,20 @@ class ExtentStore {
   Result<std::uint64_t> NextNumber();
   Result<std::uint64_t> Reserve(std::uint64_t data_bytes, std::uint64_t bytes);
   void Forget(std::uint64_t number);
+  std::uint64_t SizeOf(std::uint64_t number) const;
   struct Known {
     std::uint64_t number = 0;
     std::uint64_t data_bytes = 0;
     KeyView key;
   };
+  class Views;
+  Status CheckPinned() const;
   bool ReadTrailer(const Region& region, std::uint64_t number, Known* known) const;
 
   RegionSpace& space_;
   Control& control_;
   const std::function<Status()> await_room_;
+  const std::shared_ptr<Views> views_;
   mutable std::mutex mutex_;
   std::uint64_t next_ = 0;
   std::uint64_t used_bytes_ = 0;

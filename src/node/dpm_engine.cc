@@ -336,8 +336,9 @@ void DpmEngine::Remember(Write& write, Location location, std::uint64_t ordinal,
   expiring_ = expiring_ || write.expires != kEndOfTime;
   cache_.SetUnmerged(record, ordinal);
   // Until it is kept the log cannot be read there; and the user's own memory is not for keeping.
-  const bool worth = !write.object.is_null() && write.object.kind() == DataObject::Kind::kOwned &&
-                     write.prepared == nullptr && cache_.Admits(write.object);
+  const bool ours = !write.object.is_null() &&
+                    (write.prepared != nullptr || write.object.kind() == DataObject::Kind::kOwned);
+  const bool worth = ours && cache_.Admits(write.object);
   record->passing = !worth && ordinal > log_->kept();
   if (worth || record->passing) {
     cache_.SetValue(record, std::move(write.object), garbage);

@@ -141,6 +141,13 @@ Status ShardLog::Prepare(const KeyView& key, PutRequest& request) {
   std::uint64_t checksum = 0;
   CIREIN_RETURN_IF_ERROR(writer->Finish(&checksum));
   request.prepared = std::make_shared<Extent>(pool_, writer->number(), checksum);
+  // From here on everybody sees the extent, which nobody can write any more, instead of memory that
+  // the publisher may still write to.
+  CIREIN_ASSIGN_OR_RETURN(auto extent,
+                          pool_->extents().Open(writer->number(), request.object.data_bytes()));
+  CIREIN_ASSIGN_OR_RETURN(request.object,
+                          DataObject::View(extent.bytes, std::move(extent.region),
+                                           request.object.meta(), request.object.type()));
   return OkStatus();
 }
 

@@ -36,12 +36,12 @@ WorkerPoolOptions ComputeOptions(const Config& config) {
 }
 
 // Each pool has one piece of merging or syncing at a time, and one batch that nobody waits for.
-WorkerPoolOptions PoolWorkerOptions() {
+WorkerPoolOptions PoolWorkerOptions(const Config& config) {
   return {.name = "pool",
-          .min_threads = 1,
+          .min_threads = 2,
           .threads_max = 16,
           .queue_max = 10'000,
-          .stuck_after = std::chrono::milliseconds(100),
+          .stuck_after = config.GetDuration("runtime.stuck_after"),
           .refuse_when_stuck = false};
 }
 
@@ -66,7 +66,7 @@ Process::Process(const Config& config, std::unique_ptr<ReactorThread> reactor)
       store_(StripedStore::Create(
           environment_, {.stripes = static_cast<std::uint32_t>(config.GetInteger("memory.stripes")),
                          .memory_limit_bytes = config.GetBytes("memory.limit")})),
-      pool_workers_(std::make_unique<WorkerPool>(PoolWorkerOptions(), RealClock::Instance(),
+      pool_workers_(std::make_unique<WorkerPool>(PoolWorkerOptions(config), RealClock::Instance(),
                                                  reactor_->reactor())) {}
 
 Process::~Process() { Stop(); }

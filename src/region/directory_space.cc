@@ -212,6 +212,8 @@ Result<std::unique_ptr<Region>> DirectorySpace::Make(const std::string& name, Fi
   CIREIN_ASSIGN_OR_RETURN(
       FileMapping mapping,
       FileMapping::Map(file.get(), bytes, FileRegion::MappingFor(use, access), path));
+  // Who only reads needs the mapping: views of many large objects must not use up the descriptors.
+  if (access == Access::kReadOnly) file = FileDescriptor();
   return std::unique_ptr<Region>(
       std::make_unique<FileRegion>(name, path, std::move(file), std::move(mapping), use, access));
 }
