@@ -42,6 +42,23 @@ std::string MakeScratch(const std::string& parent) {
   return path;
 }
 
+// With the signals held back: one that comes too early would leave a directory or a child alone.
+class HeldSignals {
+ public:
+  HeldSignals() {
+    sigset_t held;
+    sigemptyset(&held);
+    for (const int signal_number : kSignals) sigaddset(&held, signal_number);
+    sigprocmask(SIG_BLOCK, &held, &before_);
+  }
+  ~HeldSignals() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 [[noreturn]] void BeChild(const Places& places, const std::function<void(const Places&)>& measure) {
   {
     const Library library;
@@ -52,9 +69,12 @@ std::string MakeScratch(const std::string& parent) {
   _exit(0);
 }
 
+// What it ended with; not 0 when there is none.
 int WaitForChild() {
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  int status = -1;
+  if (child > 0) {
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  }
   child = 0;
   return status;
 }
@@ -63,24 +83,25 @@ int WaitForChild() {
 
 void RunApart(const std::string& disk, const std::function<void(const Places&)>& measure) {
   Handle(&Catch);
-  const Places places{MakeScratch("/dev/shm"), MakeScratch(disk)};
   std::fflush(stdout);
-  // A signal between the fork and the note of whom to end would leave the child alone.
-  sigset_t blocked;
-  sigset_t before;
-  sigemptyset(&blocked);
-  for (const int signal_number : kSignals) sigaddset(&blocked, signal_number);
-  sigprocmask(SIG_BLOCK, &blocked, &before);
-  const pid_t forked = fork();
-  if (forked == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    Handle(SIG_DFL);
-    sigprocmask(SIG_SETMASK, &before, nullptr);
-    BeChild(places, measure);
+  Places places;
+  bool is_child = false;
+  {
+    const HeldSignals held;
+    // First the one that the caller names, which may not be there.
+    places.disk = MakeScratch(disk);
+    places.tmpfs = MakeScratch("/dev/shm");
+    const pid_t forked = fork();
+    is_child = forked == 0;
+    if (is_child) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      Handle(SIG_DFL);
+    } else {
+      child = forked;
+    }
   }
-  child = forked;
-  sigprocmask(SIG_SETMASK, &before, nullptr);
-  const int status = forked < 0 ? -1 : WaitForChild();
+  if (is_child) BeChild(places, measure);
+  const int status = WaitForChild();
   std::error_code ignored;
   std::filesystem::remove_all(places.tmpfs, ignored);
   std::filesystem::remove_all(places.disk, ignored);

@@ -79,10 +79,10 @@ void CheckWhole(const Pool& pool, const Key& key, const std::vector<std::byte>& 
   }
 }
 
-void MeasureRound(const std::string& directory, std::vector<std::byte>& source, Times& times) {
+void MeasureRound(const std::string& directory, std::uint64_t pool_bytes,
+                  std::vector<std::byte>& source, Times& times) {
   TimeCopies(directory + "/copy", source, times);
-  const StoreSettings settings{.directory = directory + "/pool",
-                               .log_bytes = std::max<std::uint64_t>(4 * source.size(), 1U << 28)};
+  const StoreSettings settings{.directory = directory + "/pool", .log_bytes = pool_bytes};
   std::optional<Pool> pool = Must(Connect(ElasticUrl(settings)));
   const Key key("large");
   times.publish.push_back(
@@ -106,6 +106,8 @@ void MeasureLarge(const Places& places, Length length) {
   const int rounds = quick ? 3 : 7;
   const std::vector<std::size_t> sizes =
       quick ? std::vector<std::size_t>{1, 16, 128} : std::vector<std::size_t>{1, 64, 1024};
+  // The same for all sizes, because what is large depends on the size of the pool.
+  const std::uint64_t pool_bytes = (2 * sizes.back() + 64) << 20;
   fmt::print(
       "\nLarge objects in a pool on tmpfs, `process`; median of {} turns. Publish of the user's "
       "memory (wrapped) beside one memcpy of as many bytes into a new mapping of tmpfs, whose "
@@ -128,7 +130,8 @@ void MeasureLarge(const Places& places, Length length) {
     }
     source.back() = std::byte{0x5A};
     Times times;
-    for (int round = 0; round < rounds; ++round) MeasureRound(places.tmpfs, source, times);
+    for (int round = 0; round < rounds; ++round)
+      MeasureRound(places.tmpfs, pool_bytes, source, times);
     const double publish = Median(times.publish);
     const double fresh = Median(times.fresh);
     const double touched = Median(times.touched);

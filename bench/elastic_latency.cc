@@ -25,7 +25,7 @@ struct Plan {
 };
 
 Plan MakePlan(Length length) {
-  if (length == Length::kQuick) return {std::uint64_t{32} << 20, 3, 3};
+  if (length == Length::kQuick) return {std::uint64_t{16} << 20, 3, 3};
   return {std::uint64_t{256} << 20, 5, 5};
 }
 
@@ -73,7 +73,7 @@ Latencies MeasureOnce(KeyStore& store, const Workload& workload,
     while (!through.load(std::memory_order_relaxed)) {
       expected.number = random.Below(workload.keys);
       Record(latencies.need,
-             [&] { store.Need(KeyText(expected.number), expected, KeyStore::Look::kEdges); });
+             [&] { store.Need(KeyText(expected.number), expected, KeyStore::Look::kFront); });
     }
   };
   TimeThreads(2, [&](std::size_t thread) { thread == 0 ? write() : read(); });

@@ -35,14 +35,14 @@ struct Content {
 DataObject MakeObject(const Content& content);
 /// Of all numbers below `count`.
 std::vector<DataObject> MakeObjects(std::uint64_t count, Content content);
-/// Looks at the size and at the first 16 bytes and the last 8: cheap enough to be timed.
+/// Looks at the size and at the first 16 bytes: cheap enough to be timed.
 void MustBe(std::span<const std::byte> found, const Content& content);
 void MustBeWhole(std::span<const std::byte> found, const Content& content);
 
 /// Thread-safe.
 class KeyStore {
  public:
-  enum class Look : std::uint8_t { kEdges, kWhole };
+  enum class Look : std::uint8_t { kFront, kWhole };
 
   virtual ~KeyStore() = default;
   /// Overwrites; back when it is as durable as the store was told to be.
