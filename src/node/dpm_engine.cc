@@ -117,7 +117,7 @@ Result<CacheRecord*> DpmEngine::Lookup(const KeyView& key, Place place, Count co
     return Learn(key, place, garbage);
   }
   See(*record);
-  record->used = true;
+  if (!record->used) record->used = true;  // Not written for nothing.
   if (record->gone) return nullptr;
   if (Expired(record->expires)) {
     Bury(key, place, garbage);
@@ -149,7 +149,7 @@ Result<CacheRecord*> DpmEngine::Learn(const KeyView& key, Place place, Garbage& 
       record = cache_.FindOrMake(key, place.hash, place.slot);
       record->location = found->location;
       record->generation = segments.generation(segments.segment_of(found->location.offset));
-      record->version = found->entry.version();
+      record->set_version(found->entry.version());
       record->expires = FromWall(*found);
       expiring_ = expiring_ || record->expires != kEndOfTime;
     }
@@ -164,9 +164,9 @@ Result<EntryView> DpmEngine::Follow(const KeyView& key, CacheRecord* record) {
   // An own write stays where it is until it is merged.
   if (!record->unmerged && !segments.may_follow(segment, record->generation)) {
     const auto moved = pool_->index().Find(key, record->slot);
-    if (!moved || moved->entry.version() != record->version) {
+    if (!moved || moved->entry.version() != record->version()) {
       return Internal(fmt::format("the index has lost version {} of \"{}\"",
-                                  record->version.ToString(), key.ToKey().ToString()),
+                                  record->version().ToString(), key.ToKey().ToString()),
                       "verify the pool, and please report this");
     }
     CIREIN_RETURN_IF_ERROR(Validate(moved->entry, moved->location));
@@ -175,10 +175,10 @@ Result<EntryView> DpmEngine::Follow(const KeyView& key, CacheRecord* record) {
     return moved->entry;
   }
   const EntryView entry = EntryView::Trust(pool_->log() + record->location.offset);
-  if (entry.version() != record->version) {
+  if (entry.version() != record->version()) {
     return DataLoss(fmt::format("segment {}, entry at {}: not version {} of \"{}\", as was written",
                                 segment, record->location.offset % segments.segment_bytes(),
-                                record->version.ToString(), key.ToKey().ToString()),
+                                record->version().ToString(), key.ToKey().ToString()),
                     "verify the pool");
   }
   return entry;
@@ -210,7 +210,7 @@ Result<DataObject> DpmEngine::ReadObject(const EntryView& entry) const {
 Result<StoredObject> DpmEngine::Read(const KeyView& key, CacheRecord* record, Load load,
                                      Garbage& garbage) {
   StoredObject stored;
-  stored.version = record->version;
+  stored.version = record->version();
   stored.expires = record->expires;
   if (!record->value.is_null()) {
     stored.meta_bytes = record->value.meta_bytes();
@@ -247,7 +247,7 @@ Result<bool> DpmEngine::Get(const KeyView& key, Load load, StoredObject& found) 
 
 std::optional<PutOutcome> DpmEngine::Refusal(const CacheRecord* present,
                                              const PutRequest& request) {
-  const Version version = present != nullptr ? present->version : Version{};
+  const Version version = present != nullptr ? present->version() : Version{};
   if (request.mode == PutMode::kWriteOnce && present != nullptr) {
     return PutOutcome{PutOutcome::Code::kExists, version};
   }
@@ -329,7 +329,7 @@ void DpmEngine::Remember(Write& write, Location location, std::uint64_t ordinal,
   const dpm::SegmentSpace& segments = pool_->segments();
   record->location = location;
   record->generation = segments.generation(segments.segment_of(location.offset));
-  record->version = write.fields.version;
+  record->set_version(write.fields.version);
   record->expires = write.expires;
   record->gone = write.fields.kind == EntryKind::kGone;
   record->used = true;

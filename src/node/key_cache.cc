@@ -52,40 +52,46 @@ CacheRecord* KeyCache::Find(const KeyView& key, std::uint64_t hash) const {
   return found == records_.end() ? nullptr : *found;
 }
 
-CacheRecord* KeyCache::FindOrMake(const KeyView& key, std::uint64_t hash, std::uint16_t slot) {
-  if (CacheRecord* known = Find(key, hash)) return known;
+CacheRecord* KeyCache::Make(const Sought& sought, std::uint16_t slot) {
+  const KeyView& key = *sought.key;
   const std::size_t column_bytes = key.has_column ? key.column.size() : 0;
   void* memory = ::operator new(sizeof(CacheRecord) + key.row.size() + column_bytes);
   auto* record = new (memory) CacheRecord;
-  record->hash = hash;
+  record->hash = sought.hash;
   record->bucket = key.bucket.id();
-  record->row_bytes = static_cast<std::uint32_t>(key.row.size());
-  record->column_bytes = static_cast<std::uint32_t>(column_bytes);
+  record->row_bytes = static_cast<std::uint16_t>(key.row.size());
+  record->column_bytes = static_cast<std::uint16_t>(column_bytes);
   record->has_column = key.has_column;
   record->slot = slot;
   if (!key.row.empty()) std::memcpy(record->name(), key.row.data(), key.row.size());
   if (column_bytes != 0) {
     std::memcpy(record->name() + key.row.size(), key.column.data(), column_bytes);
   }
-  records_.insert(record);
-  // Behind the hand: judged last in this round.
-  if (hand_ == nullptr) {
-    hand_ = record->round_next = record->round_previous = record;
-  } else {
-    record->round_next = hand_;
-    record->round_previous = hand_->round_previous;
-    record->round_previous->round_next = record;
-    hand_->round_previous = record;
-  }
-  Charge(record);
   return record;
 }
 
-void KeyCache::Charge(CacheRecord* record) {
-  const std::uint64_t charge = sizeof(CacheRecord) + record->row_bytes + record->column_bytes +
-                               kRecordOverheadBytes + ValueBytes(record->value);
-  used_bytes_ += charge - record->charge;
-  record->charge = charge;
+CacheRecord* KeyCache::FindOrMake(const KeyView& key, std::uint64_t hash, std::uint16_t slot) {
+  const Sought sought{&key, hash};
+  CacheRecord* made = nullptr;
+  const auto found = records_.lazy_emplace(
+      sought, [&](const auto& construct) { construct(made = Make(sought, slot)); });
+  if (made == nullptr) return *found;
+  // Behind the hand: judged last in this round.
+  if (hand_ == nullptr) {
+    hand_ = made->round_next = made->round_previous = made;
+  } else {
+    made->round_next = hand_;
+    made->round_previous = hand_->round_previous;
+    made->round_previous->round_next = made;
+    hand_->round_previous = made;
+  }
+  used_bytes_ += BytesOf(*made);
+  return made;
+}
+
+std::uint64_t KeyCache::BytesOf(const CacheRecord& record) {
+  return sizeof(CacheRecord) + record.row_bytes + record.column_bytes + kRecordOverheadBytes +
+         ValueBytes(record.value);
 }
 
 bool KeyCache::Admits(const DataObject& object) const {
@@ -93,9 +99,10 @@ bool KeyCache::Admits(const DataObject& object) const {
 }
 
 void KeyCache::SetValue(CacheRecord* record, DataObject value, Garbage& garbage) {
+  used_bytes_ -= ValueBytes(record->value);
   if (!record->value.is_null()) garbage.push_back(std::move(record->value));
   record->value = std::move(value);
-  Charge(record);
+  used_bytes_ += ValueBytes(record->value);
 }
 
 void KeyCache::Unlink(CacheRecord* record) {
@@ -138,8 +145,8 @@ void KeyCache::Merged(std::uint64_t ordinal, std::size_t max_writes, Garbage& ga
 }
 
 void KeyCache::Erase(CacheRecord* record, Garbage& garbage) {
+  used_bytes_ -= BytesOf(*record);
   if (!record->value.is_null()) garbage.push_back(std::move(record->value));
-  used_bytes_ -= record->charge;
   records_.erase(record);
   if (record->round_next == record) {
     hand_ = nullptr;

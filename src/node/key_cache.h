@@ -21,22 +21,26 @@ namespace cirein::node {
 
 /// What a shard knows of one key: where its newest entry is (a shortcut), and maybe the object.
 /// While an own write is not merged the index does not lead to it, so its record stays.
+///
+/// What a read needs stands last, next to the key, which follows the record: a value hit touches
+/// one or two cache lines here.
 struct CacheRecord {
-  DataObject value;              ///< Null: only a shortcut.
-  dpm::Location location;        ///< Of the newest entry.
-  std::uint64_t generation = 0;  ///< Of the entry's segment when the location was learnt.
-  Version version;
-  TimePoint expires = kEndOfTime;
-  std::uint64_t ordinal = 0;          ///< Of the entry in the shard's log, if it is an own write.
-  std::uint64_t hash = 0;             ///< Of the whole key.
   CacheRecord* round_next = nullptr;  ///< The policy's round, of all records.
   CacheRecord* round_previous = nullptr;
   CacheRecord* slot_next = nullptr;  ///< The slot's unmerged writes.
   CacheRecord* slot_previous = nullptr;
-  std::uint64_t charge = 0;  ///< Bytes of the budget.
+  dpm::Location location;        ///< Of the newest entry.
+  std::uint64_t generation = 0;  ///< Of the entry's segment when the location was learnt.
+  std::uint64_t epoch = 0;       ///< With the counter, the newest entry's version.
+  std::uint64_t counter = 0;
+
+  std::uint64_t hash = 0;  ///< Of the whole key.
+  DataObject value;        ///< Null: only a shortcut.
+  TimePoint expires = kEndOfTime;
+  std::uint64_t ordinal = 0;  ///< Of the entry in the shard's log, if it is an own write.
   std::uint32_t bucket = 0;
-  std::uint32_t row_bytes = 0;
-  std::uint32_t column_bytes = 0;
+  std::uint16_t row_bytes = 0;
+  std::uint16_t column_bytes = 0;
   std::uint16_t slot = 0;
   bool has_column = false;
   bool gone = false;      ///< The newest entry says that the key was dropped.
@@ -44,6 +48,11 @@ struct CacheRecord {
   bool passing = false;   ///< The value is here only until it is kept: it is not for keeping here.
   bool used = false;      ///< Since the policy last asked.
 
+  Version version() const noexcept { return {epoch, counter}; }
+  void set_version(Version version) noexcept {
+    epoch = version.epoch;
+    counter = version.counter;
+  }
   std::string_view row() const noexcept { return {name(), row_bytes}; }
   std::string_view column() const noexcept { return {name() + row_bytes, column_bytes}; }
 
@@ -52,6 +61,7 @@ struct CacheRecord {
   const char* name() const noexcept { return reinterpret_cast<const char*>(this + 1); }
   char* name() noexcept { return reinterpret_cast<char*>(this + 1); }
 };
+static_assert(kMaxRowBytes <= UINT16_MAX && kMaxColumnBytes <= UINT16_MAX);
 
 /// A shard's records, in one table: within a budget of DRAM those that the policy keeps, and beyond
 /// it, if it must be, those of writes that are not merged (of which there are never more than the
@@ -118,7 +128,8 @@ class KeyCache {
   };
 
   void Unlink(CacheRecord* record);
-  void Charge(CacheRecord* record);
+  static std::uint64_t BytesOf(const CacheRecord& record);
+  static CacheRecord* Make(const Sought& sought, std::uint16_t slot);
   void Free(CacheRecord* record);
 
   const std::uint64_t budget_bytes_;
