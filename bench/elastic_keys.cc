@@ -3,8 +3,9 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
-#include <functional>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -129,32 +130,67 @@ void Compare(const Places& places, const Workload& workload) {
   std::fflush(stdout);
 }
 
-// Of the cache: what of the keys' need it has.
 struct CacheCase {
   const char* name;
-  double values;     // Share of the keys whose objects it can hold...
-  double shortcuts;  // ...and of those that it can remember the place of.
+  double share;  // Of what all keys and their objects take.
 };
-constexpr std::array<CacheCase, 4> kCaches = {{{"all", 2.0, 2.0},
-                                               {"all places, few objects", 0.1, 1.0},
-                                               {"a tenth", 0.1, 0.1},
-                                               {"nothing", 0.0, 0.0}}};
+constexpr std::array<CacheCase, 4> kCaches = {
+    {{"all", 1.25}, {"half", 0.5}, {"a tenth", 0.1}, {"nothing", 0.0}}};
 
 std::uint64_t CacheBytes(const CacheCase& cache, const Workload& workload) {
-  constexpr double kRecordBytes = 256;
-  return static_cast<std::uint64_t>(
-      double(workload.keys) *
-      (cache.shortcuts * kRecordBytes + cache.values * double(workload.value_bytes + 64)));
+  constexpr std::uint64_t kRecordBytes = 224;  // With the object's header.
+  return static_cast<std::uint64_t>(cache.share * double(workload.keys) *
+                                    double(kRecordBytes + workload.value_bytes));
 }
 
-struct NeedTimes {
-  std::vector<double> uniform, zipf;
+// How the pool's node has answered reads, as the library tells it: with an object it had in memory,
+// with an own write that was not merged, by a shortcut, after a look at the index.
+using Answers = std::array<double, 4>;
+
+Answers AnswersTillNow() {
+  constexpr std::array<std::string_view, 4> kNames = {
+      "cirein_elastic_value_hits_total", "cirein_elastic_own_writes_total",
+      "cirein_elastic_shortcut_hits_total", "cirein_elastic_index_looks_total"};
+  Answers answers{};
+  std::istringstream lines(MetricsText());
+  for (std::string line; std::getline(lines, line);) {
+    for (std::size_t i = 0; i < kNames.size(); ++i) {
+      const std::size_t value = line.rfind(' ');
+      if (line.starts_with(kNames[i]) && value != std::string::npos) {
+        answers[i] += std::strtod(line.c_str() + value, nullptr);
+      }
+    }
+  }
+  return answers;
+}
+
+std::string Percents(const Answers& answers) {
+  double all = 0;
+  for (const double count : answers) all += count;
+  if (all == 0) return "-";
+  return fmt::format("{:.0f}, {:.0f}, {:.0f}, {:.0f}", 100 * answers[0] / all,
+                     100 * answers[1] / all, 100 * answers[2] / all, 100 * answers[3] / all);
+}
+
+struct Needs {
+  std::vector<double> times;
+  Answers answers{};
+};
+struct NeedFigures {
+  Needs uniform, zipf;
 };
 
-void TimeNeeds(KeyStore& store, const Material& material, const Content& content,
-               NeedTimes& times) {
-  times.uniform.push_back(TimeNeed(store, material.uniform, content));
-  times.zipf.push_back(TimeNeed(store, material.zipf, content));
+void MeasureNeeds(KeyStore& store, const ThreadDraws& draws, const Content& content, Needs& needs) {
+  const Answers before = AnswersTillNow();
+  needs.times.push_back(TimeNeed(store, draws, content));
+  const Answers after = AnswersTillNow();
+  for (std::size_t i = 0; i < after.size(); ++i) needs.answers[i] += after[i] - before[i];
+}
+
+void MeasureNeeds(KeyStore& store, const Material& material, const Content& content,
+                  NeedFigures& figures) {
+  MeasureNeeds(store, material.uniform, content, figures.uniform);
+  MeasureNeeds(store, material.zipf, content, figures.zipf);
 }
 
 void CompareCaches(const Places& places, const Workload& workload) {
@@ -168,25 +204,25 @@ void CompareCaches(const Places& places, const Workload& workload) {
   TimePublish(*rocks, workload, material.second);
   rocks->Tidy();
   NeedAll(*rocks, workload.keys, content);
-  std::array<NeedTimes, kCaches.size()> elastic;
-  NeedTimes peer;
+  std::array<NeedFigures, kCaches.size()> elastic;
+  NeedFigures peer;
   for (int round = 0; round < workload.rounds; ++round) {
     for (std::size_t i = 0; i < kCaches.size(); ++i) {
       // Opened anew: what a pool has when it was closed is all merged, and nothing is cached.
       settings.cache_bytes = CacheBytes(kCaches[i], workload);
       const auto store = MakeElasticStore(settings);
       NeedAll(*store, workload.keys, content);
-      TimeNeeds(*store, material, content, elastic[i]);
+      MeasureNeeds(*store, material, content, elastic[i]);
     }
-    TimeNeeds(*rocks, material, content, peer);
+    MeasureNeeds(*rocks, material, content, peer);
   }
-  const auto cell = [](const std::vector<double>& ours, const std::vector<double>& theirs) {
-    return fmt::format("{:.0f}, {:.0f}: **{:.1f}**", Median(ours), Median(theirs),
-                       Median(theirs) / Median(ours));
+  const auto cell = [](const Needs& ours, const Needs& theirs) {
+    return fmt::format("{:.0f}, {:.0f}: **{:.1f}** | {}", Median(ours.times), Median(theirs.times),
+                       Median(theirs.times) / Median(ours.times), Percents(ours.answers));
   };
   for (std::size_t i = 0; i < kCaches.size(); ++i) {
-    fmt::print("| {} B | {} | {} | {} | {} | {} |\n", workload.value_bytes, workload.keys,
-               kCaches[i].name, CacheBytes(kCaches[i], workload) >> 20,
+    fmt::print("| {} B | {} | {} | {:.1f} | {} | {} |\n", workload.value_bytes, workload.keys,
+               kCaches[i].name, double(CacheBytes(kCaches[i], workload)) / 1048576,
                cell(elastic[i].uniform, peer.uniform), cell(elastic[i].zipf, peer.zipf));
   }
   std::fflush(stdout);
@@ -232,9 +268,12 @@ void MeasureCaches(const Places& places, Length length) {
       "\nNeeds by one thread when the cache of the elastic pool is smaller: nanoseconds, "
       "`elastic:`, "
       "RocksDB with all in its block cache, and **how many times as long RocksDB takes**; median "
-      "of {} turns, each with the pool opened anew and each key needed once before.\n\n"
-      "| object | keys | in the cache | cache, MiB | need, uniform | need, zipf 0.99 |\n"
-      "|---|---|---|---|---|---|\n",
+      "of {} turns, each with the pool opened anew and each key needed once before. "
+      "Answers: percent by objects in the cache, by own writes not merged yet, by shortcuts, after "
+      "a "
+      "look at the index.\n\n"
+      "| object | keys | in the cache | cache, MiB | need, uniform | answers | need, zipf 0.99 | "
+      "answers |\n|---|---|---|---|---|---|---|---|\n",
       length == Length::kQuick ? 3 : 5);
   for (const std::size_t value_bytes : {std::size_t{64}, std::size_t{1024}}) {
     CompareCaches(places, MakeWorkload(length, value_bytes, 1));
