@@ -7,6 +7,7 @@ namespace cirein {
 
 Result<ObjectInfo> Store::Info(const KeyView& key) {
   CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
+  ++stats_.infos;
   StoredObject found;
   CIREIN_ASSIGN_OR_RETURN(const bool there, engine_->Get(key, Load::kSizes, found));
   if (there) return InfoOf(found);
@@ -17,6 +18,7 @@ Result<ObjectInfo> Store::Info(const KeyView& key) {
 
 Result<RowInfo> Store::GetRowInfo(const KeyView& row) {
   CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
+  ++stats_.row_infos;
   RowInfo info;
   CIREIN_ASSIGN_OR_RETURN(const bool there, engine_->GetRowInfo(row, info));
   if (there) return info;

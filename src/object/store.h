@@ -63,6 +63,9 @@ class Store {
   /// The same for a row prefix, of which this partition holds some rows: parks only. The host parks
   /// in all partitions and looks afterwards.
   Status ParkPrefix(const Pattern& pattern, Seat& seat, std::shared_ptr<Waiter> waiter);
+  /// Said in one of these partitions: how that want ended when it looked.
+  void CountPrefixHit() noexcept { ++stats_.hits; }
+  void CountPrefixMiss() noexcept { ++stats_.misses; }
   std::shared_ptr<Waiter> Unpark(Seat& seat) { return waiters_.Unpark(seat); }
 
   /// drop.cc. `row` is the row to drop from.
@@ -78,6 +81,10 @@ class Store {
                  const Engine::Visitor& visit);
   Result<Engine::RowPage> Rows(const Engine::RowName& from, const Pattern& pattern,
                                std::size_t max_rows);
+
+  /// A page and a compute are the host's work; it says in one partition that there was one.
+  void CountListPage() noexcept { ++stats_.list_pages; }
+  void CountCompute() noexcept { ++stats_.computes; }
 
   /// Frees some expired objects; true while some will expire.
   bool Sweep(std::size_t max_rows, Effects& effects);
@@ -97,6 +104,10 @@ class Store {
     std::uint64_t misses = 0;
     std::uint64_t answered = 0;  ///< Waiters that a publish took out.
     std::uint64_t dropped = 0;   ///< Objects.
+    std::uint64_t infos = 0;     ///< Also of what is not there; so are those of rows.
+    std::uint64_t row_infos = 0;
+    std::uint64_t list_pages = 0;
+    std::uint64_t computes = 0;  ///< Rows looked at for a compute, whether it ran or not.
     std::uint64_t waiting = 0;
     Engine::Stats engine;
 

@@ -293,6 +293,15 @@ void StripedStore::WantPrefix(const Pattern& pattern, TimePoint end,
     const auto walked = EachRow(pattern, {}, SIZE_MAX, end, look);
     if (!walked.ok()) status = walked.status();
   }
+  {
+    Stripe& counts = *stripes_.front();
+    const std::lock_guard lock(counts.mutex);
+    if (hit) {
+      counts.store.CountPrefixHit();
+    } else if (status.ok()) {
+      counts.store.CountPrefixMiss();
+    }
+  }
   if (want->claimed()) return want->Withdraw();  // From seats taken after it was answered.
   if ((!hit && status.ok()) || !want->Claim()) return;
   want->Withdraw();
@@ -387,6 +396,11 @@ Result<ListPage> StripedStore::List(const Pattern& pattern, const ListOptions& o
   if (!options.cursor.empty()) {
     CIREIN_ASSIGN_OR_RETURN(cursor, ListCursor::Parse(options.cursor));
   }
+  {
+    Stripe& counts = *stripes_.front();
+    const std::lock_guard lock(counts.mutex);
+    counts.store.CountListPage();
+  }
   ListPage page;
   std::size_t name_bytes = 0;
   Status status;
@@ -461,6 +475,7 @@ Operation StripedStore::Compute(const Pattern& pattern, std::string_view functio
   std::vector<NamedObject> objects;
   bool too_many = false;
   const Status walked = WithStripe(row, [&](Store& store) {
+    store.CountCompute();
     return store.WalkRow(row, pattern, std::nullopt, Load::kObject,
                          [&](const KeyView& key, const StoredObject& stored) {
                            too_many = objects.size() >= kMaxComputeObjects;

@@ -43,11 +43,10 @@ void NodeTable::CloseAll() {
   for (auto& [path, entry] : nodes_) static_cast<void>(entry.node->Close().ok());
 }
 
-std::vector<std::shared_ptr<node::Node>> NodeTable::All() const {
+void NodeTable::Each(const Visit& visit) const {
   const std::lock_guard lock(mutex_);
-  std::vector<std::shared_ptr<node::Node>> all;
-  for (const auto& [path, entry] : nodes_) all.push_back(entry.node);
-  return all;
+  if (closed_) return;
+  for (const auto& [path, entry] : nodes_) visit(path, *entry.node);
 }
 
 }  // namespace cirein

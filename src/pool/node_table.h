@@ -6,7 +6,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <vector>
 
 #include "node/node.h"
 
@@ -25,8 +24,10 @@ class NodeTable : public std::enable_shared_from_this<NodeTable> {
 
   /// Closes all nodes; those who still hold one find it closed.
   void CloseAll();
-  /// Those that are open.
-  std::vector<std::shared_ptr<node::Node>> All() const;
+  /// Visits each that is open, with the path of its pool. None is opened or closed meanwhile, and
+  /// nobody keeps one alive who does not use it; so `visit` must not come back here.
+  using Visit = std::function<void(const std::string& path, node::Node& node)>;
+  void Each(const Visit& visit) const;
 
  private:
   struct Entry {

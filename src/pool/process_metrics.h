@@ -10,17 +10,20 @@ namespace cirein {
 
 class Process;
 
-/// What a process tells of itself: store, callbacks, compute, operations under way. Everything is
-/// read when it is asked for, so that the hot paths count nothing twice.
+/// What a process tells of itself: local store, elastic pools that are open, callbacks, compute,
+/// operations under way. Everything is read when it is asked for, so that the hot paths count
+/// nothing twice.
 class ProcessMetrics {
  public:
   /// `process` outlives it.
   explicit ProcessMetrics(const Process& process);
 
-  /// Prometheus' text form.
-  std::string ToPrometheus() const { return registry_.ToPrometheus(); }
+  /// Prometheus' text form. May wait: for a pool that is being opened or closed, and for a step of
+  /// a pool's processor. Thread-safe.
+  std::string ToPrometheus() const;
 
  private:
+  const Process& process_;
   MetricRegistry registry_;
   std::vector<MetricRegistry::Registration> registrations_;
 };
