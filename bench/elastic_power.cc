@@ -108,14 +108,11 @@ void MeasurePower(const Places& places, Length length) {
   const Plan plan = MakePlan(length);
   fmt::print(
       "\nPublishes of 64 B a second on disk, `power`, all writers together, each of which waits "
-      "for "
-      "its answer; median of {} turns of {} ms. RocksDB syncs its log for each write, LMDB its "
-      "file "
-      "for each transaction; **how many times as many** the pool does (the aim is more than once "
-      "from 8 writers on). Bare: each "
-      "writer writes into one file and syncs it for itself.\n\n"
-      "| writers | elastic: | RocksDB | times | LMDB | times | bare "
-      "|\n|---|---|---|---|---|---|---|\n",
+      "for its answer; median of {} turns of {} ms. RocksDB syncs its log for each write, LMDB its "
+      "file for each transaction; **how many times as many** the pool does (the aim is more than "
+      "once from 8 writers on). Bare: each writer writes into one file and syncs it for itself.\n\n"
+      "| writers | elastic: | RocksDB | times | LMDB | times | bare |\n"
+      "|---|---|---|---|---|---|---|\n",
       plan.turns, plan.turn.count());
   const auto settings = [&](const char* name) {
     return StoreSettings{.directory = places.disk + name, .promise = Promise::kPower};
