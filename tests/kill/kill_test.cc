@@ -11,14 +11,19 @@
 #include <sstream>
 #include <string>
 #include <unistd.h>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include "cirein/cirein.h"
+
 #include "base/random.h"
 #include "dpm/verify.h"
+#include "kill/elastic_numbered.h"
 #include "kill/numbered.h"
 #include "region/directory_space.h"
+#include "support/library_test.h"
 #include "support/seed.h"
 #include "support/status_matchers.h"
 
@@ -83,16 +88,64 @@ struct Setting {
 
 class KillTest : public testing::TestWithParam<Setting> {};
 
-void CheckAll(const std::string& path, const std::map<std::uint32_t, std::uint64_t>& acknowledged) {
-  {
-    auto space = OpenDirectorySpace(path);
-    ASSERT_OK(space.status());
-    const auto report = dpm::VerifyPool(**space);
-    ASSERT_OK(report.status());
-    for (const dpm::Finding& finding : report->findings) {
-      EXPECT_NE(finding.severity, dpm::Finding::Severity::kCorruption) << finding.what;
+/// By writer or shard, the last number that was acknowledged.
+using Acknowledged = std::map<std::uint32_t, std::uint64_t>;
+
+/// Kills the child after so many lines, at whatever instant they come; takes note of all it said.
+void KillAfter(std::uint64_t lines, Child& child, Acknowledged& acknowledged) {
+  std::string text;
+  std::uint64_t seen = 0;
+  std::size_t looked_at = 0;
+  while (seen < lines && child.Read(&text)) {
+    for (; looked_at < text.size(); ++looked_at) {
+      if (text[looked_at] == '\n') ++seen;
     }
   }
+  EXPECT_GE(seen, lines) << "it ended by itself";
+  child.Kill();
+  while (child.Read(&text)) {
+  }
+  text.resize(text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1);
+  std::istringstream stream(text);
+  std::uint32_t writer = 0;
+  std::uint64_t number = 0;
+  while (stream >> writer >> number) acknowledged[writer] = number;
+}
+
+int RoundsFromEnvironment() {
+  const char* const given = std::getenv("CIREIN_KILL_ROUNDS");
+  return given != nullptr ? std::atoi(given) : 8;
+}
+
+/// A directory that goes away with it.
+class Scratch {
+ public:
+  explicit Scratch(const std::string& base) : path_(base + "/cirein_kill_XXXXXX") {
+    if (mkdtemp(path_.data()) == nullptr) path_.clear();
+  }
+  ~Scratch() {
+    if (!path_.empty()) std::filesystem::remove_all(path_);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+void CheckClean(const std::string& path) {
+  auto space = OpenDirectorySpace(path);
+  ASSERT_OK(space.status());
+  const auto report = dpm::VerifyPool(**space);
+  ASSERT_OK(report.status());
+  for (const dpm::Finding& finding : report->findings) {
+    EXPECT_NE(finding.severity, dpm::Finding::Severity::kCorruption) << finding.what;
+  }
+}
+
+void CheckAll(const std::string& path, const Acknowledged& acknowledged) {
+  CheckClean(path);
   auto space = OpenDirectorySpace(path);
   ASSERT_OK(space.status());
   dpm::Findings findings;
@@ -104,12 +157,10 @@ void CheckAll(const std::string& path, const std::map<std::uint32_t, std::uint64
 
 TEST_P(KillTest, WhatWasAcknowledgedIsThere) {
   Random random(Seed());
-  const char* const given = std::getenv("CIREIN_KILL_ROUNDS");
-  const int rounds = given != nullptr ? std::atoi(given) : 8;
-  std::string path = GetParam().base + "/cirein_kill_XXXXXX";
-  ASSERT_NE(mkdtemp(path.data()), nullptr);
-  const auto remove = [](const std::string* made) { std::filesystem::remove_all(*made); };
-  const std::unique_ptr<std::string, decltype(remove)> removed(&path, remove);
+  const int rounds = RoundsFromEnvironment();
+  const Scratch scratch(GetParam().base);
+  const std::string& path = scratch.path();
+  ASSERT_NE(path, "");
   {
     auto space = OpenDirectorySpace(path);
     ASSERT_OK(space.status());
@@ -122,30 +173,13 @@ TEST_P(KillTest, WhatWasAcknowledgedIsThere) {
     options.pool_id = random();
     ASSERT_OK(Dpm::Create(**space, options));
   }
-  std::map<std::uint32_t, std::uint64_t> acknowledged;
+  Acknowledged acknowledged;
   for (int round = 0; round < rounds; ++round) {
     SCOPED_TRACE(round);
     {
       Child child(CIREIN_POOL_KEEPER, {"write", path, std::to_string(kShards)});
-      // Killed after so much was acknowledged, at whatever instant that comes; sometimes at once.
-      const std::uint64_t lines = random.OneIn(4) ? random.Below(3) : random.Below(1500);
-      std::string text;
-      std::uint64_t seen = 0;
-      std::size_t looked_at = 0;
-      while (seen < lines && child.Read(&text)) {
-        for (; looked_at < text.size(); ++looked_at) {
-          if (text[looked_at] == '\n') ++seen;
-        }
-      }
-      EXPECT_GE(seen, lines) << "it ended by itself";
-      child.Kill();
-      while (child.Read(&text)) {
-      }
-      text.resize(text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1);
-      std::istringstream stream(text);
-      std::uint32_t shard = 0;
-      std::uint64_t number = 0;
-      while (stream >> shard >> number) acknowledged[shard] = number;
+      // Sometimes at once.
+      KillAfter(random.OneIn(4) ? random.Below(3) : random.Below(1500), child, acknowledged);
     }
     CheckAll(path, acknowledged);
     if (HasFatalFailure()) return;
@@ -155,6 +189,70 @@ TEST_P(KillTest, WhatWasAcknowledgedIsThere) {
   for (const auto& [shard, last] : acknowledged) sum += last;
   RecordProperty("acknowledged", std::to_string(sum));
   EXPECT_GT(sum, 0u);
+}
+
+std::vector<Key> ListAll(const Pool& pool) {
+  std::vector<Key> keys;
+  ListOptions options;
+  do {
+    const Result<ListPage> page = pool.List(Pattern::RowPrefix(""), options);
+    EXPECT_OK(page.status());
+    if (!page.ok()) break;
+    for (const ListedObject& object : page->objects) keys.push_back(object.key);
+    options.cursor = page->next;
+  } while (!options.cursor.empty());
+  return keys;
+}
+
+// Opens the pool as any program does. It holds of each writer what was acknowledged, and maybe the
+// one call more that was under way, whole; which of them it was is remembered.
+void CheckElastic(const std::string& url, const Acknowledged& acknowledged,
+                  std::vector<ElasticExpected>& expected) {
+  const Library library(TestConfig());
+  ASSERT_OK(library.status());
+  const auto pool = Connect(url);
+  ASSERT_OK(pool.status());
+  const std::vector<Key> listed = ListAll(*pool);
+  for (const auto& [writer, last] : acknowledged) {
+    ElasticExpected& state = expected[writer];
+    state.AdvanceTo(last);
+    const Status at_last = state.Check(*pool, listed);
+    if (at_last.ok()) continue;
+    state.AdvanceTo(last + 1);
+    const Status one_more = state.Check(*pool, listed);
+    EXPECT_TRUE(one_more.ok()) << at_last.ToString() << "\n" << one_more.ToString();
+  }
+}
+
+// The same through the public API: publishes, groups, large objects and drops of two threads.
+TEST_P(KillTest, WhatAnElasticPoolAcknowledgedIsThere) {
+  Random random(Seed());
+  const int rounds = RoundsFromEnvironment();
+  const Scratch scratch(GetParam().base);
+  ASSERT_NE(scratch.path(), "");
+  // Small: the cleaner is busy. The first writer makes the pool, if it comes to that.
+  const std::string path = scratch.path() + "/pool";
+  const std::string url = "elastic:" + path + "&shards=2&size=6MiB&cache=1MiB&durability=" +
+                          (GetParam().durability == dpm::Durability::kPower ? "power" : "process");
+  std::vector<ElasticExpected> expected{ElasticExpected(0), ElasticExpected(1)};
+  for (int round = 0; round < rounds; ++round) {
+    SCOPED_TRACE(round);
+    Acknowledged acknowledged{{0, expected[0].last()}, {1, expected[1].last()}};
+    {
+      Child child(CIREIN_ELASTIC_KEEPER, {"write", url, std::to_string(expected[0].last() + 1),
+                                          std::to_string(expected[1].last() + 1)});
+      // Sometimes at once; but there is a pool after the first time.
+      const std::uint64_t lines = random.OneIn(4) ? random.Below(3) : random.Below(1500);
+      KillAfter(round == 0 ? lines + 1 : lines, child, acknowledged);
+    }
+    CheckClean(path);
+    CheckElastic(url, acknowledged, expected);
+    if (HasFailure()) return;
+    // Closed, as opposed to killed.
+    if (random.OneIn(4)) CheckClean(path);
+  }
+  RecordProperty("acknowledged", std::to_string(expected[0].last() + expected[1].last()));
+  EXPECT_GT(expected[0].last() + expected[1].last(), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(
