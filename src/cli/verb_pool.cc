@@ -44,7 +44,7 @@ class PoolVerb final : public Verb {
     add_size("--extent-limit", "create: of all large objects together", "as --size",
              &create_.extent_limit_bytes);
     add_size("--large-object", "create: data beyond it has a file of its own",
-             "an eighth of a segment", &create_.large_bytes);
+             "256KiB, less in a small pool", &create_.large_bytes);
     DeclareDurability(options);
     DeclareRepair(options);
   }

@@ -45,6 +45,11 @@ std::uint64_t DefaultSegmentBytes(std::uint64_t log_bytes) {
   return std::clamp(largest, kMinSegmentBytes, kDefaultSegmentBytes);
 }
 
+std::uint64_t DefaultLargeBytes(std::uint64_t segment_bytes) {
+  constexpr std::uint64_t kWorthAFile = 64 * 1024;
+  return std::min(std::max(segment_bytes / 32, kWorthAFile), segment_bytes / 8);
+}
+
 Status Dpm::Create(RegionSpace& space, CreateOptions options) { return CreatePool(space, options); }
 
 Result<std::unique_ptr<Dpm>> Dpm::Open(std::unique_ptr<RegionSpace> space,

@@ -31,7 +31,7 @@ struct CreateOptions {
   std::uint64_t segment_bytes = kDefaultSegmentBytes;
   std::uint64_t index_bytes = 0;         ///< 0: a quarter of the log, and a bit.
   std::uint64_t extent_limit_bytes = 0;  ///< For large objects; 0: as much as the log.
-  std::uint64_t large_bytes = 0;         ///< 0: an eighth of a segment.
+  std::uint64_t large_bytes = 0;         ///< 0: DefaultLargeBytes.
   Durability durability = Durability::kProcess;
   std::uint64_t pool_id = 0;     ///< Random, from the caller; not 0.
   std::uint64_t created_ms = 0;  ///< Wall clock, since 1970.
@@ -40,6 +40,10 @@ struct CreateOptions {
 /// The size of segments for a log of so many bytes: kDefaultSegmentBytes, less in a small pool, so
 /// that it has a few dozen.
 std::uint64_t DefaultSegmentBytes(std::uint64_t log_bytes);
+/// Beyond how many bytes an object's data has an extent of its own: 256 KiB with segments of 8 MiB,
+/// where copying it out begins to cost more than mapping a file; in small segments an eighth of
+/// them.
+std::uint64_t DefaultLargeBytes(std::uint64_t segment_bytes);
 
 struct OpenOptions {
   /// Save what is valid of a damaged pool, and say in the findings what is lost. Only when a person

@@ -64,7 +64,7 @@ Superblock MakeSuperblock(const CreateOptions& options, const std::string& boot_
   superblock.extent_limit_bytes =
       options.extent_limit_bytes != 0 ? options.extent_limit_bytes : options.log_bytes;
   superblock.large_bytes =
-      options.large_bytes != 0 ? options.large_bytes : options.segment_bytes / 8;
+      options.large_bytes != 0 ? options.large_bytes : DefaultLargeBytes(options.segment_bytes);
   superblock.slots = kSlotCount;
   superblock.state = static_cast<std::uint32_t>(PoolState::kClean);
   superblock.next_incarnation = 1;

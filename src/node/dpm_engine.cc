@@ -23,7 +23,7 @@ namespace {
 
 constexpr unsigned kSlotBits = 14;
 static_assert(kSlotCount == 1U << kSlotBits);
-/// Own writes looked at by one call whether they are merged: more than it can add.
+/// Own writes that a read looks at whether they are merged.
 constexpr std::size_t kMergedAtOnce = 4;
 
 std::uint16_t SlotOfPlace(std::uint64_t place) noexcept {
@@ -70,6 +70,8 @@ Status DpmEngine::BeginCall(Garbage& garbage) {
     must_merge_ = false;
   }
   cache_.Merged(log_->merged(), kMergedAtOnce, garbage);
+  // What the last call has added, so that no call has to ask what it may still use.
+  cache_.Shrink(log_->kept(), garbage);
   return OkStatus();
 }
 
@@ -161,9 +163,13 @@ Result<CacheRecord*> DpmEngine::Learn(const KeyView& key, Place place, Garbage& 
 Result<EntryView> DpmEngine::Follow(const KeyView& key, CacheRecord* record) {
   const dpm::SegmentSpace& segments = pool_->segments();
   const std::uint64_t segment = segments.segment_of(record->location.offset);
-  // An own write stays where it is until it is merged.
-  if (!record->unmerged && !segments.may_follow(segment, record->generation)) {
+  if (!segments.may_follow(segment, record->generation)) {
     const auto moved = pool_->index().Find(key, record->slot);
+    if (moved && moved->entry.kind() == EntryKind::kGone && record->expires != kEndOfTime) {
+      // Its time was over by the clock that the pool goes by.
+      record->gone = true;
+      return NotFound(fmt::format("\"{}\" has expired", key.ToKey().ToString()));
+    }
     if (!moved || moved->entry.version() != record->version()) {
       return Internal(fmt::format("the index has lost version {} of \"{}\"",
                                   record->version().ToString(), key.ToKey().ToString()),
@@ -224,10 +230,7 @@ Result<StoredObject> DpmEngine::Read(const KeyView& key, CacheRecord* record, Lo
   stored.data_bytes = entry.data_bytes();
   if (load == Load::kSizes) return stored;
   CIREIN_ASSIGN_OR_RETURN(stored.object, ReadObject(entry));
-  if (cache_.Admits(stored.object)) {
-    cache_.SetValue(record, stored.object, garbage);
-    cache_.Shrink(log_->kept(), garbage);
-  }
+  if (cache_.Admits(stored.object)) cache_.SetValue(record, stored.object, garbage);
   return stored;
 }
 
@@ -236,11 +239,15 @@ Result<bool> DpmEngine::Get(const KeyView& key, Load load, StoredObject& found) 
   CIREIN_RETURN_IF_ERROR(BeginCall(garbage));
   const Count count = load == Load::kObject ? Count::kYes : Count::kNo;
   CIREIN_ASSIGN_OR_RETURN(CacheRecord * record, Lookup(key, PlaceFor(key), count, garbage));
-  if (record != nullptr) {
-    CIREIN_ASSIGN_OR_RETURN(found, Read(key, record, load, garbage));
+  bool there = record != nullptr;
+  if (there) {
+    Result<StoredObject> stored = Read(key, record, load, garbage);
+    there = stored.code() != StatusCode::kNotFound;
+    if (there && !stored.ok()) return stored.status();
+    if (there) found = std::move(*stored);
   }
   EndRead(garbage);
-  return record != nullptr;
+  return there;
 }
 
 // ---- Writing ----
@@ -316,7 +323,8 @@ Status DpmEngine::Append(std::span<Write> writes, Garbage& garbage) {
     Remember(writes[i], locations[i], last - (writes.size() - 1 - i), garbage);
   }
   if (last > log_->kept()) RaiseTicket(last);
-  cache_.Shrink(log_->kept(), garbage);
+  // More than were added, so that they never pile up.
+  cache_.Merged(log_->merged(), 2 * writes.size(), garbage);
   return OkStatus();
 }
 
@@ -494,7 +502,10 @@ Result<std::uint64_t> DpmEngine::Drop(const KeyView& row, const Pattern& pattern
   }
   for (std::size_t done = 0; done < keys.size();) {
     std::vector<Write> writes;
+    std::uint64_t name_bytes = 0;
     for (; done < keys.size() && writes.size() < kDropsAtOnce; ++done) {
+      name_bytes += row.row.size() + keys[done].column.size();
+      if (name_bytes > log_->prepare_bytes() && !writes.empty()) break;
       writes.push_back(NewWrite(keys[done], PlaceFor(keys[done]), EntryKind::kGone));
     }
     CIREIN_RETURN_IF_ERROR(Append(writes, garbage));

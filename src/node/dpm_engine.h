@@ -44,8 +44,8 @@ class DpmEngine final : public Engine {
   /// A group larger than a segment is InvalidArgument.
   Result<PutOutcome> PutGroup(std::span<PutItem> items, Garbage& garbage) override;
   Result<bool> Get(const KeyView& key, Load load, StoredObject& found) override;
-  /// One key, a whole row, and up to kDropsAtOnce columns go as one; a prefix of more columns goes
-  /// in parts, of which a crash may leave some.
+  /// One key, a whole row, and up to kDropsAtOnce columns (fewer with long names) go as one; a
+  /// prefix of more columns goes in parts, of which a crash may leave some.
   Result<std::uint64_t> Drop(const KeyView& row, const Pattern& pattern, Garbage& garbage) override;
   Result<bool> GetRowInfo(const KeyView& row, RowInfo& info) override;
   Result<bool> WalkRow(const KeyView& row, const Pattern& pattern,

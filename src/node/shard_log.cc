@@ -53,7 +53,6 @@ void ShardLog::Fly(std::unique_lock<std::mutex>& lock) {
     kept_.store(last, std::memory_order_release);
   }
   landed_.notify_all();
-  AnswerKept(lock);
 }
 
 void ShardLog::FlyOrWait(std::unique_lock<std::mutex>& lock) {
@@ -114,12 +113,10 @@ void ShardLog::WhenKept(std::uint64_t ticket, std::function<void(Status)> done) 
 
 void ShardLog::FlyForWaiting() {
   std::unique_lock lock(mutex_);
-  while (!waiting_.empty()) {
-    if (!failed_.ok()) {
-      AnswerKept(lock);
-    } else {
-      FlyOrWait(lock);
-    }
+  for (;;) {
+    AnswerKept(lock);
+    if (waiting_.empty()) break;
+    FlyOrWait(lock);
   }
   flying_for_waiting_ = false;
 }

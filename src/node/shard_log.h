@@ -76,6 +76,8 @@ class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardL
   void Fly(std::unique_lock<std::mutex>& lock);
   /// Waits for the batch that is on its way, or takes the staged one.
   void FlyOrWait(std::unique_lock<std::mutex>& lock);
+  /// Answers those in `waiting_` whose time has come; the lock is left meanwhile. Never on a thread
+  /// that may hold a partition's lock, which their answers may need.
   void AnswerKept(std::unique_lock<std::mutex>& lock);
   void FlyForWaiting();
 
