@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A program that keeps things in a pool until it is killed: what the kill test and the demo kill.
+// A program that writes to a pool beneath all that is above it, until it is killed: what the kill
+// test kills.
 //
-//   pool_keeper write DIR SHARDS   writes numbered values for ever, one thread for each shard;
-//   prints
-//                                  "SHARD N" when all of the shard up to number N is acknowledged
-//   pool_keeper store DIR FILE...  keeps files, again and again; prints "FILE" for each
-//   acknowledged pool_keeper compare DIR        reads names of files from standard input, and
-//   compares what the pool
-//                                  keeps of each with the file
-//   pool_keeper check DIR          reads lines as `write` prints them, and checks what the pool
-//   holds
+//   pool_keeper write DIR SHARDS  writes numbered values for ever, one thread for each shard;
+//                                 prints "SHARD N" when all of the shard up to number N is
+//                                 acknowledged
+//   pool_keeper check DIR         reads lines as `write` prints them, and checks what the pool
+//                                 holds
 
-#include <array>
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <unistd.h>
 #include <vector>
@@ -27,7 +21,6 @@
 #include "dpm/processor.h"
 #include "kill/numbered.h"
 #include "region/directory_space.h"
-#include "runtime/file.h"
 #include "runtime/reactor_thread.h"
 #include "runtime/real_clock.h"
 #include "runtime/thread_group.h"
@@ -38,9 +31,6 @@ namespace cirein::test {
 namespace {
 
 using dpm::Dpm;
-using Write = DpmUser::Write;
-
-constexpr std::uint64_t kMaxFileBytes = std::uint64_t{64} << 20;
 
 void Fail(const Status& status) {
   if (status.ok()) return;
@@ -109,43 +99,6 @@ int RunWrite(const std::string& path, const std::string& shards) {
   return 0;
 }
 
-int RunStore(const std::string& path, const std::vector<std::string>& files) {
-  Pool pool(path);
-  DpmUser user(*pool, 0);
-  for (;;) {
-    for (const std::string& file : files) {
-      const auto bytes = ReadFile(file, kMaxFileBytes);
-      if (!bytes.ok()) continue;  // Not for us, or too large.
-      Fail(user.Put(file, *bytes));
-      Print(file + "\n");
-    }
-  }
-}
-
-int RunCompare(const std::string& path) {
-  Pool pool(path);
-  DpmUser user(*pool, 0);
-  std::set<std::string> files;
-  for (std::string line; std::getline(std::cin, line);) files.insert(line);
-  std::uint64_t bytes = 0;
-  for (const std::string& file : files) {
-    const auto expected = ReadFile(file, kMaxFileBytes);
-    Fail(expected.status());
-    const auto kept = user.Get(file);
-    Fail(kept.status());
-    if (!*kept || **kept != *expected) {
-      std::fprintf(stderr, "pool_keeper: '%s' was acknowledged and is %s\n", file.c_str(),
-                   *kept ? "different" : "lost");
-      return 1;
-    }
-    bytes += expected->size();
-  }
-  Fail(user.Seal());
-  std::printf("%zu files, %.1f MiB: all there, every byte\n", files.size(),
-              static_cast<double>(bytes) / (1 << 20));
-  return files.empty() ? 1 : 0;
-}
-
 int RunCheck(const std::string& path) {
   std::map<std::uint32_t, std::uint64_t> acknowledged;
   std::uint32_t shard = 0;
@@ -162,13 +115,8 @@ int RunCheck(const std::string& path) {
 
 int Main(const std::vector<std::string>& arguments) {
   if (arguments.size() == 3 && arguments[0] == "write") return RunWrite(arguments[1], arguments[2]);
-  if (arguments.size() > 2 && arguments[0] == "store") {
-    return RunStore(arguments[1], {arguments.begin() + 2, arguments.end()});
-  }
-  if (arguments.size() == 2 && arguments[0] == "compare") return RunCompare(arguments[1]);
   if (arguments.size() == 2 && arguments[0] == "check") return RunCheck(arguments[1]);
-  std::fputs("usage: pool_keeper write DIR SHARDS | store DIR FILE... | compare DIR | check DIR\n",
-             stderr);
+  std::fputs("usage: pool_keeper write DIR SHARDS | check DIR\n", stderr);
   return 2;
 }
 
