@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pool/elastic_pool.h"
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "dpm/dpm.h"
+#include "dpm/layout.h"
 #include "node/node.h"
 #include "pool/process.h"
 #include "pool/store_pool.h"
@@ -81,6 +83,28 @@ Status Create(const std::string& path, const ElasticOptions& options, const Cloc
   return dpm::Dpm::Create(*space, create);
 }
 
+bool OnlyZeros(RegionSpace& space, const char* name, std::uint64_t most_bytes) {
+  const auto region = space.Open(name, RegionUse::kLog, RegionSpace::Access::kReadOnly);
+  if (!region.ok()) return region.status().code() == StatusCode::kNotFound;
+  const std::byte* const bytes = (*region)->data();
+  return std::all_of(bytes, bytes + std::min((*region)->size(), most_bytes),
+                     [](std::byte byte) { return byte == std::byte{0}; });
+}
+
+// Did somebody die here while making a pool? Then its superblock, which is written last, is zeros,
+// and nothing was ever written to its log. Where the log has anything, a pool was damaged: that is
+// for a person to decide. (Create looks again, with the lock.)
+bool WasNeverFinished(const std::string& path) {
+  const auto space = OpenDirectorySpace(path);
+  if (!space.ok()) return false;
+  const auto entries = (*space)->List();
+  return entries.ok() &&
+         std::any_of(entries->begin(), entries->end(),
+                     [](const auto& entry) { return entry.name == dpm::kControlName; }) &&
+         OnlyZeros(**space, dpm::kControlName, 2 * dpm::kPage) &&
+         OnlyZeros(**space, dpm::kLogName, UINT64_MAX);
+}
+
 Result<std::shared_ptr<node::Node>> OpenNode(const std::string& path, const ElasticOptions& options,
                                              Process& process) {
   const auto open = [&]() -> Result<std::shared_ptr<node::Node>> {
@@ -89,7 +113,8 @@ Result<std::shared_ptr<node::Node>> OpenNode(const std::string& path, const Elas
                             options.node);
   };
   auto opened = open();
-  if (opened.status().code() == StatusCode::kNotFound && options.create) {
+  if (opened.ok() || !options.create) return opened;
+  if (opened.status().code() == StatusCode::kNotFound || WasNeverFinished(path)) {
     CIREIN_RETURN_IF_ERROR(Create(path, options, process.environment().clock));
     opened = open();
   }

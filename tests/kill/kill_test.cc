@@ -68,6 +68,10 @@ class Child {
     if (got > 0) text->append(buffer, static_cast<std::size_t>(got));
     return got > 0;
   }
+  bool Running() {
+    if (pid_ > 0 && waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = -1;
+    return pid_ > 0;
+  }
   void Kill() {
     if (pid_ <= 0) return;
     kill(pid_, SIGKILL);
@@ -253,6 +257,39 @@ TEST_P(KillTest, WhatAnElasticPoolAcknowledgedIsThere) {
   }
   RecordProperty("acknowledged", std::to_string(expected[0].last() + expected[1].last()));
   EXPECT_GT(expected[0].last() + expected[1].last(), 0U);
+}
+
+std::uint64_t FilesIn(const std::string& directory) {
+  std::error_code none;
+  const std::filesystem::directory_iterator files(directory, none);
+  return static_cast<std::uint64_t>(std::distance(begin(files), end(files)));
+}
+
+// Killed while it makes the pool, before or after this or that of its files is there: the next
+// program makes or finds one.
+TEST_P(KillTest, AnElasticPoolThatIsHalfMadeIsMade) {
+  Random random(Seed());
+  const std::string durability =
+      GetParam().durability == dpm::Durability::kPower ? "power" : "process";
+  for (int round = 0; round < RoundsFromEnvironment(); ++round) {
+    SCOPED_TRACE(round);
+    const Scratch scratch(GetParam().base);
+    ASSERT_NE(scratch.path(), "");
+    const std::string path = scratch.path() + "/pool";
+    const std::string url = "elastic:" + path + "&shards=2&size=6MiB&durability=" + durability;
+    Acknowledged acknowledged{{0, 0}, {1, 0}};
+    {
+      Child child(CIREIN_ELASTIC_KEEPER, {"write", url, "1", "1"});
+      const std::uint64_t files = random.Below(5);
+      while (FilesIn(path) < files && child.Running()) {
+      }
+      KillAfter(0, child, acknowledged);
+    }
+    std::vector<ElasticExpected> expected{ElasticExpected(0), ElasticExpected(1)};
+    CheckElastic(url, acknowledged, expected);
+    CheckClean(path);
+    if (HasFailure()) return;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
