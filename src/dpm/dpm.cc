@@ -35,6 +35,10 @@ constexpr std::uint64_t kIndexPart = 4;
 constexpr std::uint64_t kIndexSegments = 4;
 constexpr std::uint64_t kFloorEveryMs = 10'000;
 constexpr std::uint64_t kSegmentsZeroedAhead = 2;
+/// A reader is inside for as long as a look-up takes, or a walk of a long row. Rounds of some 12
+/// us, or of a time slice where others want the core: a second at least before room that is only
+/// waited for counts as none.
+constexpr int kReaderPatience = 80'000;
 /// Small pools get smaller segments, so that there are at least so many.
 constexpr std::uint64_t kWantedSegments = 16;
 
@@ -123,7 +127,7 @@ bool Dpm::IndexHasRoom() const {
 
 Status Dpm::AwaitRoom(StreamId stream) {
   std::unique_lock lock(work_mutex_);
-  AdaptiveWait readers;
+  int patience = kReaderPatience;
   while (!HasRoom(stream)) {
     // A log that is only not merged yet needs the merger: to clean what hardly gains anything would
     // write as much again.
@@ -131,13 +135,8 @@ Status Dpm::AwaitRoom(StreamId stream) {
     if (!done.ok()) return done.status();
     if (HasRoom(stream)) break;
     if (done->any()) continue;
-    if (!dying_.empty()) {
-      // Room is there as soon as readers have left, which takes them no longer than a look-up.
-      lock.unlock();
-      const bool patient = readers.Pause();
-      lock.lock();
-      if (patient) continue;
-    }
+    // Room is there as soon as readers have left.
+    if (!dying_.empty() && AwaitReaders(lock, patience)) continue;
     return ResourceExhausted(
         fmt::format("the pool in '{}' is full: {} of {} segments are free", space_->path(),
                     segments_->free_segments(), segments_->count()),
@@ -154,11 +153,33 @@ Status Dpm::AwaitRoom(StreamId stream) {
       "drop objects, or create a pool with a larger index");
 }
 
+bool Dpm::AwaitReaders(std::unique_lock<std::mutex>& lock, int& patience) {
+  if (--patience < 0) return false;
+  lock.unlock();
+  AdaptiveWait wait;
+  while (wait.Pause()) {
+  }
+  lock.lock();
+  return true;
+}
+
 Status Dpm::AwaitExtentRoom() {
-  const std::lock_guard lock(work_mutex_);
+  std::unique_lock lock(work_mutex_);
   WorkDone done;
   if (Status status = MergeSome(UINT64_MAX, &done); !status.ok()) return status;
-  return FreeDying(Urgency::kUrgent, &done);
+  // What has expired makes room too; of large objects the log itself would not notice.
+  if (Status status = RaiseToJudged(); !status.ok()) return status;
+  if (floor_ms_ > buried_ms_) {
+    if (!power_) {
+      if (Status status = SyncLocked(); !status.ok()) return status;
+    }
+    if (Status status = BuryExpired(&done); !status.ok()) return status;
+  }
+  int patience = kReaderPatience;
+  do {
+    if (Status status = FreeDying(Urgency::kUrgent, &done); !status.ok()) return status;
+  } while (!dying_.empty() && AwaitReaders(lock, patience));
+  return OkStatus();
 }
 
 Status Dpm::status() const { return segments_->refused(); }
@@ -177,17 +198,20 @@ bool Dpm::Visible(const Index::Found& found, std::uint16_t slot, std::uint64_t n
     const auto of_row = found.row_entry.expiry_ms();
     if (of_row && (!expiry || *of_row < *expiry)) expiry = of_row;
   }
-  if (!expiry) return true;
+  return !expiry || !Expired(*expiry, slot, now_ms);
+}
+
+bool Dpm::Expired(std::uint64_t expiry_ms, std::uint16_t slot, std::uint64_t now_ms) const {
   if (!Sabotaged(Sabotage::kIgnoreClockFloor)) {
     now_ms = std::max({now_ms, clock_floors_ms_[slot].load(std::memory_order_acquire),
                        judged_ms_.load(std::memory_order_acquire)});
   }
-  if (*expiry > now_ms) return true;
+  if (expiry_ms > now_ms) return false;
   // Answered absent once: from now on by no earlier time, whatever the caller's clock does.
   std::uint64_t judged = judged_ms_.load(std::memory_order_relaxed);
   while (judged < now_ms && !judged_ms_.compare_exchange_weak(judged, now_ms)) {
   }
-  return false;
+  return true;
 }
 
 std::optional<Index::Found> Dpm::Find(const KeyView& key, std::uint16_t slot,
@@ -280,12 +304,16 @@ Result<std::optional<std::uint64_t>> Dpm::CleanOne(Urgency urgency, WorkDone* do
   }
   if (!cleaned.ok() || *cleaned || !may_bury) return cleaned;
   // Nothing is dead enough: what has expired becomes so.
+  if (Status status = BuryExpired(done); !status.ok()) return status;
+  return cleaner_->CleanOne();
+}
+
+Status Dpm::BuryExpired(WorkDone* done) {
   buried_ms_ = floor_ms_;
   const Result<std::uint64_t> buried = cleaner_->BuryExpired(UINT64_MAX);
   if (!buried.ok()) return buried.status();
   done->buried += *buried;
-  if (Status status = MergeSome(UINT64_MAX, done); !status.ok()) return status;
-  return cleaner_->CleanOne();
+  return MergeSome(UINT64_MAX, done);
 }
 
 Status Dpm::CleanSome(Urgency urgency, WorkDone* done) {
@@ -472,6 +500,8 @@ Status Dpm::Close() {
     return FailedPrecondition("somebody still reads the pool", "let all readers leave first");
   }
   if (status.ok()) status = RaiseToJudged();
+  // So that the next open knows that there is what expires.
+  if (status.ok() && merger_->saw_expiry() && floor_ms_ == 0) status = RaiseClockFloorLocked(1);
   if (status.ok()) status = index_->PersistAll();
   if (!status.ok()) return Fail(status);
   status = control_->UpdateSuperblock([](Superblock& superblock) {
@@ -480,6 +510,7 @@ Status Dpm::Close() {
   if (!status.ok()) return Fail(status);
   // Nothing more is taken: the clean mark must stay true.
   segments_->Refuse(FailedPrecondition("the pool is closed"));
+  space_->Unlock();
   return OkStatus();
 }
 

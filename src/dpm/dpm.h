@@ -106,6 +106,9 @@ class Dpm {
   std::optional<Index::Found> Find(const KeyView& key, std::uint16_t slot,
                                    std::uint64_t now_ms) const;
   bool Visible(const Index::Found& found, std::uint16_t slot, std::uint64_t now_ms) const;
+  /// Is what expires at `expiry_ms` over? Everybody judges by this: once it has said so, it says so
+  /// from then on, whatever the caller's clock does. Thread-safe.
+  bool Expired(std::uint64_t expiry_ms, std::uint16_t slot, std::uint64_t now_ms) const;
   /// From now on, and after every later open, expiry is judged by no earlier time. Persists.
   Status RaiseClockFloor(std::uint64_t now_ms);
   /// It is `now_ms` (since 1970), for a pool in which something expires: the next Sync raises the
@@ -194,6 +197,9 @@ class Dpm {
   bool HasFree() const;
   bool IndexHasRoom() const;
   Status AwaitExtentRoom();
+  /// Leaves the lock for a moment, so that readers may leave; false when patience is at its end.
+  bool AwaitReaders(std::unique_lock<std::mutex>& lock, int& patience);
+  Status BuryExpired(WorkDone* done);
   Status RaiseClockFloorLocked(std::uint64_t now_ms);
   Status RaiseToJudged();
   Result<WorkDone> WorkLocked(Urgency urgency);

@@ -81,7 +81,8 @@ Result<LogWriter::Staged> LogWriter::Stage(std::span<const EntryFields> group,
     return Staged::kStaged;
   }
   // A segment from the deletes' reserve takes objects again only when there is room for them.
-  if (segment_ && reserved_ && !deletes_only && builder_.count() == 0) {
+  if (segment_ && reserved_ && !deletes_only) {
+    if (builder_.count() != 0) return Staged::kFull;
     if (space_.free_segments() <= kReservedForCleaner + kReservedForDeletes) {
       if (Status room = options_.await_room ? options_.await_room() : failed_; !room.ok()) {
         return room;

@@ -64,22 +64,15 @@ DpmEngine::Place DpmEngine::PlaceFor(const KeyView& key) noexcept {
   return {KeyCache::HashOf(key), SlotOfRow(key.row)};
 }
 
-Status DpmEngine::BeginCall(Garbage& garbage) {
-  if (must_merge_) {
-    CIREIN_RETURN_IF_ERROR(pool_->MergeAll());
-    must_merge_ = false;
+void DpmEngine::BeginCall(Garbage& garbage) {
+  const std::uint64_t merged = log_->merged();
+  if (!hidden_rows_.empty()) {
+    absl::erase_if(hidden_rows_,
+                   [merged](const auto& row) { return row.second.ordinal <= merged; });
   }
-  cache_.Merged(log_->merged(), kMergedAtOnce, garbage);
+  cache_.Merged(merged, kMergedAtOnce, garbage);
   // What the last call has added, so that no call has to ask what it may still use.
   cache_.Shrink(log_->kept(), garbage);
-  return OkStatus();
-}
-
-// What a read lets go is freed here, unless it is the user's: then with the next write or sweep.
-void DpmEngine::EndRead(Garbage& garbage) {
-  for (DataObject& object : garbage) {
-    if (object.kind() == DataObject::Kind::kWrapped) garbage_.push_back(std::move(object));
-  }
 }
 
 // ---- Time ----
@@ -89,24 +82,30 @@ std::uint64_t DpmEngine::WallNowMs() const {
   return static_cast<std::uint64_t>(std::max(now.count(), std::int64_t{0}));
 }
 
-std::optional<std::uint64_t> DpmEngine::ToWall(TimePoint expires) const {
-  if (expires == kEndOfTime) return std::nullopt;
-  const auto wall =
-      std::chrono::ceil<std::chrono::milliseconds>(clock_.WallNow() + (expires - clock_.Now()));
-  return static_cast<std::uint64_t>(std::max(wall.count(), std::int64_t{1}));
+std::uint64_t DpmEngine::ToWall(TimePoint expires) const {
+  if (expires == kEndOfTime) return 0;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(expires - clock_.Now());
+  if (left.count() <= 0) return 1;
+  return WallNowMs() + static_cast<std::uint64_t>(left.count());
 }
 
-TimePoint DpmEngine::FromWall(const Index::Found& found) const {
-  std::optional<std::uint64_t> expiry_ms = found.entry.expiry_ms();
+TimePoint DpmEngine::FromWall(std::uint64_t expiry_ms) const {
+  if (expiry_ms == 0) return kEndOfTime;
+  const std::uint64_t now_ms = WallNowMs();
+  const TimePoint now = clock_.Now();
+  const auto far_ms = std::chrono::duration_cast<std::chrono::milliseconds>(kEndOfTime - now);
+  const std::uint64_t left_ms = expiry_ms > now_ms ? expiry_ms - now_ms : 0;
+  if (left_ms >= static_cast<std::uint64_t>(far_ms.count())) return kEndOfTime;
+  return now + std::chrono::milliseconds(static_cast<std::int64_t>(left_ms));
+}
+
+std::uint64_t DpmEngine::ExpiryOf(const Index::Found& found) {
+  std::uint64_t expiry_ms = found.entry.expiry_ms().value_or(0);
   if (found.row_entry) {
-    const auto of_row = found.row_entry.expiry_ms();
-    if (of_row && (!expiry_ms || *of_row < *expiry_ms)) expiry_ms = of_row;
+    const std::uint64_t of_row = found.row_entry.expiry_ms().value_or(0);
+    if (of_row != 0 && (expiry_ms == 0 || of_row < expiry_ms)) expiry_ms = of_row;
   }
-  if (!expiry_ms) return kEndOfTime;
-  constexpr auto kFar = std::chrono::milliseconds(kEndOfTime / std::chrono::milliseconds(4));
-  if (*expiry_ms >= static_cast<std::uint64_t>(kFar.count())) return kEndOfTime;
-  const std::chrono::milliseconds wall(static_cast<std::int64_t>(*expiry_ms));
-  return clock_.Now() + (wall - clock_.WallNow());
+  return expiry_ms;
 }
 
 // ---- Looking up ----
@@ -121,7 +120,7 @@ Result<CacheRecord*> DpmEngine::Lookup(const KeyView& key, Place place, Count co
   See(*record);
   if (!record->used) record->used = true;  // Not written for nothing.
   if (record->gone) return nullptr;
-  if (Expired(record->expires)) {
+  if (Expired(record->expiry_ms, place.slot)) {
     Bury(key, place, garbage);
     return nullptr;
   }
@@ -137,14 +136,25 @@ Result<CacheRecord*> DpmEngine::Lookup(const KeyView& key, Place place, Count co
   return record;
 }
 
+bool DpmEngine::IsHidden(const EntryView& entry) {
+  if (hidden_rows_.empty()) return false;
+  const auto row = hidden_rows_.find(std::pair(entry.bucket().id(), std::string(entry.row())));
+  if (row == hidden_rows_.end() || !(entry.version() < row->second.below)) return false;
+  if (row->second.ordinal > log_->kept()) RaiseTicket(row->second.ordinal);
+  return true;
+}
+
 Result<CacheRecord*> DpmEngine::Learn(const KeyView& key, Place place, Garbage& garbage) {
   CacheRecord* record = nullptr;
   bool expired = false;
   {
     const ReadEpochs::Guard guard(reader_);
     const auto found = pool_->index().Find(key, place.slot);
-    if (!found || found->entry.kind() != EntryKind::kObject) return nullptr;
-    expired = !pool_->Visible(*found, place.slot, WallNowMs());
+    if (!found || found->entry.kind() != EntryKind::kObject || IsHidden(found->entry)) {
+      return nullptr;
+    }
+    const std::uint64_t expiry_ms = ExpiryOf(*found);
+    expired = Expired(expiry_ms, place.slot);
     if (!expired) {
       CIREIN_RETURN_IF_ERROR(Validate(found->entry, found->location));
       const auto& segments = pool_->segments();
@@ -152,8 +162,8 @@ Result<CacheRecord*> DpmEngine::Learn(const KeyView& key, Place place, Garbage& 
       record->location = found->location;
       record->generation = segments.generation(segments.segment_of(found->location.offset));
       record->set_version(found->entry.version());
-      record->expires = FromWall(*found);
-      expiring_ = expiring_ || record->expires != kEndOfTime;
+      record->expiry_ms = expiry_ms;
+      expiring_ = expiring_ || expiry_ms != 0;
     }
   }
   if (expired) Bury(key, place, garbage);
@@ -165,8 +175,8 @@ Result<EntryView> DpmEngine::Follow(const KeyView& key, CacheRecord* record) {
   const std::uint64_t segment = segments.segment_of(record->location.offset);
   if (!segments.may_follow(segment, record->generation)) {
     const auto moved = pool_->index().Find(key, record->slot);
-    if (moved && moved->entry.kind() == EntryKind::kGone && record->expires != kEndOfTime) {
-      // Its time was over by the clock that the pool goes by.
+    if (record->expiry_ms != 0 && (!moved || moved->entry.kind() == EntryKind::kGone)) {
+      // Its time was over, and the cleaner has taken it away.
       record->gone = true;
       return NotFound(fmt::format("\"{}\" has expired", key.ToKey().ToString()));
     }
@@ -217,7 +227,7 @@ Result<StoredObject> DpmEngine::Read(const KeyView& key, CacheRecord* record, Lo
                                      Garbage& garbage) {
   StoredObject stored;
   stored.version = record->version();
-  stored.expires = record->expires;
+  stored.expires = FromWall(record->expiry_ms);
   if (!record->value.is_null()) {
     stored.meta_bytes = record->value.meta_bytes();
     stored.data_bytes = record->value.data_bytes();
@@ -236,7 +246,7 @@ Result<StoredObject> DpmEngine::Read(const KeyView& key, CacheRecord* record, Lo
 
 Result<bool> DpmEngine::Get(const KeyView& key, Load load, StoredObject& found) {
   Garbage garbage;
-  CIREIN_RETURN_IF_ERROR(BeginCall(garbage));
+  BeginCall(garbage);
   const Count count = load == Load::kObject ? Count::kYes : Count::kNo;
   CIREIN_ASSIGN_OR_RETURN(CacheRecord * record, Lookup(key, PlaceFor(key), count, garbage));
   bool there = record != nullptr;
@@ -246,7 +256,6 @@ Result<bool> DpmEngine::Get(const KeyView& key, Load load, StoredObject& found) 
     if (there && !stored.ok()) return stored.status();
     if (there) found = std::move(*stored);
   }
-  EndRead(garbage);
   return there;
 }
 
@@ -270,7 +279,6 @@ DpmEngine::Write DpmEngine::NewWrite(const KeyView& key, Place place, EntryKind 
                      .key = key,
                      .slot = place.slot,
                      .version = {pool_->epoch(), ++counter_}},
-          .expires = kEndOfTime,
           .object = {},
           .prepared = {},
           .name = {}};
@@ -282,11 +290,14 @@ Result<DpmEngine::Write> DpmEngine::MakeWrite(const KeyView& key, Place place,
     CIREIN_RETURN_IF_ERROR(log_->Prepare(key, request));
   }
   Write write = NewWrite(key, place, EntryKind::kObject);
-  write.expires = request.expires;
   write.object = request.object;
   write.prepared = request.prepared;
+  if (!log_->keeps_at_once() && !IsOurs(write)) {
+    // Readers may be given it before it can be read from the log.
+    CIREIN_ASSIGN_OR_RETURN(write.object, request.object.DeepCopy());
+  }
   EntryFields& fields = write.fields;
-  fields.expiry_ms = ToWall(request.expires);
+  if (const std::uint64_t expiry_ms = ToWall(request.expires)) fields.expiry_ms = expiry_ms;
   fields.type = request.object.type();
   fields.meta = request.object.meta();
   if (request.prepared != nullptr) {
@@ -307,7 +318,6 @@ DpmEngine::Write DpmEngine::NoLonger(Write write) {
                      .key = object.key,
                      .slot = object.slot,
                      .version = object.version},
-          .expires = kEndOfTime,
           .object = {},
           .prepared = {},
           .name = {}};
@@ -328,6 +338,11 @@ Status DpmEngine::Append(std::span<Write> writes, Garbage& garbage) {
   return OkStatus();
 }
 
+// In memory of the library, or in an extent: not in memory that a user's function frees.
+bool DpmEngine::IsOurs(const Write& write) {
+  return write.prepared != nullptr || write.object.kind() == DataObject::Kind::kOwned;
+}
+
 void DpmEngine::Remember(Write& write, Location location, std::uint64_t ordinal, Garbage& garbage) {
   if (write.prepared != nullptr) {
     static_cast<ShardLog::Extent*>(write.prepared.get())->SetNamed();
@@ -338,15 +353,13 @@ void DpmEngine::Remember(Write& write, Location location, std::uint64_t ordinal,
   record->location = location;
   record->generation = segments.generation(segments.segment_of(location.offset));
   record->set_version(write.fields.version);
-  record->expires = write.expires;
+  record->expiry_ms = write.fields.expiry_ms.value_or(0);
   record->gone = write.fields.kind == EntryKind::kGone;
   record->used = true;
-  expiring_ = expiring_ || write.expires != kEndOfTime;
+  expiring_ = expiring_ || record->expiry_ms != 0;
   cache_.SetUnmerged(record, ordinal);
-  // Until it is kept the log cannot be read there; and the user's own memory is not for keeping.
-  const bool ours = !write.object.is_null() &&
-                    (write.prepared != nullptr || write.object.kind() == DataObject::Kind::kOwned);
-  const bool worth = ours && cache_.Admits(write.object);
+  // Until it is kept the log cannot be read there, so the object stays here at least for so long.
+  const bool worth = !write.object.is_null() && IsOurs(write) && cache_.Admits(write.object);
   record->passing = !worth && ordinal > log_->kept();
   if (worth || record->passing) {
     cache_.SetValue(record, std::move(write.object), garbage);
@@ -357,7 +370,7 @@ void DpmEngine::Remember(Write& write, Location location, std::uint64_t ordinal,
 }
 
 Result<PutOutcome> DpmEngine::Put(const KeyView& key, PutRequest& request, Garbage& garbage) {
-  CIREIN_RETURN_IF_ERROR(BeginCall(garbage));
+  BeginCall(garbage);
   const Place place = PlaceFor(key);
   if (request.mode != PutMode::kOverwrite) {
     CIREIN_ASSIGN_OR_RETURN(CacheRecord * present, Lookup(key, place, Count::kNo, garbage));
@@ -371,18 +384,18 @@ Result<PutOutcome> DpmEngine::Put(const KeyView& key, PutRequest& request, Garba
   if (request.keep != 0 && key.has_column) {
     std::vector<Write> writes;
     writes.push_back(std::move(write));
-    CIREIN_RETURN_IF_ERROR(AddKeep(key, request.keep, writes));
+    CIREIN_RETURN_IF_ERROR(AddKeep(key, request.keep, writes, garbage));
     CIREIN_RETURN_IF_ERROR(Append(writes, garbage));
   } else {
     CIREIN_RETURN_IF_ERROR(Append(std::span(&write, 1), garbage));
   }
   // Only now: one that is refused stays the caller's.
-  request.object = DataObject();
+  garbage.push_back(std::exchange(request.object, DataObject()));
   return PutOutcome{PutOutcome::Code::kStored, version};
 }
 
 Result<PutOutcome> DpmEngine::PutGroup(std::span<PutItem> items, Garbage& garbage) {
-  CIREIN_RETURN_IF_ERROR(BeginCall(garbage));
+  BeginCall(garbage);
   bool store = true;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const PutItem& item = items[i];
@@ -408,14 +421,17 @@ Result<PutOutcome> DpmEngine::PutGroup(std::span<PutItem> items, Garbage& garbag
   const bool has_columns = std::any_of(items.begin(), items.end(),
                                        [](const PutItem& item) { return item.key.has_column; });
   if (items[0].request.keep != 0 && has_columns) {
-    CIREIN_RETURN_IF_ERROR(AddKeep(items[0].key, items[0].request.keep, writes));
+    CIREIN_RETURN_IF_ERROR(AddKeep(items[0].key, items[0].request.keep, writes, garbage));
   }
   CIREIN_RETURN_IF_ERROR(Append(writes, garbage));
-  for (PutItem& item : items) item.request.object = DataObject();
+  for (PutItem& item : items) {
+    garbage.push_back(std::exchange(item.request.object, DataObject()));
+  }
   return PutOutcome{PutOutcome::Code::kStored, version};
 }
 
-Status DpmEngine::AddKeep(const KeyView& key, std::uint32_t keep, std::vector<Write>& writes) {
+Status DpmEngine::AddKeep(const KeyView& key, std::uint32_t keep, std::vector<Write>& writes,
+                          Garbage& garbage) {
   struct Column {
     Version version;
     std::string name;
@@ -445,12 +461,23 @@ Status DpmEngine::AddKeep(const KeyView& key, std::uint32_t keep, std::vector<Wr
   const auto older = [](const Column& a, const Column& b) { return a.version < b.version; };
   std::sort(others.begin(), others.end(), older);
   others.resize(others.size() - room);
-  // The names are copied once more, to where the entries can point to them.
-  for (Column& column : others) {
-    auto name = std::make_shared<std::string>(std::move(column.name));
+  const auto key_of = [&row](const std::string& column) {
     KeyView gone = row;
     gone.has_column = true;
-    gone.column = *name;
+    gone.column = column;
+    return gone;
+  };
+  // A row that was not kept short before: what does not fit into one group goes first.
+  std::vector<KeyView> before;
+  while (others.size() - before.size() > kDropsAtOnce) {
+    before.push_back(key_of(others[before.size()].name));
+  }
+  std::uint64_t dropped = 0;
+  CIREIN_RETURN_IF_ERROR(DropKeys(before, &dropped, garbage));
+  for (std::size_t i = before.size(); i < others.size(); ++i) {
+    // The name is copied once more, to where the entry can point to it.
+    auto name = std::make_shared<std::string>(std::move(others[i].name));
+    const KeyView gone = key_of(*name);
     writes.push_back(NewWrite(gone, PlaceFor(gone), EntryKind::kGone));
     writes.back().name = std::move(name);
   }
@@ -466,7 +493,7 @@ void DpmEngine::Bury(const KeyView& key, Place place, Garbage& garbage) {
 
 Result<std::uint64_t> DpmEngine::Drop(const KeyView& row, const Pattern& pattern,
                                       Garbage& garbage) {
-  CIREIN_RETURN_IF_ERROR(BeginCall(garbage));
+  BeginCall(garbage);
   if (pattern.is_exact()) {
     KeyView key = row;
     key.has_column = pattern.column_match() == Pattern::ColumnMatch::kExact;
@@ -496,25 +523,43 @@ Result<std::uint64_t> DpmEngine::Drop(const KeyView& row, const Pattern& pattern
     keys.back().has_column = true;
     keys.back().column = column;
   }
-  if (pattern.column_match() == Pattern::ColumnMatch::kAll && keys.size() > kDropsAtOnce) {
+  if (pattern.column_match() == Pattern::ColumnMatch::kAll && !FitsOneGroup(keys)) {
     CIREIN_RETURN_IF_ERROR(DropRow(row, keys, garbage));
     return std::uint64_t{keys.size()};
   }
-  for (std::size_t done = 0; done < keys.size();) {
-    std::vector<Write> writes;
-    std::uint64_t name_bytes = 0;
-    for (; done < keys.size() && writes.size() < kDropsAtOnce; ++done) {
-      name_bytes += row.row.size() + keys[done].column.size();
-      if (name_bytes > log_->prepare_bytes() && !writes.empty()) break;
-      writes.push_back(NewWrite(keys[done], PlaceFor(keys[done]), EntryKind::kGone));
-    }
-    CIREIN_RETURN_IF_ERROR(Append(writes, garbage));
-  }
-  return std::uint64_t{keys.size()};
+  std::uint64_t dropped = 0;
+  CIREIN_RETURN_IF_ERROR(DropKeys(keys, &dropped, garbage));
+  return dropped;
 }
 
-// One entry hides all of the row (SAFETY 10). The index must know it before anybody reads on: what
-// the row had is too much to be told one by one.
+std::uint64_t DpmEngine::GoneBytes(const KeyView& key) {
+  return dpm::EntryBytes({.kind = EntryKind::kGone, .key = key});
+}
+
+bool DpmEngine::FitsOneGroup(std::span<const KeyView> keys) const {
+  std::uint64_t bytes = 0;
+  for (const KeyView& key : keys) bytes += GoneBytes(key);
+  return keys.size() <= kDropsAtOnce && bytes <= log_->max_group_bytes() / 2;
+}
+
+Status DpmEngine::DropKeys(std::span<const KeyView> keys, std::uint64_t* dropped,
+                           Garbage& garbage) {
+  while (!keys.empty()) {
+    std::vector<Write> writes;
+    std::uint64_t bytes = 0;
+    for (const KeyView& key : keys.first(std::min(keys.size(), kDropsAtOnce))) {
+      bytes += GoneBytes(key);
+      if (bytes > log_->max_group_bytes() / 2 && !writes.empty()) break;
+      writes.push_back(NewWrite(key, PlaceFor(key), EntryKind::kGone));
+    }
+    CIREIN_RETURN_IF_ERROR(Append(writes, garbage));
+    *dropped += writes.size();
+    keys = keys.subspan(writes.size());
+  }
+  return OkStatus();
+}
+
+// One entry hides all of the row (SAFETY 10), and until the index knows it, hidden_rows_ does.
 Status DpmEngine::DropRow(const KeyView& row, const std::vector<KeyView>& keys, Garbage& garbage) {
   const Version version{pool_->epoch(), ++counter_};
   const dpm::RowRecord record{version.counter, static_cast<std::uint32_t>(version.epoch), 0};
@@ -524,13 +569,18 @@ Status DpmEngine::DropRow(const KeyView& row, const std::vector<KeyView>& keys, 
   Location location;
   CIREIN_ASSIGN_OR_RETURN(const std::uint64_t ordinal,
                           log_->Append(std::span(&fields, 1), std::span(&location, 1)));
-  must_merge_ = true;
-  CIREIN_RETURN_IF_ERROR(log_->Await(ordinal));
-  CIREIN_RETURN_IF_ERROR(pool_->MergeAll());
-  must_merge_ = false;
-  cache_.Merged(log_->merged(), SIZE_MAX, garbage);
+  if (ordinal > log_->kept()) RaiseTicket(ordinal);
+  hidden_rows_[std::pair(row.bucket.id(), std::string(row.row))] = {version, ordinal};
   for (const KeyView& key : keys) {
-    if (CacheRecord* known = cache_.Find(key, KeyCache::HashOf(key))) cache_.Erase(known, garbage);
+    CacheRecord* const known = cache_.Find(key, KeyCache::HashOf(key));
+    if (known == nullptr) continue;
+    if (known->unmerged) {
+      known->gone = true;
+      cache_.SetUnmerged(known, ordinal);
+      cache_.SetValue(known, DataObject(), garbage);
+    } else {
+      cache_.Erase(known, garbage);
+    }
   }
   return OkStatus();
 }
@@ -542,7 +592,6 @@ void DpmEngine::CollectRow(const KeyView& row, const Pattern& pattern,
                            std::vector<Seen>& seen) {
   const std::uint16_t slot = SlotOfRow(row.row);
   const bool overlaid = cache_.UnmergedOf(slot) != nullptr;
-  const std::uint64_t now_ms = WallNowMs();
   pool_->index().WalkRow(row, slot, [&](const Index::Found& found) {
     KeyView key = row;
     key.has_column = found.entry.has_column();
@@ -555,9 +604,9 @@ void DpmEngine::CollectRow(const KeyView& row, const Pattern& pattern,
       const CacheRecord* own = cache_.Find(key, KeyCache::HashOf(key));
       if (own != nullptr && own->unmerged) return true;
     }
-    if (!pool_->Visible(found, slot, now_ms)) return true;
-    seen.push_back(
-        {key.has_column, key.column, nullptr, found.entry, found.location, FromWall(found)});
+    const std::uint64_t expiry_ms = ExpiryOf(found);
+    if (IsHidden(found.entry) || Expired(expiry_ms, slot)) return true;
+    seen.push_back({key.has_column, key.column, nullptr, found.entry, found.location, expiry_ms});
     return true;
   });
   for (const CacheRecord* own = cache_.UnmergedOf(slot); own != nullptr; own = own->slot_next) {
@@ -566,7 +615,7 @@ void DpmEngine::CollectRow(const KeyView& row, const Pattern& pattern,
     if (own->has_column) column = own->column();
     if (!pattern.MatchesColumn(column) || !IsAfter(after, own->has_column, own->column())) continue;
     See(*own);
-    if (own->gone || Expired(own->expires)) continue;
+    if (own->gone || Expired(own->expiry_ms, slot)) continue;
     // The cache is this engine's: what is not to change in it does not.
     seen.push_back({own->has_column, own->column(), const_cast<CacheRecord*>(own), {}, {}, {}});
   }
@@ -580,18 +629,30 @@ Result<StoredObject> DpmEngine::Read(const Seen& seen, const KeyView& key, Load 
   stored.meta_bytes = seen.entry.meta().size();
   stored.data_bytes = seen.entry.data_bytes();
   stored.version = seen.entry.version();
-  stored.expires = seen.expires;
+  stored.expires = FromWall(seen.expiry_ms);
   if (load == Load::kObject) {
     CIREIN_ASSIGN_OR_RETURN(stored.object, ReadObject(seen.entry));
   }
   return stored;
 }
 
+Result<bool> DpmEngine::VisitKey(const KeyView& key, Load load, const Visitor& visit) {
+  StoredObject stored;
+  CIREIN_ASSIGN_OR_RETURN(const bool there, Get(key, load, stored));
+  return !there || visit(key, stored);
+}
+
 Result<bool> DpmEngine::WalkRow(const KeyView& row, const Pattern& pattern,
                                 const std::optional<std::optional<std::string_view>>& after,
                                 Load load, const Visitor& visit) {
+  if (pattern.is_exact() && !after) {
+    KeyView key = row;
+    key.has_column = pattern.column_match() == Pattern::ColumnMatch::kExact;
+    if (key.has_column) key.column = pattern.column();
+    return VisitKey(key, load, visit);
+  }
   Garbage garbage;
-  CIREIN_RETURN_IF_ERROR(BeginCall(garbage));
+  BeginCall(garbage);
   const ReadEpochs::Guard guard(reader_);
   std::vector<Seen> seen;
   CollectRow(row, pattern, after, seen);
@@ -608,10 +669,12 @@ Result<bool> DpmEngine::WalkRow(const KeyView& row, const Pattern& pattern,
     KeyView key = row;
     key.has_column = next.has_column;
     key.column = next.column;
-    CIREIN_ASSIGN_OR_RETURN(const StoredObject stored, Read(next, key, load, garbage));
-    goes_on = visit(key, stored);
+    const Result<StoredObject> stored = Read(next, key, load, garbage);
+    // The cleaner took away meanwhile what had expired.
+    if (stored.code() == StatusCode::kNotFound) continue;
+    if (!stored.ok()) return stored.status();
+    goes_on = visit(key, *stored);
   }
-  EndRead(garbage);
   return goes_on;
 }
 
@@ -637,7 +700,6 @@ Result<bool> DpmEngine::GetRowInfo(const KeyView& row, RowInfo& info) {
 
 void DpmEngine::CollectSlot(std::uint16_t slot, std::vector<RowName>& rows) {
   const bool overlaid = cache_.UnmergedOf(slot) != nullptr;
-  const std::uint64_t now_ms = WallNowMs();
   const auto add = [&](Bucket bucket, std::string_view row) {
     const KeyView key(bucket, row);
     // Columns of a row come one after the other.
@@ -651,20 +713,21 @@ void DpmEngine::CollectSlot(std::uint16_t slot, std::vector<RowName>& rows) {
       const CacheRecord* own = cache_.Find(key, KeyCache::HashOf(key));
       if (own != nullptr && own->unmerged) return true;
     }
-    if (pool_->Visible(found, slot, now_ms)) add(found.entry.bucket(), found.entry.row());
+    if (!IsHidden(found.entry) && !Expired(ExpiryOf(found), slot)) {
+      add(found.entry.bucket(), found.entry.row());
+    }
     return true;
   });
   for (const CacheRecord* own = cache_.UnmergedOf(slot); own != nullptr; own = own->slot_next) {
     See(*own);
-    if (!own->gone && !Expired(own->expires)) add(Bucket(own->bucket), own->row());
+    if (!own->gone && !Expired(own->expiry_ms, slot)) add(Bucket(own->bucket), own->row());
   }
 }
 
 Result<Engine::RowPage> DpmEngine::Rows(const RowName& from, const Pattern& pattern,
                                         std::size_t max_rows) {
   Garbage garbage;
-  CIREIN_RETURN_IF_ERROR(BeginCall(garbage));
-  EndRead(garbage);
+  BeginCall(garbage);
   const auto order = [](const RowName& a, const RowName& b) {
     return std::tie(a.place, a.bucket, a.name) < std::tie(b.place, b.bucket, b.name);
   };
@@ -696,11 +759,13 @@ Result<Engine::RowPage> DpmEngine::Rows(const RowName& from, const Pattern& patt
   return page;
 }
 
-bool DpmEngine::Sweep(std::size_t /*max_rows*/, Garbage& garbage) {
-  for (DataObject& object : garbage_) garbage.push_back(std::move(object));
-  garbage_.clear();
+bool DpmEngine::Sweep(std::size_t max_rows, Garbage& garbage) {
   cache_.Merged(log_->merged(), SIZE_MAX, garbage);
-  if (expiring_) pool_->ObserveTime(WallNowMs());
+  // The cleaner makes room of what has expired; a view of it would keep its extent.
+  const auto expired = [this](const CacheRecord& record) {
+    return Expired(record.expiry_ms, record.slot);
+  };
+  if (expiring_) cache_.DropExpired(expired, max_rows, garbage);
   return expiring_;
 }
 

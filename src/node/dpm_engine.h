@@ -7,7 +7,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include <absl/container/flat_hash_map.h>
 
 #include "dpm/dpm.h"
 #include "node/key_cache.h"
@@ -52,7 +55,7 @@ class DpmEngine final : public Engine {
                        const std::optional<std::optional<std::string_view>>& after, Load load,
                        const Visitor& visit) override;
   Result<RowPage> Rows(const RowName& from, const Pattern& pattern, std::size_t max_rows) override;
-  /// The pool's cleaner makes room of what expired; this tells it what time it is.
+  /// The pool's cleaner makes room of what expired; this lets go of what is in DRAM.
   bool Sweep(std::size_t max_rows, Garbage& garbage) override;
   /// `objects` and `rows` are those of the whole pool, and include dropped keys that must still be
   /// remembered; the first shard tells them.
@@ -74,26 +77,36 @@ class DpmEngine final : public Engine {
     CacheRecord* record = nullptr;
     dpm::EntryView entry;
     dpm::Location location;
-    TimePoint expires = kEndOfTime;
+    std::uint64_t expiry_ms = 0;
+  };
+  // A row that was dropped by one entry, until the index knows.
+  struct HiddenRow {
+    Version below;
+    std::uint64_t ordinal = 0;
   };
   // An entry to be written, and what is remembered of it then.
   struct Write {
     Place place;
     dpm::EntryFields fields;
-    TimePoint expires = kEndOfTime;
     DataObject object;
     std::shared_ptr<void> prepared;
     std::shared_ptr<const std::string> name;  // Of a column that is nobody else's.
   };
 
   static Place PlaceFor(const KeyView& key) noexcept;
-  Status BeginCall(Garbage& garbage);
-  void EndRead(Garbage& garbage);
+  /// What every call does first: takes note of what is merged, and keeps to the budget.
+  void BeginCall(Garbage& garbage);
 
-  bool Expired(TimePoint expires) const { return expires != kEndOfTime && expires <= clock_.Now(); }
+  // Times of expiry are wall time in ms, 0 for never, and judged by the pool alone.
   std::uint64_t WallNowMs() const;
-  std::optional<std::uint64_t> ToWall(TimePoint expires) const;
-  TimePoint FromWall(const dpm::Index::Found& found) const;
+  std::uint64_t ToWall(TimePoint expires) const;
+  TimePoint FromWall(std::uint64_t expiry_ms) const;
+  static std::uint64_t ExpiryOf(const dpm::Index::Found& found);
+  bool Expired(std::uint64_t expiry_ms, std::uint16_t slot) const {
+    return expiry_ms != 0 && pool_->Expired(expiry_ms, slot, WallNowMs());
+  }
+  /// Does a dropped row, which the index may not know yet, hide this entry?
+  bool IsHidden(const dpm::EntryView& entry);
 
   enum class Count : std::uint8_t { kNo, kYes };
   /// The record of the object that is there; null when none is. Learns it from the index if need
@@ -112,6 +125,8 @@ class DpmEngine final : public Engine {
     if (record.ordinal > log_->kept()) RaiseTicket(record.ordinal);
   }
 
+  Result<bool> VisitKey(const KeyView& key, Load load, const Visitor& visit);
+
   static std::optional<PutOutcome> Refusal(const CacheRecord* present, const PutRequest& request);
   /// Of the key's next version.
   Write NewWrite(const KeyView& key, Place place, dpm::EntryKind kind);
@@ -122,8 +137,16 @@ class DpmEngine final : public Engine {
   /// Appends them as one group, and remembers them.
   Status Append(std::span<Write> writes, Garbage& garbage);
   void Remember(Write& write, dpm::Location location, std::uint64_t ordinal, Garbage& garbage);
-  /// Adds what makes room for the newest `keep` columns of the row.
-  Status AddKeep(const KeyView& key, std::uint32_t keep, std::vector<Write>& writes);
+  /// Adds what makes room for the newest `keep` columns of the row; of very many the oldest go
+  /// before.
+  Status AddKeep(const KeyView& key, std::uint32_t keep, std::vector<Write>& writes,
+                 Garbage& garbage);
+  static std::uint64_t GoneBytes(const KeyView& key);
+  bool FitsOneGroup(std::span<const KeyView> keys) const;
+  static bool IsOurs(const Write& write);
+  /// Writes that there are no such objects, in groups as large as may be; how many are gone also
+  /// when it fails.
+  Status DropKeys(std::span<const KeyView> keys, std::uint64_t* dropped, Garbage& garbage);
   void Bury(const KeyView& key, Place place, Garbage& garbage);
   Status DropRow(const KeyView& row, const std::vector<KeyView>& keys, Garbage& garbage);
 
@@ -142,8 +165,8 @@ class DpmEngine final : public Engine {
   KeyCache cache_;
   std::uint64_t counter_ = 0;  // Of the last version.
   bool expiring_ = false;      // Was anything written or seen that will expire?
-  bool must_merge_ = false;    // A row was dropped, and the index does not know yet.
-  Garbage garbage_;            // Of reads; the user's release functions run later.
+  // By bucket and row name.
+  absl::flat_hash_map<std::pair<std::uint32_t, std::string>, HiddenRow> hidden_rows_;
   Stats stats_;
 };
 

@@ -16,8 +16,9 @@ namespace {
 constexpr std::uint64_t kRecordOverheadBytes = 12 + 16;
 /// A view's bytes are the pool's, but a mapping costs the system about this much.
 constexpr std::uint64_t kViewBytes = 16 * 1024;
-/// Records judged in one call at most: what cannot go now goes with the next calls.
-constexpr int kJudgedAtOnce = 64;
+/// Records judged in one call beyond what makes up for what was added.
+constexpr std::uint64_t kJudgedAtOnce = 64;
+constexpr std::uint64_t kSmallRecordBytes = 64;
 /// Tells the column's part of a key from the row's.
 constexpr std::uint64_t kColumnSeed = 0x9E37'79B9'7F4A'7C15;
 
@@ -86,6 +87,7 @@ CacheRecord* KeyCache::FindOrMake(const KeyView& key, std::uint64_t hash, std::u
     hand_->round_previous = made;
   }
   used_bytes_ += BytesOf(*made);
+  added_bytes_ += BytesOf(*made);
   return made;
 }
 
@@ -103,6 +105,7 @@ void KeyCache::SetValue(CacheRecord* record, DataObject value, Garbage& garbage)
   if (!record->value.is_null()) garbage.push_back(std::move(record->value));
   record->value = std::move(value);
   used_bytes_ += ValueBytes(record->value);
+  added_bytes_ += ValueBytes(record->value);
 }
 
 void KeyCache::Unlink(CacheRecord* record) {
@@ -149,13 +152,23 @@ void KeyCache::Erase(CacheRecord* record, Garbage& garbage) {
   if (!record->value.is_null()) garbage.push_back(std::move(record->value));
   records_.erase(record);
   if (record->round_next == record) {
-    hand_ = nullptr;
+    hand_ = sweep_ = nullptr;
   } else {
     if (hand_ == record) hand_ = record->round_next;
+    if (sweep_ == record) sweep_ = record->round_next;
     record->round_next->round_previous = record->round_previous;
     record->round_previous->round_next = record->round_next;
   }
   Free(record);
+}
+
+void KeyCache::DropExpired(const std::function<bool(const CacheRecord&)>& expired,
+                           std::size_t max_records, Garbage& garbage) {
+  if (sweep_ == nullptr) sweep_ = hand_;
+  max_records = std::min(max_records, records_.size());
+  for (std::size_t i = 0; i < max_records; ++i, sweep_ = sweep_->round_next) {
+    if (!sweep_->value.is_null() && expired(*sweep_)) SetValue(sweep_, DataObject(), garbage);
+  }
 }
 
 void KeyCache::Free(CacheRecord* record) {
@@ -164,7 +177,12 @@ void KeyCache::Free(CacheRecord* record) {
 }
 
 void KeyCache::Shrink(std::uint64_t kept, Garbage& garbage) {
-  for (int i = 0; i < kJudgedAtOnce && used_bytes_ > budget_bytes_ && hand_ != nullptr; ++i) {
+  const std::uint64_t before = used_bytes_;
+  const std::uint64_t added = std::exchange(added_bytes_, 0);
+  // As many as are worth what was added, if each were small; what must stay ends no search.
+  const std::uint64_t most = kJudgedAtOnce + added / kSmallRecordBytes;
+  for (std::uint64_t i = 0; i < most && used_bytes_ > budget_bytes_ && hand_ != nullptr; ++i) {
+    if (i >= kJudgedAtOnce && before - used_bytes_ >= added) break;
     CacheRecord* const record = hand_;
     hand_ = record->round_next;
     const CachePolicy::Use use{std::exchange(record->used, false), !record->value.is_null(),

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -15,7 +16,6 @@
 #include "node/cache_policy.h"
 #include "object/engine.h"
 #include "object/key_view.h"
-#include "runtime/clock.h"
 
 namespace cirein::node {
 
@@ -34,10 +34,10 @@ struct CacheRecord {
   std::uint64_t epoch = 0;       ///< With the counter, the newest entry's version.
   std::uint64_t counter = 0;
 
-  std::uint64_t hash = 0;  ///< Of the whole key.
-  DataObject value;        ///< Null: only a shortcut.
-  TimePoint expires = kEndOfTime;
-  std::uint64_t ordinal = 0;  ///< Of the entry in the shard's log, if it is an own write.
+  std::uint64_t hash = 0;       ///< Of the whole key.
+  DataObject value;             ///< Null: only a shortcut.
+  std::uint64_t expiry_ms = 0;  ///< Wall time; 0: never.
+  std::uint64_t ordinal = 0;    ///< Of the entry in the shard's log, if it is an own write.
   std::uint32_t bucket = 0;
   std::uint16_t row_bytes = 0;
   std::uint16_t column_bytes = 0;
@@ -96,9 +96,15 @@ class KeyCache {
   }
   std::size_t unmerged() const noexcept { return unmerged_writes_.size(); }
 
+  /// Takes the values of what `expired` says of away, looking at no more than `max_records`; goes
+  /// round.
+  void DropExpired(const std::function<bool(const CacheRecord&)>& expired, std::size_t max_records,
+                   Garbage& garbage);
+
   /// Forgets a record that is not unmerged.
   void Erase(CacheRecord* record, Garbage& garbage);
-  /// Makes room, if the budget is exceeded. Values of own writes after the `kept`-th stay.
+  /// Makes room, if the budget is exceeded: at least as much as was added since the last call,
+  /// unless all of it must stay. Values of own writes after the `kept`-th do.
   void Shrink(std::uint64_t kept, Garbage& garbage);
 
   std::uint64_t used_bytes() const noexcept { return used_bytes_; }
@@ -135,7 +141,9 @@ class KeyCache {
   const std::uint64_t budget_bytes_;
   const std::unique_ptr<CachePolicy> policy_;
   absl::flat_hash_set<CacheRecord*, Hasher, Equal> records_;
-  CacheRecord* hand_ = nullptr;  // The next one to be judged.
+  CacheRecord* hand_ = nullptr;    // The next one to be judged.
+  CacheRecord* sweep_ = nullptr;   // The next one that may have expired.
+  std::uint64_t added_bytes_ = 0;  // Since the last Shrink.
   std::uint64_t used_bytes_ = 0;
   std::deque<UnmergedWrite> unmerged_writes_;  // Oldest first; some are overwritten since.
   absl::flat_hash_map<std::uint16_t, CacheRecord*> unmerged_slots_;

@@ -49,7 +49,7 @@ Node::Node(std::shared_ptr<dpm::Dpm> pool, const Environment& environment, Execu
   const std::uint32_t shards = ShardsFor(*pool_, std::max(options.shards, 1U));
   std::vector<StripedStore::Partition> partitions;
   for (std::uint32_t shard = 0; shard < shards; ++shard) {
-    logs_.push_back(std::make_shared<ShardLog>(pool_, shard, executor));
+    logs_.push_back(std::make_shared<ShardLog>(pool_, shard, environment.clock, executor));
     auto engine = std::make_unique<DpmEngine>(
         pool_, logs_.back(), environment.clock,
         DpmEngine::Options{

@@ -2,6 +2,7 @@
 #include "node/shard_log.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace cirein::node {
@@ -13,10 +14,12 @@ constexpr std::size_t kExtentChunkBytes = std::size_t{256} << 10;
 
 }  // namespace
 
-ShardLog::ShardLog(std::shared_ptr<dpm::Dpm> pool, std::uint32_t shard, Executor& executor)
+ShardLog::ShardLog(std::shared_ptr<dpm::Dpm> pool, std::uint32_t shard, const Clock& clock,
+                   Executor& executor)
     : pool_(std::move(pool)),
       power_(pool_->durability() == dpm::Durability::kPower),
       large_bytes_(pool_->superblock().large_bytes),
+      clock_(clock),
       executor_(executor),
       writer_(pool_->NewWriter(shard)) {}
 
@@ -97,10 +100,7 @@ void ShardLog::WhenKept(std::uint64_t ticket, std::function<void(Status)> done) 
       waiting_.push_back({ticket, std::move(done)});
       if (std::exchange(flying_for_waiting_, true)) return;
       lock.unlock();
-      const auto self = shared_from_this();
-      // Where no thread is to be had this one must do it.
-      if (!executor_.Submit([self] { self->FlyForWaiting(); }).ok()) FlyForWaiting();
-      return;
+      return SubmitFlight();
     }
     if (kept() < ticket) {
       const Status failed = failed_;
@@ -111,45 +111,89 @@ void ShardLog::WhenKept(std::uint64_t ticket, std::function<void(Status)> done) 
   done(OkStatus());
 }
 
+void ShardLog::SubmitFlight() {
+  const auto self = shared_from_this();
+  // Where no thread is to be had this one must do it.
+  if (!executor_.Submit([self] { self->FlyForWaiting(); }).ok()) FlyForWaiting();
+}
+
 void ShardLog::FlyForWaiting() {
   std::unique_lock lock(mutex_);
-  for (;;) {
-    AnswerKept(lock);
-    if (waiting_.empty()) break;
+  AnswerKept(lock);
+  if (!waiting_.empty()) {
     FlyOrWait(lock);
+    AnswerKept(lock);
   }
-  flying_for_waiting_ = false;
+  flying_for_waiting_ = !waiting_.empty();
+  if (!flying_for_waiting_) return;
+  lock.unlock();
+  // Others have their turn on this thread in between.
+  SubmitFlight();
 }
 
 ShardLog::Extent::~Extent() {
   // What cannot be removed now is removed at the next open: no entry names it.
-  if (!named_) static_cast<void>(pool_->extents().Remove(number_).ok());
+  if (!named_) static_cast<void>(log_->pool_->extents().Remove(number_).ok());
+  log_->EndPrepare();
+}
+
+Status ShardLog::BeginPrepare() {
+  const std::lock_guard lock(mutex_);
+  if (closing_) return Unavailable("the pool is closed");
+  ++preparing_;
+  return OkStatus();
+}
+
+void ShardLog::EndPrepare() {
+  const std::lock_guard lock(mutex_);
+  if (--preparing_ == 0) landed_.notify_all();
+}
+
+Result<std::unique_ptr<dpm::ExtentStore::Writer>> ShardLog::CreateExtent(const KeyView& key,
+                                                                         std::uint64_t data_bytes) {
+  auto created = pool_->extents().Create(key, data_bytes);
+  if (created.status().code() != StatusCode::kResourceExhausted) return created;
+  // Large objects that have expired give up their room, if the pool knows what time it is.
+  const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.WallNow());
+  pool_->ObserveTime(static_cast<std::uint64_t>(wall.count()));
+  return pool_->extents().Create(key, data_bytes);
 }
 
 Status ShardLog::Prepare(const KeyView& key, PutRequest& request) {
   if (Status status = pool_->status(); !status.ok()) return status;
-  CIREIN_ASSIGN_OR_RETURN(const auto writer,
-                          pool_->extents().Create(key, request.object.data_bytes()));
-  for (auto data = request.object.data(); !data.empty();) {
-    const auto chunk = data.first(std::min(data.size(), kExtentChunkBytes));
-    CIREIN_RETURN_IF_ERROR(writer->Append(chunk));
-    data = data.subspan(chunk.size());
+  CIREIN_RETURN_IF_ERROR(BeginPrepare());
+  const auto data_bytes = request.object.data_bytes();
+  std::shared_ptr<Extent> extent;
+  const Status written = [&]() -> Status {
+    CIREIN_ASSIGN_OR_RETURN(const auto writer, CreateExtent(key, data_bytes));
+    for (auto data = request.object.data(); !data.empty();) {
+      const auto chunk = data.first(std::min(data.size(), kExtentChunkBytes));
+      CIREIN_RETURN_IF_ERROR(writer->Append(chunk));
+      data = data.subspan(chunk.size());
+    }
+    std::uint64_t checksum = 0;
+    CIREIN_RETURN_IF_ERROR(writer->Finish(&checksum));
+    extent = std::make_shared<Extent>(shared_from_this(), writer->number(), checksum);
+    return OkStatus();
+  }();
+  if (!written.ok()) {
+    EndPrepare();
+    return written;
   }
-  std::uint64_t checksum = 0;
-  CIREIN_RETURN_IF_ERROR(writer->Finish(&checksum));
-  request.prepared = std::make_shared<Extent>(pool_, writer->number(), checksum);
   // From here on everybody sees the extent, which nobody can write any more, instead of memory that
   // the publisher may still write to.
-  CIREIN_ASSIGN_OR_RETURN(auto extent,
-                          pool_->extents().Open(writer->number(), request.object.data_bytes()));
+  CIREIN_ASSIGN_OR_RETURN(auto opened, pool_->extents().Open(extent->number(), data_bytes));
   CIREIN_ASSIGN_OR_RETURN(request.object,
-                          DataObject::View(extent.bytes, std::move(extent.region),
+                          DataObject::View(opened.bytes, std::move(opened.region),
                                            request.object.meta(), request.object.type()));
+  request.prepared = std::move(extent);
   return OkStatus();
 }
 
 Status ShardLog::Close() {
   std::unique_lock lock(mutex_);
+  closing_ = true;
+  landed_.wait(lock, [this] { return preparing_ == 0; });
   while (failed_.ok() && (writer_->in_flight() || writer_->has_staged())) FlyOrWait(lock);
   if (!failed_.ok()) return failed_;
   if (Status sealed = writer_->Seal(); !sealed.ok()) return sealed;

@@ -12,6 +12,7 @@
 
 #include "dpm/dpm.h"
 #include "object/engine.h"
+#include "runtime/clock.h"
 #include "runtime/executor.h"
 
 namespace cirein::node {
@@ -27,8 +28,9 @@ namespace cirein::node {
 /// Append by one thread at a time (the partition's); everything else from any thread.
 class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardLog> {
  public:
-  /// `executor` runs what nobody waits for; it may block, and outlives Close.
-  ShardLog(std::shared_ptr<dpm::Dpm> pool, std::uint32_t shard, Executor& executor);
+  /// `executor` runs what nobody waits for; it may block. It and `clock` outlive Close.
+  ShardLog(std::shared_ptr<dpm::Dpm> pool, std::uint32_t shard, const Clock& clock,
+           Executor& executor);
   ~ShardLog() override;
 
   /// Stages a group, all or none: where its entries will be, and the number of the last one. Blocks
@@ -37,6 +39,9 @@ class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardL
                                std::span<dpm::Location> locations);
   std::uint64_t kept() const noexcept { return kept_.load(std::memory_order_acquire); }
   std::uint64_t merged() const noexcept { return writer_->merged_entries(); }
+  /// No group is larger.
+  std::uint64_t max_group_bytes() const noexcept { return writer_->max_batch_bytes(); }
+  bool keeps_at_once() const noexcept { return !power_; }
 
   Status Await(std::uint64_t ticket) override;
   void WhenKept(std::uint64_t ticket, std::function<void(Status)> done) override;
@@ -44,11 +49,12 @@ class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardL
   std::uint64_t prepare_bytes() const override { return large_bytes_; }
   Status Prepare(const KeyView& key, PutRequest& request) override;
 
-  /// What Prepare has made: removed with this object, unless an entry that names it was staged.
+  /// What Prepare has made: removed with this object, unless an entry that names it was staged. The
+  /// log is not closed while there is one.
   class Extent {
    public:
-    Extent(std::shared_ptr<dpm::Dpm> pool, std::uint64_t number, std::uint64_t checksum)
-        : pool_(std::move(pool)), number_(number), checksum_(checksum) {}
+    Extent(std::shared_ptr<ShardLog> log, std::uint64_t number, std::uint64_t checksum)
+        : log_(std::move(log)), number_(number), checksum_(checksum) {}
     ~Extent();
     Extent(const Extent&) = delete;
     Extent& operator=(const Extent&) = delete;
@@ -57,13 +63,14 @@ class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardL
     void SetNamed() noexcept { named_ = true; }
 
    private:
-    const std::shared_ptr<dpm::Dpm> pool_;
+    const std::shared_ptr<ShardLog> log_;
     const std::uint64_t number_;
     const std::uint64_t checksum_;
     bool named_ = false;
   };
 
-  /// Keeps what is staged and seals the log. Nothing is appended after it.
+  /// Keeps what is staged and seals the log. Nothing is appended after it. Blocks for as long as
+  /// large objects are being written.
   Status Close();
 
  private:
@@ -80,10 +87,17 @@ class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardL
   /// that may hold a partition's lock, which their answers may need.
   void AnswerKept(std::unique_lock<std::mutex>& lock);
   void FlyForWaiting();
+  /// One flight for those whom nobody waits for, where a thread is to be had; then the next.
+  void SubmitFlight();
+  Result<std::unique_ptr<dpm::ExtentStore::Writer>> CreateExtent(const KeyView& key,
+                                                                 std::uint64_t data_bytes);
+  Status BeginPrepare();
+  void EndPrepare();
 
   const std::shared_ptr<dpm::Dpm> pool_;
   const bool power_;
   const std::uint64_t large_bytes_;
+  const Clock& clock_;
   Executor& executor_;
   const std::unique_ptr<dpm::LogWriter> writer_;
   std::atomic<std::uint64_t> kept_{0};
@@ -93,6 +107,8 @@ class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardL
   Status failed_;
   std::vector<Waiting> waiting_;
   bool flying_for_waiting_ = false;
+  std::uint64_t preparing_ = 0;  // Extents that no entry names yet.
+  bool closing_ = false;
 };
 
 }  // namespace cirein::node

@@ -100,7 +100,8 @@ class Keeper {
 /// Not thread-safe: whoever hosts the partition (a shard's thread, or a stripe's lock) lets in one
 /// caller at a time. Calls run to completion and block at most for what makes room. Views of keys
 /// are the caller's. Errors are those of what the engine stands on (IoError, DataLoss,
-/// ResourceExhausted with its reason); an operation that fails has changed nothing.
+/// ResourceExhausted with its reason); an operation on one key or group that fails has changed
+/// nothing.
 class Engine {
  public:
   virtual ~Engine() = default;

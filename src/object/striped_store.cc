@@ -22,6 +22,8 @@ constexpr std::size_t kRowsPerPage = 200'000;
 // Names in one page; with the longest names a page of 10,000 would be a gigabyte.
 constexpr std::size_t kMaxPageNameBytes = std::size_t{4} << 20;
 constexpr std::size_t kMaxComputeObjects = 1'000'000;
+// And of small objects that must be copied out of a pool for it; large ones are viewed.
+constexpr std::uint64_t kMaxComputeCopyBytes = std::uint64_t{1} << 30;
 
 constexpr std::chrono::seconds kSweepPeriod{1};
 constexpr std::size_t kRowsPerSweep = 16'384;
@@ -314,11 +316,11 @@ Result<std::optional<Engine::RowName>> StripedStore::EachRow(
   std::size_t looked_at = 0;
   for (std::size_t i = StripeOf(from.place); i < stripes_.size(); ++i, from = {}) {
     for (std::optional<Engine::RowName> next = std::move(from); next;) {
-      // Names alone promise nothing: whoever visits a row waits for what is in it.
-      Result<Engine::RowPage> page = Inside(*stripes_[i], [&](Store& store) {
-                                       return store.Rows(*next, pattern, kRowsPerVisit);
-                                     }).first;
+      auto [page, ticket] = Inside(
+          *stripes_[i], [&](Store& store) { return store.Rows(*next, pattern, kRowsPerVisit); });
       if (!page.ok()) return page.status();
+      // That a row is not there may be what nobody may hear of yet.
+      if (ticket != 0) CIREIN_RETURN_IF_ERROR(stripes_[i]->keeper->Await(ticket));
       for (const Engine::RowName& row : page->rows) {
         if (!visit(row)) return std::optional<Engine::RowName>(row);
       }
@@ -474,11 +476,18 @@ Operation StripedStore::Compute(const Pattern& pattern, std::string_view functio
   const KeyView row(pattern.bucket(), pattern.row());
   std::vector<NamedObject> objects;
   bool too_many = false;
+  // Of copies that were made for this; objects that are in memory anyway cost nothing.
+  const bool copied = StripeFor(row).keeper != nullptr;
+  std::uint64_t copied_bytes = 0;
   const Status walked = WithStripe(row, [&](Store& store) {
     store.CountCompute();
     return store.WalkRow(row, pattern, std::nullopt, Load::kObject,
                          [&](const KeyView& key, const StoredObject& stored) {
-                           too_many = objects.size() >= kMaxComputeObjects;
+                           if (copied && stored.object.kind() == DataObject::Kind::kOwned) {
+                             copied_bytes += stored.object.memory_bytes();
+                           }
+                           too_many = objects.size() >= kMaxComputeObjects ||
+                                      copied_bytes > kMaxComputeCopyBytes;
                            if (too_many) return false;
                            objects.push_back({key.ToKey(), stored.object, store.InfoOf(stored)});
                            return true;
@@ -490,9 +499,10 @@ Operation StripedStore::Compute(const Pattern& pattern, std::string_view functio
                            "compute does not wait: publish first, or need the objects"));
   }
   if (too_many) {
-    return refuse(ResourceExhausted(
-        fmt::format("more than {} objects match \"{}\"", kMaxComputeObjects, pattern.ToString()),
-        "compute over a column prefix at a time"));
+    return refuse(
+        ResourceExhausted(fmt::format("more than {} objects of {} bytes copied match \"{}\"",
+                                      objects.size(), copied_bytes, pattern.ToString()),
+                          "compute over a column prefix at a time"));
   }
 
   auto queued = std::make_shared<QueuedCompute>();
@@ -532,7 +542,13 @@ Store::Stats StripedStore::GetStats() const {
 void StripedStore::ArmSweep() {
   if (sweep_armed_.load(std::memory_order_relaxed) || sweep_armed_.exchange(true)) return;
   environment_.timers.RunAt(environment_.clock.Now() + kSweepPeriod, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->Sweep();
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    // Where a partition may be kept waiting for room, the thread that keeps all deadlines must not.
+    const bool may_wait = self->stripes_.front()->keeper != nullptr;
+    if (!may_wait || !self->environment_.callbacks.Submit([self] { self->Sweep(); }).ok()) {
+      self->Sweep();
+    }
   });
 }
 

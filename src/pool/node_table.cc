@@ -27,8 +27,8 @@ Result<std::shared_ptr<node::Node>> NodeTable::Share(const std::string& path, co
 }
 
 void NodeTable::Release(const std::string& path) {
-  std::shared_ptr<node::Node> last;
   const std::lock_guard lock(mutex_);
+  std::shared_ptr<node::Node> last;  // Gone before the lock is: then the pool can be opened again.
   const auto entry = nodes_.find(path);
   // Somebody may have asked for it again meanwhile, or it was closed with all others.
   if (entry == nodes_.end() || !entry->second.users.expired()) return;
@@ -38,9 +38,14 @@ void NodeTable::Release(const std::string& path) {
 }
 
 void NodeTable::CloseAll() {
-  const std::lock_guard lock(mutex_);
-  closed_ = true;
-  for (auto& [path, entry] : nodes_) static_cast<void>(entry.node->Close().ok());
+  std::vector<std::shared_ptr<node::Node>> all;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    for (const auto& [path, entry] : nodes_) all.push_back(entry.node);
+  }
+  // Without the lock: who waits is answered, and with him may go the last user of a node.
+  for (const std::shared_ptr<node::Node>& each : all) static_cast<void>(each->Close().ok());
 }
 
 void NodeTable::Each(const Visit& visit) const {

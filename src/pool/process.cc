@@ -35,7 +35,8 @@ WorkerPoolOptions ComputeOptions(const Config& config) {
           .refuse_when_stuck = true};
 }
 
-// Each pool has one piece of merging or syncing at a time, and one batch that nobody waits for.
+// Each pool has one piece of merging or syncing at a time, and each of its shards one batch that
+// nobody waits for.
 WorkerPoolOptions PoolWorkerOptions(const Config& config) {
   return {.name = "pool",
           .min_threads = 2,

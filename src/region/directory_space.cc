@@ -113,6 +113,10 @@ class DirectorySpace final : public RegionSpace {
   const std::string& boot_id() const override { return boot_id_; }
 
   Status Lock() override;
+  void Unlock() override {
+    const std::lock_guard guard(mutex_);
+    lock_ = FileDescriptor();
+  }
   Result<std::unique_ptr<Region>> Create(const std::string& name, std::uint64_t bytes,
                                          RegionUse use) override;
   Result<std::unique_ptr<Region>> Open(const std::string& name, RegionUse use,

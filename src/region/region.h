@@ -135,6 +135,8 @@ class RegionSpace {
   /// Takes the space for this process alone until the space is destroyed or the process ends.
   /// FailedPrecondition, naming the holder's process id when it is known, when it is taken.
   virtual Status Lock() = 0;
+  /// Gives it back before that. Nothing may be written after it.
+  virtual void Unlock() = 0;
 
   /// A new region of zeros with all its room allocated, so that no later write can meet a full
   /// disk; on files only an error or ResourceExhausted now. AlreadyExists when there is one of the

@@ -36,6 +36,7 @@ class ShadowSpace final : public RegionSpace {
   const MediumTraits& traits() const override;
   const std::string& boot_id() const override;
   Status Lock() override;
+  void Unlock() override {}
   Result<std::unique_ptr<Region>> Create(const std::string& name, std::uint64_t bytes,
                                          RegionUse use) override;
   Result<std::unique_ptr<Region>> Open(const std::string& name, RegionUse use,

@@ -49,7 +49,11 @@ class NodeTest : public testing::TestWithParam<Setting> {
   void TearDown() override {
     if (node_ == nullptr) return;
     ASSERT_OK(node_->Close());
+    ShadowSpace space(GetParam().medium, "boot-1", shadow_->ProcessCrash(shadow_->events()));
     node_.reset();
+    const auto report = dpm::VerifyPool(space);
+    ASSERT_OK(report);
+    for (const dpm::Finding& finding : report->findings) ADD_FAILURE() << finding.what;
   }
 
   static dpm::CreateOptions Create() {
@@ -158,6 +162,92 @@ TEST_P(NodeTest, KeepsWhatItWasGivenOverAKillAndAClose) {
     EXPECT_EQ(Publish(Key("row"), MakeObject("again")).code(), StatusCode::kAlreadyExists);
     ASSERT_NO_FATAL_FAILURE(round == 0 ? Kill() : Reopen());
   }
+}
+
+// More columns than go as one group: one entry drops them all, before the index knows.
+TEST_P(NodeTest, ARowOfManyColumnsGoesAsOne) {
+  const auto fill = [&](const std::string& data) {
+    ASSERT_OK(Publish(Key("row"), MakeObject(data)));
+    for (int i = 0; i < 1500; ++i) {
+      ASSERT_OK(Publish(Key("row", std::to_string(i)), MakeObject(data)));
+    }
+  };
+  Pattern row = Pattern::Row("row");
+  row.set_bucket(kBucket);
+  ASSERT_NO_FATAL_FAILURE(fill("old"));
+  EXPECT_EQ(store().Drop(row, kEndOfTime).value(), 1501U);
+  const auto expect_none = [&] {
+    EXPECT_EQ(Get(Key("row")), "none");
+    EXPECT_EQ(Get(Key("row", "7")), "none");
+    EXPECT_EQ(Get(Key("row", "1499")), "none");
+    EXPECT_EQ(store().GetRowInfo(KeyView(kBucket, "row")).code(), StatusCode::kNotFound);
+    EXPECT_TRUE(store().List(row, {})->objects.empty());
+  };
+  expect_none();
+  ASSERT_NO_FATAL_FAILURE(Kill());
+  expect_none();
+  ASSERT_NO_FATAL_FAILURE(fill("new"));
+  EXPECT_EQ(Get(Key("row", "7")), "new");
+  ASSERT_NO_FATAL_FAILURE(Reopen());
+  EXPECT_EQ(Get(Key("row", "1499")), "new");
+  EXPECT_EQ(store().Drop(row, kEndOfTime).value(), 1501U);
+  ASSERT_NO_FATAL_FAILURE(Reopen());
+  expect_none();
+}
+
+TEST_P(NodeTest, LargeObjectsThatExpiredGiveUpTheirRoom) {
+  // Four MiB of large objects fit.
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < 30; ++i) {
+      PublishOptions options;
+      options.ttl = 1s;
+      const Key key(std::to_string(round) + "/" + std::to_string(i));
+      ASSERT_OK(Publish(key, MakeObject(std::string(100'000, 'x')), options)) << key.ToString();
+    }
+    world_.RunFor(11s);
+    executor_.RunAll();
+    if (round % 2 == 0) {
+      ASSERT_NO_FATAL_FAILURE(Reopen());
+    }
+  }
+}
+
+TEST_P(NodeTest, AnAsynchronousPublishAnswersWhoWaitsAcrossSegments) {
+  int answered = 0;
+  int published = 0;
+  for (int i = 0; i < 300; ++i) {
+    const Key key(std::to_string(i));
+    Pattern pattern(key);
+    pattern.set_bucket(kBucket);
+    store().Want(pattern, kEndOfTime, [&](const Result<NamedObject>& object) {
+      EXPECT_OK(object);
+      ++answered;
+    });
+    PutRequest request;
+    request.object = MakeObject(std::string(2000, 'x'));
+    store().Publish(KeyView(kBucket, key), std::move(request), [&](const auto& info) {
+      EXPECT_OK(info);
+      ++published;
+    });
+  }
+  executor_.RunAll();
+  EXPECT_EQ(published, 300);
+  EXPECT_EQ(answered, 300);
+}
+
+TEST_P(NodeTest, LetsGoOfWrappedMemoryAndKeepsToItsBudget) {
+  int wrapped = 0;
+  std::vector<std::byte> memory(500, std::byte{'w'});
+  for (int i = 0; i < 2000; ++i) {
+    ++wrapped;
+    const auto object = DataObject::Wrap(memory, [&] { --wrapped; });
+    ASSERT_OK(object);
+    ASSERT_OK(Publish(Key(std::to_string(i)), *object, {.overwrite = Overwrite::kYes}));
+  }
+  EXPECT_EQ(wrapped, 0) << "what is kept is the pool's";
+  executor_.RunAll();
+  for (int i = 0; i < 2000; ++i) ASSERT_EQ(Get(Key(std::to_string(i))), std::string(500, 'w'));
+  EXPECT_LT(store().GetStats().engine.used_bytes, (1U << 20) + 64 * 1024);
 }
 
 TEST_P(NodeTest, AgreesWithTheModelOverKillsAndReopenings) {

@@ -77,7 +77,7 @@ class DpmHost : public EngineHost {
     auto pool = dpm::Dpm::Open(std::move(space), {}, &findings);
     EXPECT_OK(pool);
     pool_ = std::move(*pool);
-    log_ = std::make_shared<node::ShardLog>(pool_, 0, executor_);
+    log_ = std::make_shared<node::ShardLog>(pool_, 0, clock, executor_);
     engine_ = std::make_unique<node::DpmEngine>(
         pool_, log_, clock,
         node::DpmEngine::Options{.shard = 0, .shards = 1, .cache_bytes = cache_bytes});
