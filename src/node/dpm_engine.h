@@ -64,6 +64,8 @@ class DpmEngine final : public Engine {
 
  private:
   static constexpr std::size_t kDropsAtOnce = 1024;
+  static constexpr unsigned kSlotBits = 14;  // Of a place.
+  static_assert(kSlotCount == 1U << kSlotBits);
 
   // A key to be looked up or written.
   struct Place {

@@ -95,7 +95,8 @@ class Keeper {
 /// stands in Store; an engine only keeps, finds and walks objects, and hides those that expired.
 ///
 /// To add an engine: derive from this, make it where a StripedStore or node makes its stores, and
-/// add it to the list in tests/object/engine_test.cc, which runs every rule here against it.
+/// add it to the list in tests/object/engine_fixture.h: engine_test.cc runs every rule here against
+/// it.
 ///
 /// Not thread-safe: whoever hosts the partition (a shard's thread, or a stripe's lock) lets in one
 /// caller at a time. Calls run to completion and block at most for what makes room. Views of keys
