@@ -283,6 +283,29 @@ TEST_P(NodeTest, AgreesWithTheModelOverKillsAndReopenings) {
         model.Publish(key, data, "", options, info->version);
         break;
       }
+      case 3: {
+        // Columns of one row, as one.
+        std::vector<PutItem> items;
+        std::vector<Key> keys;
+        for (const char* column : {"a", "b", "group"}) keys.emplace_back(key.row(), column);
+        const std::string data(random.Below(100), 'g');
+        for (const Key& each : keys) {
+          PutRequest request;
+          request.mode = PutMode::kOverwrite;
+          request.object = MakeObject(data);
+          items.push_back({KeyView(kBucket, each), std::move(request)});
+        }
+        Result<std::vector<ObjectInfo>> infos = NotFound("not answered");
+        store().PublishGroup(std::move(items), [&](auto result) { infos = std::move(result); });
+        executor_.RunAll();
+        ASSERT_OK(infos);
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+          ASSERT_GT((*infos)[i].version, last[keys[i]]);
+          last[keys[i]] = (*infos)[i].version;
+          model.Publish(keys[i], data, "", {}, (*infos)[i].version);
+        }
+        break;
+      }
       case 4: {
         const Result<std::uint64_t> dropped = store().Drop(pattern, kEndOfTime);
         ASSERT_OK(dropped);
