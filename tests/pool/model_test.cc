@@ -14,6 +14,8 @@
 #include "cirein/cirein.h"
 
 #include "base/random.h"
+#include "dpm/verify.h"
+#include "region/directory_space.h"
 #include "runtime/temporary_directory.h"
 #include "support/forwarding_pool.h"
 #include "support/library_test.h"
@@ -77,6 +79,14 @@ class PoolModelTest : public test::LibraryTest, public testing::WithParamInterfa
     answered_.clear();
     pool_ = Pool();
     LibraryTest::TearDown();
+    // Whatever a pool was told, what it leaves behind is in order.
+    for (const char* name : {"model", "power", "nocache", "keep"}) {
+      const auto space = OpenDirectorySpace(directory_.path() + "/" + name);
+      if (!space.ok()) continue;
+      const auto report = dpm::VerifyPool(**space);
+      ASSERT_OK(report);
+      for (const dpm::Finding& finding : report->findings) ADD_FAILURE() << finding.what;
+    }
   }
 
   /// Publishes by one of the three forms.
