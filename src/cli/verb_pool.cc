@@ -137,7 +137,8 @@ class PoolVerb final : public Verb {
     if (create_.log_bytes == 0) {
       return InvalidArgument("how large shall the pool be?", "give --size, such as --size 1GiB");
     }
-    if (create_.segment_bytes == 0) create_.segment_bytes = dpm::DefaultSegmentBytes(create_.log_bytes);
+    if (create_.segment_bytes == 0)
+      create_.segment_bytes = dpm::DefaultSegmentBytes(create_.log_bytes);
     Entropy entropy = Entropy::FromSystem();
     while (create_.pool_id == 0) create_.pool_id = entropy.Seed();
     create_.created_ms = static_cast<std::uint64_t>(
