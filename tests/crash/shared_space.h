@@ -20,6 +20,7 @@ class SharedSpace final : public RegionSpace {
   const MediumTraits& traits() const override { return space_->traits(); }
   const std::string& boot_id() const override { return space_->boot_id(); }
   Status Lock() override { return space_->Lock(); }
+  void Unlock() override { space_->Unlock(); }
   Result<std::unique_ptr<Region>> Create(const std::string& name, std::uint64_t bytes,
                                          RegionUse use) override {
     return space_->Create(name, bytes, use);
