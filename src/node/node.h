@@ -30,7 +30,7 @@ class Node {
   struct Options {
     /// A power of two, 1 to kMaxShards; as many as the pool has room for are made, so that each
     /// may have an open segment and what waits to be merged.
-    std::uint32_t shards = 4;
+    std::uint32_t shards = 16;
     std::uint64_t cache_bytes = std::uint64_t{256} << 20;  ///< Of DRAM, for all shards together.
   };
   static constexpr std::uint32_t kMaxShards = 64;

@@ -11,6 +11,7 @@
 #include "object/finished.h"
 #include "object/list_cursor.h"
 #include "object/memory_engine.h"
+#include "runtime/adaptive_wait.h"
 
 namespace cirein {
 namespace {
@@ -124,11 +125,26 @@ StripedStore::StripedStore(const Environment& environment, Engine::PlaceOf place
 
 StripedStore::~StripedStore() { Close(); }
 
+namespace {
+
+// Two that meet wait for less than it costs to sleep and be woken.
+std::unique_lock<std::mutex> LockSoon(std::mutex& mutex) {
+  std::unique_lock lock(mutex, std::try_to_lock);
+  if (lock.owns_lock()) return lock;
+  for (AdaptiveWait wait; wait.Pause();) {
+    if (lock.try_lock()) return lock;
+  }
+  lock.lock();
+  return lock;
+}
+
+}  // namespace
+
 // Runs an operation inside a stripe; its result, and how far the stripe must be kept before anybody
 // hears of it.
 template <typename Operate>
 auto StripedStore::Inside(Stripe& stripe, Operate&& operate) {
-  const std::lock_guard lock(stripe.mutex);
+  const std::unique_lock lock = LockSoon(stripe.mutex);
   auto result = operate(stripe.store);
   return std::pair(std::move(result), stripe.store.TakeTicket());
 }
