@@ -230,20 +230,21 @@ TEST_P(DpmLimitsTest, AReaderThatStaysIsNeverPulledTheGroundAway) {
 TEST_P(DpmLimitsTest, RowsAreDeletedAndExpireByOneEntry) {
   auto pool = Open(Create());
   ASSERT_NE(pool, nullptr);
-  DpmUser user(*pool, 0);
+  auto user = std::make_unique<DpmUser>(*pool, 0);
   for (int i = 0; i < 300; ++i) {
-    ASSERT_OK(user.Apply({{Kind::kPut, "row", "c" + std::to_string(i), "x", {}}}));
+    ASSERT_OK(user->Apply({{Kind::kPut, "row", "c" + std::to_string(i), "x", {}}}));
   }
-  EXPECT_EQ(user.All()->size(), 300u);
-  ASSERT_OK(user.Apply({{Kind::kDropRow, "row", {}, {}, {}}}));
-  EXPECT_EQ(user.All()->size(), 0u);
-  ASSERT_OK(user.Apply({{Kind::kPut, "row", "new", "y", {}}}));
-  ASSERT_OK(user.Apply({{Kind::kExpireRow, "row", {}, {}, 1000}}));
-  EXPECT_EQ(user.All(999)->size(), 1u);
-  EXPECT_EQ(user.All(1000)->size(), 0u);
+  EXPECT_EQ(user->All()->size(), 300u);
+  ASSERT_OK(user->Apply({{Kind::kDropRow, "row", {}, {}, {}}}));
+  EXPECT_EQ(user->All()->size(), 0u);
+  ASSERT_OK(user->Apply({{Kind::kPut, "row", "new", "y", {}}}));
+  ASSERT_OK(user->Apply({{Kind::kExpireRow, "row", {}, {}, 1000}}));
+  EXPECT_EQ(user->All(999)->size(), 1u);
+  EXPECT_EQ(user->All(1000)->size(), 0u);
   // Once answered absent, absent: also for an owner whose clock is behind.
   ASSERT_OK(pool->RaiseClockFloor(1000));
-  EXPECT_EQ(user.All(5)->size(), 0u);
+  EXPECT_EQ(user->All(5)->size(), 0u);
+  user.reset();
   pool = Open(Killed());
   ASSERT_NE(pool, nullptr);
   DpmUser later(*pool, 0);
