@@ -471,7 +471,7 @@ Status Control::WriteTwice(TwinPlace place, std::span<const std::byte> bytes, Pe
   CIREIN_RETURN_IF_ERROR(MakeGood());
   // When this fails, copy B is still what was promised.
   CIREIN_RETURN_IF_ERROR(WriteAndPersist(place.a, bytes, site));
-  const Status status = WriteAndPersist(place.b, bytes, site);
+  Status status = WriteAndPersist(place.b, bytes, site);
   if (!status.ok()) repairs_.push_back({place.b, {bytes.begin(), bytes.end()}, site});
   return status;
 }

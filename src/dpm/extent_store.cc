@@ -126,7 +126,7 @@ Result<std::uint64_t> ExtentStore::Reserve(std::uint64_t data_bytes, std::uint64
                     data_bytes, used_bytes_, limit),
         "drop large objects, or create a pool with more room for them");
   }
-  const Result<std::uint64_t> number = NextNumber();
+  Result<std::uint64_t> number = NextNumber();
   if (!number.ok()) return number.status();
   sizes_[*number] = bytes;
   used_bytes_ += bytes;

@@ -304,7 +304,7 @@ Status Recovery::TakeOver() {
     return ResourceExhausted("the pool was opened too often: its epochs are used up",
                              "copy its objects to a new pool");
   }
-  const Status status = control.UpdateSuperblock([this](Superblock& superblock) {
+  Status status = control.UpdateSuperblock([this](Superblock& superblock) {
     superblock.state = static_cast<std::uint32_t>(PoolState::kOpen);
     dpm_->incarnation_ = superblock.next_incarnation++;
     if (!Sabotaged(Sabotage::kReuseEpoch) || superblock.highest_epoch == 0) {
@@ -455,7 +455,7 @@ Status Recovery::Merge() {
   // shut.
   while (status.code() == StatusCode::kResourceExhausted) {
     if (dpm_->control_->superblock().index_bytes > kMaxIndexBytes / 2) return status;
-    const Status written = dpm_->control_->UpdateSuperblock(
+    Status written = dpm_->control_->UpdateSuperblock(
         [](Superblock& superblock) { superblock.index_bytes *= 2; });
     if (!written.ok()) return written;
     if (Status anew = StartIndexAnew("it was too small"); !anew.ok()) return anew;

@@ -291,7 +291,7 @@ Result<DpmEngine::Write> DpmEngine::MakeWrite(const KeyView& key, Place place,
   return write;
 }
 
-DpmEngine::Write DpmEngine::NoLonger(Write write) {
+DpmEngine::Write DpmEngine::NoLonger(const Write& write) {
   const EntryFields& object = write.fields;
   return {.place = write.place,
           .fields = {.kind = EntryKind::kGone,
@@ -434,7 +434,7 @@ Status DpmEngine::AddKeep(const KeyView& key, std::uint32_t keep, std::vector<Wr
   for (auto write = writes.rbegin(); write != writes.rend(); ++write) {
     if (!write->fields.key.has_column || ++written <= keep) continue;
     // A group larger than the row may be: of its own columns too, only the newest stay.
-    *write = NoLonger(std::move(*write));
+    *write = NoLonger(*write);
   }
   const std::size_t room = keep > written ? keep - written : 0;
   if (others.size() <= room) return OkStatus();

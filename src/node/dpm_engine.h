@@ -133,7 +133,7 @@ class DpmEngine final : public Engine {
   /// Of the key's next version.
   Write NewWrite(const KeyView& key, Place place, dpm::EntryKind kind);
   /// Instead of the object, that there is none.
-  static Write NoLonger(Write write);
+  static Write NoLonger(const Write& write);
   /// The request as an entry of the next version; the object is prepared here if nobody has.
   Result<Write> MakeWrite(const KeyView& key, Place place, PutRequest& request);
   /// Appends them as one group, and remembers them.

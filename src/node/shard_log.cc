@@ -164,7 +164,7 @@ Status ShardLog::Prepare(const KeyView& key, PutRequest& request) {
   CIREIN_RETURN_IF_ERROR(BeginPrepare());
   const auto data_bytes = request.object.data_bytes();
   std::shared_ptr<Extent> extent;
-  const Status written = [&]() -> Status {
+  Status written = [&]() -> Status {
     CIREIN_ASSIGN_OR_RETURN(const auto writer, CreateExtent(key, data_bytes));
     for (auto data = request.object.data(); !data.empty();) {
       const auto chunk = data.first(std::min(data.size(), kExtentChunkBytes));

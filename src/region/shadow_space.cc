@@ -36,7 +36,7 @@ class PageBuffer {
 };
 
 struct ShadowFile {
-  explicit ShadowFile(std::uint64_t size_) : size(size_), live(size_) {}
+  explicit ShadowFile(std::uint64_t bytes) : size(bytes), live(bytes) {}
   CrashHistory::File number = 0;  // Set once, before anybody else sees the file.
   const std::uint64_t size;
   const PageBuffer live;
@@ -54,8 +54,8 @@ MediumTraits TraitsOf(ShadowSpace::Medium medium) {
 
 class ShadowSpace::Impl {
  public:
-  Impl(Medium medium_, std::string boot_id_, SpaceImage image)
-      : medium(medium_), traits(TraitsOf(medium_)), boot_id(std::move(boot_id_)) {
+  Impl(Medium of_medium, std::string of_boot, SpaceImage&& image)
+      : medium(of_medium), traits(TraitsOf(of_medium)), boot_id(std::move(of_boot)) {
     for (auto& [name, contents] : image) {
       const std::uint64_t bytes = contents.size();
       // Copied before the history takes the contents for its own.
