@@ -48,6 +48,11 @@ Result<Pool> ConnectPool(std::string_view url) {
   return parsed.status();
 }
 
+void AddPoolArgument(OptionSet* options, std::string* target) {
+  options->AddArgument({"POOL", "", "its URL, or the path of its directory"},
+                       OptionSet::Presence::kRequired, target);
+}
+
 Result<std::string> PoolUrlOf(std::string_view text) {
   const std::size_t end = std::min(text.find('&'), text.size());
   const std::string_view path = text.substr(0, end);

@@ -7,11 +7,16 @@
 
 #include "cirein/pool.h"
 
+#include "cli/option_set.h"
+
 namespace cirein {
 
 /// Connect for a URL that a person typed. Of several things that are wrong with it, a type nobody
 /// knows is told first (NotFound): what else its URL needs is then anybody's guess.
 Result<Pool> ConnectPool(std::string_view url);
+
+/// The argument that names a verb's pool: what ConnectNamedPool takes. `target` outlives `options`.
+void AddPoolArgument(OptionSet* options, std::string* target);
 
 /// The URL of a pool as the shell names it: text that begins with "/", "./" or "../", or is "." or
 /// "..", is the path of a pool's directory and becomes "elastic:" with the absolute path; options

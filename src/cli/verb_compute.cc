@@ -18,8 +18,7 @@ class ComputeVerb final : public Verb {
  public:
   void Declare(OptionSet* options) override {
     using Presence = OptionSet::Presence;
-    options->AddArgument({"POOL", "", "its URL, or the path of its directory"}, Presence::kRequired,
-                         &pool_);
+    AddPoolArgument(options, &pool_);
     options->AddArgument({"PATTERN", "", "objects of one row: row|*, row|a*, row|column or row"},
                          Presence::kRequired, &pattern_);
     DeclareFunction(options);

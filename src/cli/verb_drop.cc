@@ -20,8 +20,7 @@ class DropVerb final : public Verb {
  public:
   void Declare(OptionSet* options) override {
     using Presence = OptionSet::Presence;
-    options->AddArgument({"POOL", "", "its URL, or the path of its directory"}, Presence::kRequired,
-                         &pool_);
+    AddPoolArgument(options, &pool_);
     options->AddArgument({"PATTERN", "", "a key, or which keys, as in row|*, run*|* or run*"},
                          Presence::kRequired, &pattern_);
     options->AddFlag({"--yes", "", "also when the pattern names every row"}, &yes_);

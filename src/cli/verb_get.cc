@@ -26,8 +26,7 @@ class GetVerb final : public Verb {
  public:
   void Declare(OptionSet* options) override {
     using Presence = OptionSet::Presence;
-    options->AddArgument({"POOL", "", "its URL, or the path of its directory"}, Presence::kRequired,
-                         &pool_);
+    AddPoolArgument(options, &pool_);
     options->AddArgument({"KEY", "", "row or row|column"}, Presence::kRequired, &key_);
     options->AddText({"--to", "FILE", "write to it, whole or not at all [standard output]"},
                      &file_);

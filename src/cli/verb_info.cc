@@ -45,8 +45,7 @@ class InfoVerb final : public Verb {
  public:
   void Declare(OptionSet* options) override {
     using Presence = OptionSet::Presence;
-    options->AddArgument({"POOL", "", "its URL, or the path of its directory"}, Presence::kRequired,
-                         &pool_);
+    AddPoolArgument(options, &pool_);
     options->AddArgument({"KEY", "", "row, row|column, or row|* for the row as a whole"},
                          Presence::kRequired, &key_);
   }

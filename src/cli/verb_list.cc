@@ -19,8 +19,7 @@ class ListVerb final : public Verb {
  public:
   void Declare(OptionSet* options) override {
     using Presence = OptionSet::Presence;
-    options->AddArgument({"POOL", "", "its URL, or the path of its directory"}, Presence::kRequired,
-                         &pool_);
+    AddPoolArgument(options, &pool_);
     options->AddArgument({"PATTERN", "", "which keys, as in row|*, run*|* or run*"},
                          Presence::kOptional, &pattern_);
     options->AddNumber({"--limit", "N", "end after this many keys"}, {1, UINT64_MAX}, &limit_);

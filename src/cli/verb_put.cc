@@ -21,8 +21,7 @@ class PutVerb final : public Verb {
  public:
   void Declare(OptionSet* options) override {
     using Presence = OptionSet::Presence;
-    options->AddArgument({"POOL", "", "its URL, or the path of its directory"}, Presence::kRequired,
-                         &pool_);
+    AddPoolArgument(options, &pool_);
     options->AddArgument({"KEY", "", "row or row|column"}, Presence::kRequired, &key_);
     options->AddArgument({"FILE", "", "the data; - or none: standard input"}, Presence::kOptional,
                          &file_);
