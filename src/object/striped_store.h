@@ -57,7 +57,6 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   Result<ObjectInfo> Publish(const KeyView& key, PutRequest&& request);
   void Publish(const KeyView& key, PutRequest&& request, PublishCallback done);
   /// Objects of one row, no key twice: all or none, as one.
-  using GroupCallback = std::function<void(Result<std::vector<ObjectInfo>>)>;
   void PublishGroup(std::vector<PutItem> items, GroupCallback done);
   /// The object if it is there: a null object if not. Does not wait.
   Result<DataObject> Get(const KeyView& key);

@@ -12,6 +12,7 @@
 
 #include "cirein/cirein.h"
 
+#include "runtime/temporary_directory.h"
 #include "support/library_test.h"
 #include "support/status_matchers.h"
 
@@ -34,22 +35,12 @@ void WriteZeros(const std::string& file, std::size_t bytes) {
 
 class ElasticPoolTest : public LibraryTest {
  protected:
-  void SetUp() override {
-    scratch_ = testing::TempDir() + "cirein_elastic_XXXXXX";
-    ASSERT_NE(mkdtemp(scratch_.data()), nullptr);
-    path_ = scratch_ + "/pool";
-    LibraryTest::SetUp();
-  }
-  void TearDown() override {
-    LibraryTest::TearDown();
-    std::filesystem::remove_all(scratch_);
-  }
   std::string Url(const std::string& options = "&size=4MiB") const {
     return "elastic:" + path_ + options;
   }
 
-  std::string scratch_;
-  std::string path_;
+  TemporaryDirectory scratch_ = TemporaryDirectory::Create().value();
+  const std::string path_ = scratch_.File("pool");
 };
 
 TEST_F(ElasticPoolTest, RefusesOptionsThatMeanNothing) {

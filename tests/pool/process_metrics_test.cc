@@ -2,7 +2,6 @@
 #include "pool/process_metrics.h"
 
 #include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -10,6 +9,7 @@
 
 #include "cirein/cirein.h"
 
+#include "runtime/temporary_directory.h"
 #include "support/library_test.h"
 #include "support/status_matchers.h"
 
@@ -73,22 +73,13 @@ constexpr Expected kOfEachVerb[] = {
 
 class ElasticMetricsTest : public test::LibraryTest {
  protected:
-  void SetUp() override {
-    path_ = testing::TempDir() + "cirein_metrics_XXXXXX";
-    ASSERT_NE(mkdtemp(path_.data()), nullptr);
-    LibraryTest::SetUp();
-  }
-  void TearDown() override {
-    LibraryTest::TearDown();
-    std::filesystem::remove_all(path_);
-  }
-  std::string Path(const char* name) const { return path_ + "/" + name; }
+  std::string Path(const char* name) const { return directory_.File(name); }
   std::string Line(const char* name, const char* metric, std::uint64_t value) const {
     return std::string("\ncirein_elastic_") + metric + "{pool=\"" + Path(name) + "\"} " +
            std::to_string(value) + "\n";
   }
 
-  std::string path_;
+  TemporaryDirectory directory_ = TemporaryDirectory::Create().value();
 };
 
 TEST_F(ElasticMetricsTest, CountsEachVerbOfEachStoreByItself) {
