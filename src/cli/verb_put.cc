@@ -61,7 +61,7 @@ class PutVerb final : public Verb {
  private:
   // A pool may be made for the object, but not without a word: it may be a slip of the path.
   Result<Pool> ConnectForPut(Console& console) const {
-    const Result<Pool> there = ConnectNamedPool(pool_, MissingPool::kRefuse);
+    Result<Pool> there = ConnectNamedPool(pool_, MissingPool::kRefuse);
     if (there.code() != StatusCode::kNotFound) return there;
     Result<Pool> made = ConnectNamedPool(pool_, MissingPool::kAsUrlSays);
     if (made.ok()) {
