@@ -39,15 +39,20 @@ if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
 endif()
 
-# cirein_folder(NAME DEPENDS ...): src/NAME/*.cc (all but main.cc) becomes the library cirein_NAME.
+# cirein_folder(NAME DEPENDS ...): the sources below src/NAME (all but main.cc), or below NAME if it
+# stands beside src, become the library cirein_NAME.
 function(cirein_folder name)
   cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
+  set(root ${PROJECT_SOURCE_DIR}/src)
+  if(NOT EXISTS ${root}/${name})
+    set(root ${PROJECT_SOURCE_DIR})
+  endif()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${root}/${name}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
   add_library(cirein_${name} STATIC ${sources})
   target_include_directories(cirein_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
-    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+    $<BUILD_INTERFACE:${root}>)
   target_link_libraries(cirein_${name} PUBLIC ${arg_DEPENDS} PRIVATE cirein_options)
   set_target_properties(cirein_${name} PROPERTIES CIREIN_DEPENDENCIES "${arg_DEPENDS}")
 endfunction()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fails when a folder of src/ includes something from a folder above it.
+"""Fails when a folder of src/, or simulation/, includes something from a folder above it.
 
 The order of the folders is that of the cirein_folder lines in CMakeLists.txt. A public header
 belongs to the first folder that holds a source of the same stem; one without a source belongs to
@@ -110,7 +110,8 @@ class Layers:
 
     def check(self):
         checked = 0
-        for directory in sorted((self.root / "src").iterdir()):
+        beside = [self.root / folder for folder in self.folders if (self.root / folder).is_dir()]
+        for directory in [*sorted((self.root / "src").iterdir()), *beside]:
             if not directory.is_dir():
                 continue
             if directory.name not in self.rank:

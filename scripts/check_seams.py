@@ -119,7 +119,7 @@ def breaches(text, may_print):
 
 def check(root):
     problems, checked = [], 0
-    for path in cpp_files(root / "src") + cpp_files(root / "include"):
+    for path in cpp_files(root / "src") + cpp_files(root / "include") + cpp_files(root / "simulation"):
         where = path.relative_to(root)
         folder = where.parts[1]
         if folder in SEAMS and where.parts[0] == "src":
