@@ -42,6 +42,8 @@ const char* PersistSiteName(PersistSite site) {
       return "index-close";
     case PersistSite::kFound:
       return "found";
+    case PersistSite::kRemote:
+      return "remote";
   }
   return "unknown";
 }

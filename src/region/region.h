@@ -31,8 +31,9 @@ enum class PersistSite : std::uint8_t {
   kMergedMark,     ///< How far a segment is merged.
   kIndexClose,     ///< The whole index, before the clean mark.
   kFound,          ///< What an open found in the caches, before anything is built on it.
+  kRemote,         ///< What another process wrote over a fabric, and asks to persist.
 };
-inline constexpr std::size_t kPersistSites = 15;
+inline constexpr std::size_t kPersistSites = 16;
 const char* PersistSiteName(PersistSite site);
 
 /// Told of every store, for the regions of tests.
