@@ -111,11 +111,10 @@ std::string TimeText(TimePoint time) {
 }
 
 std::string Record::ToString() const {
-  const std::string head =
-      fmt::format("operation {} client {} [{} .. {}] {}: {} -> ", id, client.number,
-                  TimeText(invoked.time), outcome || completed != kNever ? TimeText(completed.time)
-                                                                         : std::string("?"),
-                  QuoteForPeople(row), CallText(call));
+  const std::string head = fmt::format(
+      "operation {} client {} [{} .. {}] {}: {} -> ", id, client.number, TimeText(invoked.time),
+      outcome || completed != kNever ? TimeText(completed.time) : std::string("?"),
+      QuoteForPeople(row), CallText(call));
   return head + (outcome ? OutcomeText(*outcome) : "unknown");
 }
 
@@ -176,9 +175,8 @@ std::map<std::string, std::vector<Record>> History::ByRow() const {
   std::map<std::string, std::vector<Record>> rows;
   for (const Record& record : records_) rows[record.row].push_back(record);
   for (auto& [row, records] : rows) {
-    std::stable_sort(records.begin(), records.end(), [](const Record& a, const Record& b) {
-      return a.invoked < b.invoked;
-    });
+    std::stable_sort(records.begin(), records.end(),
+                     [](const Record& a, const Record& b) { return a.invoked < b.invoked; });
   }
   return rows;
 }

@@ -38,7 +38,7 @@ using Column = std::optional<std::string>;
 enum class WriteMode : std::uint8_t { kOnce, kOverwrite, kIfVersion };
 
 struct PublishCall {
-  Column column;
+  Column column = {};
   ValueId value = kNoValue;
   WriteMode mode = WriteMode::kOnce;
   Version if_version = {};  ///< For kIfVersion; the zero version: only if nothing is there.
@@ -46,19 +46,19 @@ struct PublishCall {
 };
 
 struct GroupItem {
-  Column column;
+  Column column = {};
   ValueId value = kNoValue;
 };
 
 /// All items or none. No column twice; not with kIfVersion.
 struct GroupCall {
-  std::vector<GroupItem> items;
+  std::vector<GroupItem> items = {};
   WriteMode mode = WriteMode::kOnce;
   std::optional<std::chrono::nanoseconds> ttl = std::nullopt;
 };
 
 struct GetCall {
-  Column column;
+  Column column = {};
 };
 
 /// `column` is the exact one or the prefix; unused for kNone and kAll.
@@ -68,7 +68,7 @@ struct DropCall {
 };
 
 struct InfoCall {
-  Column column;
+  Column column = {};
 };
 
 struct RowInfoCall {};
