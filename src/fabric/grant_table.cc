@@ -62,8 +62,7 @@ Result<Grant> GrantTable::Make(MemoryId memory, ByteRange range, Access access) 
   if (found == memories_.end()) return NotFound(fmt::format("no memory {} is registered", memory));
   constexpr Access kAll = Access::kRead | Access::kWrite | Access::kAtomic;
   if (static_cast<std::uint8_t>(access) == 0 || !Allows(kAll, access)) {
-    return InvalidArgument(
-        fmt::format("{} is no kind of access", static_cast<unsigned>(access)));
+    return InvalidArgument(fmt::format("{} is no kind of access", static_cast<unsigned>(access)));
   }
   if (!Contains(found->second.size(), range)) {
     return InvalidArgument(fmt::format("{} bytes at {} are not in memory of {} bytes", range.bytes,
@@ -71,12 +70,12 @@ Result<Grant> GrantTable::Make(MemoryId memory, ByteRange range, Access access) 
   }
   if (Allows(access, Access::kAtomic)) {
     if (range.offset % kWordBytes != 0 || range.bytes % kWordBytes != 0) {
-      return InvalidArgument(fmt::format("{} bytes at {} are not whole words of 8 bytes",
-                                         range.bytes, range.offset));
+      return InvalidArgument(
+          fmt::format("{} bytes at {} are not whole words of 8 bytes", range.bytes, range.offset));
     }
     if (found->second.region != nullptr && !found->second.region->has_stores()) {
-      return FailedPrecondition(fmt::format("region '{}' has no words that can be stored",
-                                            found->second.region->name()));
+      return FailedPrecondition(
+          fmt::format("region '{}' has no words that can be stored", found->second.region->name()));
     }
   }
   if (grants_.size() >= grants_max_) {
@@ -95,6 +94,11 @@ Status GrantTable::Revoke(const Grant& grant) {
   }
   grants_.erase(found);
   return OkStatus();
+}
+
+void GrantTable::Clear() {
+  grants_.clear();
+  const std::map<MemoryId, Memory> gone = std::exchange(memories_, {});
 }
 
 Result<GrantTable::Place> GrantTable::Find(const Grant& grant, ByteRange range,
@@ -126,8 +130,7 @@ Result<GrantTable::Place> GrantTable::FindWord(const Grant& grant, std::uint64_t
   return place;
 }
 
-Status GrantTable::Read(const Grant& grant, std::uint64_t offset,
-                        std::span<std::byte> into) const {
+Status GrantTable::Read(const Grant& grant, std::uint64_t offset, std::span<std::byte> into) const {
   CIREIN_ASSIGN_OR_RETURN(const Place place, Find(grant, {offset, into.size()}, Access::kRead));
   if (into.empty()) return OkStatus();
   const Memory& memory = *place.memory;

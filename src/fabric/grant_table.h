@@ -29,6 +29,8 @@ class GrantTable {
   Status Unregister(MemoryId memory);
   Result<Grant> Make(MemoryId memory, ByteRange range, Access access);
   Status Revoke(const Grant& grant);
+  /// Takes everything back.
+  void Clear();
 
   /// The operations, for one who holds `grant`. Only its id and key are believed.
   Status Read(const Grant& grant, std::uint64_t offset, std::span<std::byte> into) const;
