@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Every call that persists is dropped in turn, and every rule that keeps data safe is broken in
-// turn (dpm/sabotage.h): each time some crash must show it. What the general workloads cannot show
+// turn (base/sabotage.h): each time some crash must show it. What the general workloads cannot show
 // has a scenario of its own.
 
 #include <algorithm>
@@ -14,20 +14,20 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sabotage.h"
 #include "crash/checker.h"
 #include "crash/script.h"
-#include "dpm/sabotage.h"
 #include "support/seed.h"
 #include "support/status_matchers.h"
 
 namespace cirein::crash {
 namespace {
 
+using cirein::Sabotage;
 using dpm::Dpm;
 using dpm::Durability;
 using dpm::Finding;
 using dpm::Findings;
-using dpm::Sabotage;
 using Medium = ShadowSpace::Medium;
 
 constexpr std::array<Setting, 4> kSettings{{{Medium::kFlushable, Durability::kPower},
@@ -43,7 +43,7 @@ using ScenarioOfItsOwn = std::function<Trouble(const Setting&, std::optional<Per
 class BreakingTest : public testing::Test {
  protected:
   void SetUp() override { std::setvbuf(stdout, nullptr, _IOLBF, 0); }
-  void TearDown() override { dpm::sabotage = Sabotage::kNone; }
+  void TearDown() override { sabotage = Sabotage::kNone; }
 
   /// The general workloads, with persists of a kind dropped, or a rule broken: the first trouble.
   Trouble General(std::optional<PersistSite> dropped, Random& random) {
@@ -62,7 +62,7 @@ class BreakingTest : public testing::Test {
     PoolRun run(setting, NewPool(setting, random() | 1, scenario.segments), "boot-1", Nothing());
     run.space().DropPersists(dropped);
     Status status = run.Open();
-    const bool eager = dpm::sabotage == Sabotage::kMergePastMark;
+    const bool eager = sabotage == Sabotage::kMergePastMark;
     if (status.ok() && eager) {
       run.pool().SetOnCommit([&run](std::uint64_t) {
         static_cast<void>(run.pool().Work(Dpm::Urgency::kNormal).ok());
@@ -266,25 +266,28 @@ TEST_P(DroppedPersist, IsCaught) {
   std::printf("%s dropped: %s\n", PersistSiteName(site), trouble->c_str());
 }
 
-INSTANTIATE_TEST_SUITE_P(Sites, DroppedPersist, testing::Range<std::size_t>(0, kPersistSites),
-                         [](const testing::TestParamInfo<std::size_t>& test) {
-                           std::string name = PersistSiteName(static_cast<PersistSite>(test.param));
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+// Those of a pool: a remote persist is another process's.
+INSTANTIATE_TEST_SUITE_P(
+    Sites, DroppedPersist,
+    testing::Range<std::size_t>(0, static_cast<std::size_t>(PersistSite::kRemote)),
+    [](const testing::TestParamInfo<std::size_t>& test) {
+      std::string name = PersistSiteName(static_cast<PersistSite>(test.param));
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name;
+    });
 
 class BrokenRule : public BreakingTest, public testing::WithParamInterface<Sabotage> {};
 
 TEST_P(BrokenRule, IsCaught) {
   Random random(test::Seed());
-  dpm::sabotage = GetParam();
+  sabotage = GetParam();
   Trouble trouble;
   if (GetParam() == Sabotage::kEndsNotRecorded) trouble = InAnySetting(LateBytes, std::nullopt);
   if (GetParam() == Sabotage::kTornIsAlwaysFine) {
     trouble = InAnySetting(DamageBelowTheMark, std::nullopt);
   }
   if (!trouble) trouble = General(std::nullopt, random);
-  dpm::sabotage = Sabotage::kNone;
+  sabotage = Sabotage::kNone;
   ASSERT_TRUE(trouble) << "breaking the rule changes nothing";
   std::printf("caught: %s\n", trouble->c_str());
 }
