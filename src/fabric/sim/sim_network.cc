@@ -61,7 +61,9 @@ void SimNetwork::Cut(const Way& way) { wire_->Cut(way); }
 void SimNetwork::Heal(const Way& way) { wire_->Heal(way); }
 void SimNetwork::HealAll() { wire_->HealAll(); }
 void SimNetwork::SetDelay(const Way& way, double factor) { wire_->SetDelay(way, factor); }
-bool SimNetwork::BreakConnection(Random& random) { return wire_->BreakConnection(random); }
+bool SimNetwork::BreakConnection(const std::string& host, Random& random) {
+  return wire_->BreakConnection(host, random);
+}
 void SimNetwork::HostKilled(const std::string& name) {
   wire_->HostGone(name, SimWire::Gone::kKilled);
 }

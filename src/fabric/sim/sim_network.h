@@ -59,8 +59,8 @@ class SimNetwork {
   void HealAll();
   /// Latencies are so many times as long; 1 ends it.
   void SetDelay(const Way& way, double factor);
-  /// Ends one of the connections that are there; false when there is none.
-  bool BreakConnection(Random& random);
+  /// Ends one of the host's connections that are there; false when there is none.
+  bool BreakConnection(const std::string& host, Random& random);
   /// The process has died: what had left it arrives, then its peers are told by its system.
   void HostKilled(const std::string& name);
   /// The machine has gone: its peers notice when they have not heard of it for the keepalive, or as

@@ -311,10 +311,11 @@ void SimWire::SetDelay(const SimNetwork::Way& way, double factor) {
   }
 }
 
-bool SimWire::BreakConnection(Random& random) {
+bool SimWire::BreakConnection(const std::string& host, Random& random) {
   std::vector<LinkPtr> there;
   for (const auto& [id, link] : links_) {
-    const bool whole = link->sides[0] != nullptr && link->sides[1] != nullptr &&
+    const bool whole = (link->directions[0].from == host || link->directions[1].from == host) &&
+                       link->sides[0] != nullptr && link->sides[1] != nullptr &&
                        link->sides[0]->established() && !link->directions[0].over &&
                        !link->directions[1].over;
     if (whole) there.push_back(link);

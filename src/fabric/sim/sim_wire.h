@@ -94,7 +94,7 @@ class SimWire : public std::enable_shared_from_this<SimWire> {
   void Heal(const SimNetwork::Way& way);
   void HealAll();
   void SetDelay(const SimNetwork::Way& way, double factor);
-  bool BreakConnection(Random& random);
+  bool BreakConnection(const std::string& host, Random& random);
   void HostGone(const std::string& name, Gone how);
 
  private:
