@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/object_service.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "object/object_messages.h"
+#include "runtime/gate.h"
+
+namespace cirein::node {
+namespace {
+
+using fabric::Connection;
+using std::chrono::nanoseconds;
+
+// More data than this may have to be brought to where it stays before the store takes it, which
+// blocks.
+constexpr std::uint64_t kPublishHereBytes = 64 * 1024;
+
+Deadline DeadlineOf(const std::optional<nanoseconds>& limit) {
+  return limit ? Deadline(*limit) : kNoDeadline;
+}
+
+Availability FromOutside(Availability availability) {
+  return availability == Availability::kLocalMemory ? Availability::kRemoteMemory : availability;
+}
+
+ObjectInfo FromOutside(ObjectInfo info) {
+  info.availability = FromOutside(info.availability);
+  return info;
+}
+
+std::vector<ObjectInfo> FromOutside(std::vector<ObjectInfo> infos) {
+  for (ObjectInfo& info : infos) info = FromOutside(info);
+  return infos;
+}
+
+NamedObject FromOutside(NamedObject named) {
+  named.info = FromOutside(named.info);
+  named.key.set_bucket(Bucket());
+  return named;
+}
+
+RowInfo FromOutside(RowInfo info) {
+  info.availability = FromOutside(info.availability);
+  return info;
+}
+
+std::uint64_t FromOutside(std::uint64_t count) { return count; }
+ListPage FromOutside(ListPage page) { return page; }
+
+template <typename T>
+wire::Reply ReplyOf(Result<T> result) {
+  if (!result.ok()) return result.status();
+  return FromOutside(std::move(*result));
+}
+
+}  // namespace
+
+/// Invariant: a want is in its client's table until it is over, and whoever takes it out, under the
+/// lock, is the one who answers it or lets it go.
+class ObjectService::Core : public std::enable_shared_from_this<Core> {
+ public:
+  Core(std::shared_ptr<StripedStore> store, const Environment& environment, Executor& executor)
+      : store_(std::move(store)),
+        clock_(environment.clock),
+        timers_(environment.timers),
+        executor_(executor) {}
+
+  void Stop();
+  std::size_t parked_wants() const;
+  void Request(const std::shared_ptr<Connection>& connection, fabric::RequestId request,
+               std::span<const std::byte> message);
+  void Forget(const Connection& connection);
+
+ private:
+  struct ParkedWant;
+  using Wants = std::map<std::uint64_t, std::shared_ptr<ParkedWant>>;
+  struct Client {
+    explicit Client(std::shared_ptr<Connection> connection_in)
+        : connection(std::move(connection_in)) {}
+    const std::shared_ptr<Connection> connection;
+    bool gone = false;  // Guarded by mutex_, as the wants are.
+    Wants wants;        // By number.
+  };
+  /// A request that is to be answered.
+  struct Call {
+    std::shared_ptr<Core> core;
+    std::shared_ptr<Client> client;
+    fabric::RequestId request = 0;
+
+    void Answer(const wire::Reply& reply) const { core->Answer(*this, reply); }
+  };
+  struct ParkedWant {
+    std::shared_ptr<Client> client;
+    fabric::RequestId request = 0;
+    std::uint64_t number = 0;
+    Operation operation;
+    TimerService::TimerId timer = 0;
+  };
+
+  std::shared_ptr<Client> ClientOf(const std::shared_ptr<Connection>& connection);
+  void Answer(const Call& call, const wire::Reply& reply);
+  /// Has it run where it may block.
+  void Submit(const Call& call, std::function<wire::Reply()> work);
+  void SubmitWork(const Call& call, std::function<void()> work);
+
+  void Do(const Call& call, wire::PublishRequest&& request);
+  void Do(const Call& call, wire::GroupRequest&& request);
+  void Do(const Call& call, wire::GetRequest&& request);
+  void Do(const Call& call, wire::WantRequest&& request);
+  void Do(const Call& call, wire::DropRequest&& request);
+  void Do(const Call& call, wire::InfoRequest&& request);
+  void Do(const Call& call, wire::RowInfoRequest&& request);
+  void Do(const Call& call, wire::ListRequest&& request);
+
+  PutRequest PutOf(DataObject object, PutMode mode, const std::optional<nanoseconds>& ttl) const;
+  void Publish(const Call& call, wire::PublishRequest&& request);
+  void PublishGroup(const Call& call, wire::GroupRequest&& request);
+
+  void Park(const Call& call, const Pattern& pattern, TimePoint end);
+  std::shared_ptr<ParkedWant> AddWant(const Call& call);
+  void ArmWant(const std::shared_ptr<ParkedWant>& want, Operation operation, TimePoint end);
+  /// True for the one who has taken it out.
+  bool TakeOut(ParkedWant& want);
+  void FinishWant(const std::shared_ptr<ParkedWant>& want, const wire::Reply& reply);
+  void LetGo(const Wants& wants);
+
+  const std::shared_ptr<StripedStore> store_;
+  const Clock& clock_;
+  TimerService& timers_;
+  Executor& executor_;
+  Gate gate_;  // Whoever uses any of the above is inside.
+
+  mutable std::mutex mutex_;  // Of all below.
+  std::unordered_map<const Connection*, std::shared_ptr<Client>> clients_;
+  std::uint64_t last_want_ = 0;
+};
+
+// Connections.
+
+std::shared_ptr<ObjectService::Core::Client> ObjectService::Core::ClientOf(
+    const std::shared_ptr<Connection>& connection) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<Client>& client = clients_[connection.get()];
+  if (client == nullptr) client = std::make_shared<Client>(connection);
+  return client;
+}
+
+void ObjectService::Core::Forget(const Connection& connection) {
+  const Gate::Holder inside = gate_.TryEnter();
+  if (!inside) return;  // Stop forgets all of them.
+  std::shared_ptr<Client> client;
+  Wants wants;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = clients_.find(&connection);
+    if (found == clients_.end()) return;
+    client = std::move(found->second);
+    clients_.erase(found);
+    client->gone = true;
+    wants.swap(client->wants);
+  }
+  LetGo(wants);
+}
+
+void ObjectService::Core::Stop() {
+  gate_.CloseAndWait();
+  std::unordered_map<const Connection*, std::shared_ptr<Client>> clients;
+  Wants wants;
+  {
+    const std::lock_guard lock(mutex_);
+    clients.swap(clients_);
+    for (const auto& [connection, client] : clients) {
+      client->gone = true;
+      wants.merge(client->wants);  // In the order of their numbers: every run the same.
+    }
+  }
+  LetGo(wants);
+}
+
+std::size_t ObjectService::Core::parked_wants() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t count = 0;
+  for (const auto& [connection, client] : clients_) count += client->wants.size();
+  return count;
+}
+
+// Requests and answers.
+
+void ObjectService::Core::Request(const std::shared_ptr<Connection>& connection,
+                                  fabric::RequestId request, std::span<const std::byte> message) {
+  const Gate::Holder inside = gate_.TryEnter();
+  if (!inside) return;
+  const Call call{shared_from_this(), ClientOf(connection), request};
+  Result<wire::Request> decoded = wire::DecodeRequest(message);
+  if (!decoded.ok()) return call.Answer(decoded.status());
+  std::visit([&](auto& verb) { Do(call, std::move(verb)); }, *decoded);
+}
+
+void ObjectService::Core::Answer(const Call& call, const wire::Reply& reply) {
+  const Gate::Holder inside = gate_.TryEnter();
+  if (!inside) return;
+  Connection& connection = *call.client->connection;
+  const auto send = [&](const wire::Reply& answer) {
+    const std::vector<std::byte> bytes = wire::Encode(answer);
+    const std::array<std::span<const std::byte>, 1> parts = {bytes};
+    return connection.Reply(call.request, parts);
+  };
+  Status sent = send(reply);
+  if (sent.code() == StatusCode::kInvalidArgument) {
+    sent = send(
+        ResourceExhausted(fmt::format("the answer is too long for a message: {}", sent.message()),
+                          "ask for smaller pages, or publish smaller objects"));
+  }
+  if (sent.code() != StatusCode::kResourceExhausted) return;
+  connection.Close();
+  Forget(connection);
+}
+
+void ObjectService::Core::SubmitWork(const Call& call, std::function<void()> work) {
+  const Status submitted = executor_.Submit([core = shared_from_this(), work = std::move(work)] {
+    const Gate::Holder inside = core->gate_.TryEnter();
+    if (inside) work();
+  });
+  if (submitted.ok()) return;
+  call.Answer(ResourceExhausted(
+      fmt::format("the node has no thread for the request: {}", submitted.message()),
+      "send fewer requests at a time"));
+}
+
+void ObjectService::Core::Submit(const Call& call, std::function<wire::Reply()> work) {
+  SubmitWork(call, [call, work = std::move(work)] { call.Answer(work()); });
+}
+
+// Verbs.
+
+PutRequest ObjectService::Core::PutOf(DataObject object, PutMode mode,
+                                      const std::optional<nanoseconds>& ttl) const {
+  PutRequest put;
+  put.object = std::move(object);
+  put.mode = mode;
+  if (ttl) put.expires = clock_.EndOf(*ttl);
+  return put;
+}
+
+void ObjectService::Core::Publish(const Call& call, wire::PublishRequest&& request) {
+  PutRequest put = PutOf(std::move(request.object), request.mode, request.ttl);
+  put.if_version = request.if_version;
+  store_->Publish(KeyView(request.key.bucket(), request.key), std::move(put),
+                  [call](Result<ObjectInfo> info) { call.Answer(ReplyOf(std::move(info))); });
+}
+
+void ObjectService::Core::Do(const Call& call, wire::PublishRequest&& request) {
+  if (request.object.data_bytes() <= kPublishHereBytes) return Publish(call, std::move(request));
+  SubmitWork(call, [this, call, held = std::make_shared<wire::PublishRequest>(std::move(request))] {
+    Publish(call, std::move(*held));
+  });
+}
+
+void ObjectService::Core::PublishGroup(const Call& call, wire::GroupRequest&& request) {
+  std::vector<Key> keys;  // What the items see.
+  keys.reserve(request.items.size());
+  std::vector<PutItem> items;
+  items.reserve(request.items.size());
+  for (wire::GroupRequest::Item& item : request.items) {
+    keys.push_back(item.column ? Key(request.row, std::move(*item.column)) : Key(request.row));
+    items.push_back({KeyView(request.bucket, keys.back()),
+                     PutOf(std::move(item.object), request.mode, request.ttl)});
+  }
+  store_->PublishGroup(std::move(items), [call](Result<std::vector<ObjectInfo>> infos) {
+    call.Answer(ReplyOf(std::move(infos)));
+  });
+}
+
+void ObjectService::Core::Do(const Call& call, wire::GroupRequest&& request) {
+  std::uint64_t largest_bytes = 0;
+  for (const wire::GroupRequest::Item& item : request.items) {
+    largest_bytes = std::max(largest_bytes, item.object.data_bytes());
+  }
+  if (largest_bytes <= kPublishHereBytes) return PublishGroup(call, std::move(request));
+  SubmitWork(call, [this, call, held = std::make_shared<wire::GroupRequest>(std::move(request))] {
+    PublishGroup(call, std::move(*held));
+  });
+}
+
+void ObjectService::Core::Do(const Call& call, wire::GetRequest&& request) {
+  Submit(call, [this, key = std::move(request.key)]() -> wire::Reply {
+    Result<DataObject> object = store_->Get(KeyView(key.bucket(), key));
+    if (!object.ok()) return object.status();
+    if (object->is_null()) return NotFound(fmt::format("\"{}\" is not there", key.ToString()));
+    NamedObject named{key, std::move(*object), {}};
+    named.info.meta_bytes = named.object.meta_bytes();
+    named.info.data_bytes = named.object.data_bytes();
+    named.info.availability = Availability::kRemoteMemory;
+    return FromOutside(std::move(named));
+  });
+}
+
+void ObjectService::Core::Do(const Call& call, wire::DropRequest&& request) {
+  const TimePoint end = clock_.EndOf(DeadlineOf(request.deadline));
+  Submit(call, [this, pattern = std::move(request.pattern), end] {
+    return ReplyOf(store_->Drop(pattern, end));
+  });
+}
+
+void ObjectService::Core::Do(const Call& call, wire::InfoRequest&& request) {
+  Submit(call, [this, key = std::move(request.key)] {
+    return ReplyOf(store_->Info(KeyView(key.bucket(), key)));
+  });
+}
+
+void ObjectService::Core::Do(const Call& call, wire::RowInfoRequest&& request) {
+  Submit(call, [this, request = std::move(request)] {
+    return ReplyOf(store_->GetRowInfo(KeyView(request.bucket, request.row)));
+  });
+}
+
+void ObjectService::Core::Do(const Call& call, wire::ListRequest&& request) {
+  Submit(call, [this, request = std::move(request)] {
+    ListOptions options;
+    options.page_size = request.page_size;
+    options.cursor = request.cursor;
+    return ReplyOf(store_->List(request.pattern, options));
+  });
+}
+
+// Wants.
+
+void ObjectService::Core::Do(const Call& call, wire::WantRequest&& request) {
+  const TimePoint end = clock_.EndOf(DeadlineOf(request.deadline));
+  if (!request.pattern.row_is_prefix()) return Park(call, request.pattern, end);
+  // Looks through all rows first, and what it sees may not be kept yet.
+  SubmitWork(call,
+             [this, call, pattern = std::move(request.pattern), end] { Park(call, pattern, end); });
+}
+
+void ObjectService::Core::Park(const Call& call, const Pattern& pattern, TimePoint end) {
+  const std::shared_ptr<ParkedWant> want = AddWant(call);
+  if (want == nullptr) return;
+  // The store keeps this as long as it is parked, and the core keeps the store.
+  Operation operation =
+      store_->Want(pattern, end, [weak = weak_from_this(), want](Result<NamedObject> named) {
+        const std::shared_ptr<Core> core = weak.lock();
+        if (core != nullptr) core->FinishWant(want, ReplyOf(std::move(named)));
+      });
+  ArmWant(want, std::move(operation), end);
+}
+
+std::shared_ptr<ObjectService::Core::ParkedWant> ObjectService::Core::AddWant(const Call& call) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (call.client->gone) return nullptr;
+    if (call.client->wants.size() < kWantsPerConnection) {
+      auto want = std::make_shared<ParkedWant>();
+      want->client = call.client;
+      want->request = call.request;
+      want->number = ++last_want_;
+      call.client->wants.emplace(want->number, want);
+      return want;
+    }
+  }
+  call.Answer(
+      ResourceExhausted(fmt::format("{} wants of this connection are waiting", kWantsPerConnection),
+                        "let some be answered before the next"));
+  return nullptr;
+}
+
+void ObjectService::Core::ArmWant(const std::shared_ptr<ParkedWant>& want, Operation operation,
+                                  TimePoint end) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (want->client->wants.contains(want->number)) {
+      want->operation = std::move(operation);
+      if (end == kEndOfTime) return;
+      want->timer = timers_.RunAt(end, [weak = weak_from_this(), want] {
+        const std::shared_ptr<Core> core = weak.lock();
+        if (core == nullptr) return;
+        core->FinishWant(want, DeadlineExceeded("nothing was published that the want is for"));
+      });
+      return;
+    }
+  }
+  // Answered already, or its connection ended meanwhile.
+  operation.Cancel();
+}
+
+bool ObjectService::Core::TakeOut(ParkedWant& want) {
+  const std::lock_guard lock(mutex_);
+  return want.client->wants.erase(want.number) == 1;
+}
+
+void ObjectService::Core::FinishWant(const std::shared_ptr<ParkedWant>& want,
+                                     const wire::Reply& reply) {
+  const Gate::Holder inside = gate_.TryEnter();
+  if (!inside || !TakeOut(*want)) return;
+  LetGo({{want->number, want}});
+  Answer({shared_from_this(), want->client, want->request}, reply);
+}
+
+// By who has taken them out, so that nobody else sets what is read here.
+void ObjectService::Core::LetGo(const Wants& wants) {
+  for (const auto& [number, want] : wants) {
+    if (want->timer != 0) timers_.CancelTimer(want->timer);
+    // Its callback finds it taken out; when the store has answered it, this does nothing.
+    want->operation.Cancel();
+  }
+}
+
+ObjectService::ObjectService(std::shared_ptr<StripedStore> store, const Environment& environment,
+                             Executor& executor)
+    : core_(std::make_shared<Core>(std::move(store), environment, executor)) {}
+
+ObjectService::~ObjectService() { Stop(); }
+
+void ObjectService::Stop() { core_->Stop(); }
+
+std::size_t ObjectService::parked_wants() const { return core_->parked_wants(); }
+
+void ObjectService::Connected(const std::shared_ptr<Connection>& /*connection*/) {}
+
+// Nothing of the protocol is a message without an answer.
+void ObjectService::Message(const std::shared_ptr<Connection>& /*connection*/,
+                            std::span<const std::byte> /*message*/) {}
+
+void ObjectService::Request(const std::shared_ptr<Connection>& connection,
+                            fabric::RequestId request, std::span<const std::byte> message) {
+  core_->Request(connection, request, message);
+}
+
+void ObjectService::Closed(const std::shared_ptr<Connection>& connection, const Status& /*why*/) {
+  core_->Forget(*connection);
+}
+
+}  // namespace cirein::node

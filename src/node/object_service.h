@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "fabric/transport.h"
+#include "object/striped_store.h"
+#include "runtime/environment.h"
+#include "runtime/executor.h"
+
+namespace cirein::node {
+
+/// Lets clients on a fabric use a store: carries out the requests of object_messages.h and answers
+/// them. A want is a request that stays unanswered for as long as it is parked.
+///
+///  - What cannot be read is answered with InvalidArgument; the connection stays.
+///  - A want whose connection ends is forgotten; one whose deadline passes is answered with
+///    DeadlineExceeded.
+///  - A client that does not take its answers keeps memory from others: its connection is ended.
+///  - After Stop nothing is answered, and nothing of the store or the environment is used.
+///
+/// The answer to a Get says no version: the store does not tell which one it gave. What is in the
+/// store's own memory is in remote memory for the client.
+///
+/// Thread-safe.
+class ObjectService final : public fabric::Service {
+ public:
+  /// One more of one connection gets ResourceExhausted.
+  static constexpr std::size_t kWantsPerConnection = 100'000;
+
+  /// What `executor` runs may block. It, the environment and the store's users outlive Stop.
+  ObjectService(std::shared_ptr<StripedStore> store, const Environment& environment,
+                Executor& executor);
+  /// Stops it, if nobody has. Not while a transport still listens with it.
+  ~ObjectService() override;
+
+  /// Blocks until what is being carried out has come to its end. Not from a callback of the store.
+  void Stop();
+  /// Wants that are parked here, of all connections.
+  std::size_t parked_wants() const;
+
+  void Connected(const std::shared_ptr<fabric::Connection>& connection) override;
+  void Message(const std::shared_ptr<fabric::Connection>& connection,
+               std::span<const std::byte> message) override;
+  void Request(const std::shared_ptr<fabric::Connection>& connection, fabric::RequestId request,
+               std::span<const std::byte> message) override;
+  void Closed(const std::shared_ptr<fabric::Connection>& connection, const Status& why) override;
+
+ private:
+  class Core;
+  // What is called later holds this, not the service.
+  const std::shared_ptr<Core> core_;
+};
+
+}  // namespace cirein::node

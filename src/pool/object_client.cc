@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pool/object_client.h"
+
+#include <array>
+#include <span>
+#include <variant>
+
+#include <fmt/format.h>
+
+namespace cirein {
+namespace {
+
+using std::chrono::nanoseconds;
+
+/// Nodes send clients nothing but answers, and how a connection ends every request is told by
+/// itself. One for the process, because a service must outlive its transport.
+class NoService final : public fabric::Service {
+ public:
+  static NoService& Instance() {
+    static NoService service;
+    return service;
+  }
+  void Connected(const std::shared_ptr<fabric::Connection>& /*connection*/) override {}
+  void Message(const std::shared_ptr<fabric::Connection>& /*connection*/,
+               std::span<const std::byte> /*message*/) override {}
+  void Request(const std::shared_ptr<fabric::Connection>& connection, fabric::RequestId request,
+               std::span<const std::byte> /*message*/) override {
+    const std::vector<std::byte> bytes = wire::Encode(Unimplemented("a client serves nobody"));
+    const std::array<std::span<const std::byte>, 1> parts = {bytes};
+    (void)connection->Reply(request, parts);
+  }
+  void Closed(const std::shared_ptr<fabric::Connection>& /*connection*/,
+              const Status& /*why*/) override {}
+};
+
+Status OutcomeUnknown(const fabric::Address& peer, const Status& why) {
+  const std::string message = fmt::format(
+      "the operation was sent to {}, whether it took effect is unknown: {}", peer, why.message());
+  if (why.code() == StatusCode::kDeadlineExceeded) return DeadlineExceeded(message);
+  return Unavailable(message, "connect anew, and look at what is there before you repeat it");
+}
+
+Status NotSent(const fabric::Address& peer, const Status& why) {
+  return why.WithContext(fmt::format("the operation was not sent to {}", peer));
+}
+
+template <typename T>
+Result<T> ResultOf(const fabric::Address& peer, Result<std::span<const std::byte>> answer) {
+  if (!answer.ok()) return OutcomeUnknown(peer, answer.status());
+  Result<wire::Reply> reply = wire::DecodeReply(*answer);
+  if (!reply.ok()) return OutcomeUnknown(peer, reply.status());
+  if (const Status* const error = std::get_if<Status>(&*reply)) return *error;
+  if (T* const value = std::get_if<T>(&*reply)) return std::move(*value);
+  return OutcomeUnknown(peer, Internal("the answer is one to something else"));
+}
+
+std::optional<nanoseconds> LimitOf(Deadline deadline) {
+  return deadline.is_none() ? std::nullopt : std::optional(deadline.after());
+}
+
+}  // namespace
+
+/// An operation under way. The first one to end it calls the callback.
+template <typename T>
+class ObjectClient::Call final : public Operation::Impl {
+ public:
+  explicit Call(std::function<void(Result<T>)> done) : done_(std::move(done)) {}
+
+  bool Cancel() override { return End(Cancelled("the wait was given up")); }
+  bool done() const override { return over_.load(); }
+  bool End(Result<T> result) {
+    if (over_.exchange(true)) return false;
+    const std::function<void(Result<T>)> done = std::move(done_);
+    done_ = nullptr;
+    if (done) done(std::move(result));
+    return true;
+  }
+
+ private:
+  std::atomic<bool> over_{false};
+  std::function<void(Result<T>)> done_;  // Of the one who ends it.
+};
+
+Status ObjectClient::Connect(fabric::Transport& transport, const fabric::Address& address,
+                             Deadline deadline, ConnectCallback done) {
+  return transport.Connect(
+      address, NoService::Instance(), deadline,
+      [done = std::move(done)](Result<std::shared_ptr<fabric::Connection>> connection) {
+        if (!connection.ok()) return done(connection.status());
+        done(std::shared_ptr<ObjectClient>(new ObjectClient(std::move(*connection))));
+      });
+}
+
+ObjectClient::~ObjectClient() { Close(); }
+
+void ObjectClient::Close() { connection_->Close(); }
+
+template <typename T>
+Result<Operation> ObjectClient::Send(const wire::Request& request, Deadline deadline,
+                                     std::function<void(Result<T>)> done) {
+  if (deadline.is_default()) {
+    return NotSent(peer(),
+                   InvalidArgument("it has no deadline of its own", "give one, or kNoDeadline"));
+  }
+  const Result<std::vector<std::byte>> bytes = wire::Encode(request);
+  if (!bytes.ok()) return NotSent(peer(), bytes.status());
+  const auto call = std::make_shared<Call<T>>(std::move(done));
+  const std::array<std::span<const std::byte>, 1> parts = {*bytes};
+  const Status sent = connection_->Request(
+      parts, deadline,
+      [call, late = late_answers_, peer = peer()](Result<std::span<const std::byte>> answer) {
+        const bool answered = answer.ok();
+        if (!call->End(ResultOf<T>(peer, std::move(answer))) && answered) late->fetch_add(1);
+      });
+  if (!sent.ok()) return NotSent(peer(), sent);
+  return Operation(call);
+}
+
+Status ObjectClient::Publish(const wire::PublishRequest& request, Deadline deadline,
+                             PublishCallback done) {
+  return Send(request, deadline, std::move(done)).status();
+}
+
+Status ObjectClient::PublishGroup(const wire::GroupRequest& request, Deadline deadline,
+                                  GroupCallback done) {
+  return Send(request, deadline, std::move(done)).status();
+}
+
+Status ObjectClient::Get(const Key& key, Deadline deadline, WantCallback done) {
+  return Send(wire::GetRequest{key}, deadline, std::move(done)).status();
+}
+
+Result<Operation> ObjectClient::Want(const Pattern& pattern, Deadline deadline, WantCallback done) {
+  return Send(wire::WantRequest{pattern, LimitOf(deadline)}, deadline, std::move(done));
+}
+
+Status ObjectClient::Drop(const Pattern& pattern, Deadline deadline, DropCallback done) {
+  return Send(wire::DropRequest{pattern, LimitOf(deadline)}, deadline, std::move(done)).status();
+}
+
+Status ObjectClient::Info(const Key& key, Deadline deadline, InfoCallback done) {
+  return Send(wire::InfoRequest{key}, deadline, std::move(done)).status();
+}
+
+Status ObjectClient::GetRowInfo(const Key& row, Deadline deadline, RowInfoCallback done) {
+  return Send(wire::RowInfoRequest{row.bucket(), row.row()}, deadline, std::move(done)).status();
+}
+
+Status ObjectClient::List(const Pattern& pattern, const ListOptions& options, ListCallback done) {
+  return Send(wire::ListRequest{pattern, options.page_size, options.cursor}, options.deadline,
+              std::move(done))
+      .status();
+}
+
+}  // namespace cirein

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cirein/operations.h"
+
+#include "fabric/transport.h"
+#include "object/object_messages.h"
+
+namespace cirein {
+
+/// One connection to a node's ObjectService: sends what it is asked and gives what is answered. It
+/// repeats nothing, and does not connect anew: who wants that makes another client.
+///
+/// Was it sent? A call that returns an error was not: it has no effect, and its callback is never
+/// called. Else the callback is called exactly once, later; there DeadlineExceeded and Unavailable
+/// mean that whether the operation took effect is unknown. Every other error is the node's, as
+/// StripedStore and ObjectService say them.
+///
+/// Keys and patterns carry their bucket, those of answers have none. Every call names its deadline:
+/// the default one is InvalidArgument. Further errors of the calls: InvalidArgument (longer than a
+/// message may be), ResourceExhausted (too much is under way), Unavailable (the connection ended).
+///
+/// Thread-safe; no call blocks. Callbacks run in pieces of work of the transport's home, and may be
+/// called after the client is gone: then with Unavailable.
+class ObjectClient {
+ public:
+  using ConnectCallback = std::function<void(Result<std::shared_ptr<ObjectClient>>)>;
+
+  /// Errors as Transport::Connect.
+  static Status Connect(fabric::Transport& transport, const fabric::Address& address,
+                        Deadline deadline, ConnectCallback done);
+  /// Closes.
+  ~ObjectClient();
+  ObjectClient(const ObjectClient&) = delete;
+  ObjectClient& operator=(const ObjectClient&) = delete;
+
+  /// The request's deadline is the fabric's: the node goes on with what it has begun.
+  Status Publish(const wire::PublishRequest& request, Deadline deadline, PublishCallback done);
+  Status PublishGroup(const wire::GroupRequest& request, Deadline deadline, GroupCallback done);
+  /// NotFound when it is not there. The info has sizes, but no version.
+  Status Get(const Key& key, Deadline deadline, WantCallback done);
+  /// The node parks it for as long as the deadline says. The Operation gives it up here; there it
+  /// stays until its deadline, or the connection, ends.
+  Result<Operation> Want(const Pattern& pattern, Deadline deadline, WantCallback done);
+  Status Drop(const Pattern& pattern, Deadline deadline, DropCallback done);
+  Status Info(const Key& key, Deadline deadline, InfoCallback done);
+  /// The columns of `row` are not looked at.
+  Status GetRowInfo(const Key& row, Deadline deadline, RowInfoCallback done);
+  /// `options` has the deadline.
+  Status List(const Pattern& pattern, const ListOptions& options, ListCallback done);
+
+  /// Ends the connection: all that is under way gets Unavailable.
+  void Close();
+  const fabric::Address& peer() const { return connection_->peer(); }
+  /// Answers that came for operations that were over.
+  std::uint64_t late_answers() const noexcept { return late_answers_->load(); }
+
+ private:
+  using Counter = std::atomic<std::uint64_t>;
+  template <typename T>
+  class Call;
+
+  explicit ObjectClient(std::shared_ptr<fabric::Connection> connection)
+      : connection_(std::move(connection)), late_answers_(std::make_shared<Counter>(0)) {}
+
+  template <typename T>
+  Result<Operation> Send(const wire::Request& request, Deadline deadline,
+                         std::function<void(Result<T>)> done);
+
+  const std::shared_ptr<fabric::Connection> connection_;
+  const std::shared_ptr<Counter> late_answers_;
+};
+
+}  // namespace cirein
