@@ -120,7 +120,7 @@ std::string Record::ToString() const {
 
 void History::ClaimValues(const Call& call) {
   const auto claim = [this](ValueId value) {
-    if (value == kNoValue) Fatal("a history was given a write without a value");
+    if (value == kNoValue || value == ~ValueId{0}) Fatal("a history was given a write of no value");
     if (!values_.insert(value).second) {
       Fatal(fmt::format("a history was given two writes of value #{}", value));
     }

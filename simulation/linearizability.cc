@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -99,7 +100,7 @@ class Entries {
       entry.ends = std::min(entry.ends, seen->second);
     }
     if (!entry.optional || HasTtl(record.call)) return;
-    for (RowStep::Item& item : entry.step.items) item.value = kUnseen;
+    for (RowStep::Item& item : entry.step.items) item.value = kUnseenValue;
   }
 
   static const std::optional<std::chrono::nanoseconds>& TtlOf(const Call& call) {
@@ -163,9 +164,6 @@ class Entries {
       optional.push_back(i);
     }
   }
-
-  // Not a value that a history can have seen.
-  static constexpr ValueId kUnseen = ~ValueId{0};
 
   const RowModel& model_;
   const std::chrono::nanoseconds expiry_margin_;
@@ -353,7 +351,7 @@ class Search {
       used_[entry.number / 64] |= std::uint64_t{1} << (entry.number % 64);
       optional_.Take(i);
     } else {
-      certain_hash_ ^= HashOf(i);
+      Flip(i);
       certain_.Take(i);
     }
     frames_.push_back(std::move(frame));
@@ -369,28 +367,32 @@ class Search {
       used_[entry.number / 64] &= ~(std::uint64_t{1} << (entry.number % 64));
       optional_.PutBack(i);
     } else {
-      certain_hash_ ^= HashOf(i);
+      Flip(i);
       certain_.PutBack(i);
     }
   }
 
-  // Different seeds make two independent halves: 128 bits, so that no two sets are ever confused.
-  static std::uint64_t HashOf(std::size_t i) {
+  // Two independent halves, 128 bits together, so that no two places are ever confused.
+  void Flip(std::size_t i) {
     std::uint64_t state = i;
-    return SplitMix64(&state);
+    certain_hash_.first ^= SplitMix64(&state);
+    certain_hash_.second ^= SplitMix64(&state);
   }
 
-  MemoKey KeyOf(const Frame& frame, bool with_waiting) const {
-    std::uint64_t seed = certain_hash_ + Lapsed(frame.now);
-    if (with_waiting) {
-      for (const std::size_t waiting : frame.waiting) {
-        seed += waiting + 1;
-        seed = SplitMix64(&seed);
-      }
-    }
-    const std::string_view bytes(reinterpret_cast<const char*>(frame.state.data()),
-                                 frame.state.size() * sizeof(RowCell));
-    return {Hash64(bytes, seed), Hash64(bytes, ~seed)};
+  template <typename Word>
+  static void Mix(MemoKey& key, const std::vector<Word>& words) {
+    const std::string_view bytes(reinterpret_cast<const char*>(words.data()),
+                                 words.size() * sizeof(Word));
+    key = {Hash64(bytes, key.first), Hash64(bytes, key.second)};
+  }
+
+  MemoKey KeyOf(const Frame& frame, std::span<const std::size_t> waiting) const {
+    MemoKey key = certain_hash_;
+    Mix(key, frame.state);
+    std::vector<std::size_t> rest = {Lapsed(frame.now)};
+    rest.insert(rest.end(), waiting.begin(), waiting.end());
+    Mix(key, rest);
+    return key;
   }
 
   bool IsCovered(const MemoKey& key) const {
@@ -407,8 +409,8 @@ class Search {
   // Has this place been reached before, with no more of the optional entries used? One behind
   // optional entries that wait was explored in part only, and so stands for itself alone.
   bool IsNew(const Frame& frame) {
-    if (IsCovered(KeyOf(frame, false))) return false;
-    const MemoKey key = KeyOf(frame, true);
+    if (IsCovered(KeyOf(frame, {}))) return false;
+    const MemoKey key = KeyOf(frame, frame.waiting);
     if (!frame.waiting.empty() && IsCovered(key)) return false;
     memo_[key].push_back(used_);
     return true;
@@ -421,7 +423,7 @@ class Search {
   std::vector<bool> placed_;
   std::vector<Moment> bounds_;  ///< Ends of optional entries, ascending.
   OptionalSet used_;
-  std::uint64_t certain_hash_ = 0;
+  MemoKey certain_hash_;
   std::vector<Frame> frames_;
   absl::flat_hash_map<MemoKey, absl::InlinedVector<OptionalSet, 1>> memo_;
   std::uint64_t steps_ = 0;
@@ -496,7 +498,6 @@ class RowJudge {
 
   std::string StatesText(std::size_t length) {
     const std::vector<Record> prefix = Prefix(length);
-    // The columns and versions are those of the whole row, so that a state shows all that is known.
     const RowModel model(prefix);
     const Entries entries(prefix, model, options_.expiry_margin);
     Search search(model, entries.all(), options_.max_steps);

@@ -376,8 +376,10 @@ std::string RowModel::ToString(const RowState& state) const {
   for (std::size_t i = 0; i < columns_.size() && i < state.size(); ++i) {
     const RowCell& cell = state[i];
     if (cell.value == kNoValue) continue;
-    text += fmt::format("{}{}=#{} @{}", text.empty() ? "" : ", ", ColumnText(columns_[i]),
-                        cell.value, cell.version_known != 0 ? cell.version.ToString() : "?");
+    text += fmt::format(
+        "{}{}={} @{}", text.empty() ? "" : ", ", ColumnText(columns_[i]),
+        cell.value == kUnseenValue ? "an unknown write" : fmt::format("#{}", cell.value),
+        cell.version_known != 0 ? cell.version.ToString() : "?");
   }
   return "{" + text + "}";
 }

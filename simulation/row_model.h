@@ -26,6 +26,9 @@ struct RowCell {
   friend bool operator==(const RowCell&, const RowCell&) = default;
 };
 
+/// A value of which it does not matter which it is: nobody has seen it. No history has it.
+inline constexpr ValueId kUnseenValue = ~ValueId{0};
+
 /// The cells in the order of RowModel::columns().
 using RowState = std::vector<RowCell>;
 
