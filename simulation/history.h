@@ -123,7 +123,7 @@ struct Record {
   ClientId client = {};
   std::string row;
   Call call;
-  Moment invoked;
+  Moment invoked = {};
   std::optional<Outcome> outcome = std::nullopt;
   Moment completed = kNever;
 

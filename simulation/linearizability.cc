@@ -262,8 +262,8 @@ class Search {
   };
 
   template <typename Accept>
-  VerdictCode Explore(const Accept& accept) {
-    if (certain_.empty() && accept(frames_.back().state)) return VerdictCode::kLinearizable;
+  VerdictCode Explore(const Accept& is_enough) {
+    if (certain_.empty() && is_enough(frames_.back().state)) return VerdictCode::kLinearizable;
     FindChoices(frames_.back());
     while (!frames_.empty()) {
       Frame& frame = frames_.back();
@@ -273,7 +273,7 @@ class Search {
       }
       if (++steps_ > max_steps_) return VerdictCode::kUndecided;
       Place(frame.choices[frame.next_choice++]);
-      if (certain_.empty() && accept(frames_.back().state)) return VerdictCode::kLinearizable;
+      if (certain_.empty() && is_enough(frames_.back().state)) return VerdictCode::kLinearizable;
       if (IsNew(frames_.back())) FindChoices(frames_.back());
     }
     return VerdictCode::kNotLinearizable;
