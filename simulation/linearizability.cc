@@ -320,18 +320,16 @@ class Search {
     }
   }
 
-  // The reductions for optional entries; one that has an end may have had to come early.
+  // The reductions for optional entries; one that ends too soon to come later had to come here.
   bool MayFollow(const Frame& frame, std::size_t i) const {
     if (frame.waiting.empty()) return true;
     const Entry& entry = entries_[i];
-    if (entry.optional) {
-      const std::size_t last = frame.waiting.back();
-      if (entry.bounded || entries_[last].bounded || i > last) return true;
-      return Share(entries_[last].step, entry.step);
-    }
-    return std::all_of(frame.waiting.begin(), frame.waiting.end(), [&](std::size_t waiting) {
-      return entries_[waiting].bounded || Share(entries_[waiting].step, entry.step);
-    });
+    const Moment now = std::max(frame.now, entry.begins);
+    const auto belongs_before = [&](std::size_t waiting) {
+      return entries_[waiting].ends < now || Share(entries_[waiting].step, entry.step);
+    };
+    if (entry.optional) return i > frame.waiting.back() || belongs_before(frame.waiting.back());
+    return std::all_of(frame.waiting.begin(), frame.waiting.end(), belongs_before);
   }
 
   void Place(std::size_t i) {

@@ -18,7 +18,7 @@ struct JudgeOptions {
   /// How far the end of a value's time to live may be off, either way: the drift of clocks.
   std::chrono::nanoseconds expiry_margin{0};
   /// Steps of the search that each row, and each prefix looked at for a report, may take.
-  std::uint64_t max_steps = 1'000'000;
+  std::uint64_t max_steps = 2'000'000;
   /// Of a report: states shown, and operations of the row before and after the one at fault.
   std::size_t max_states = 8;
   std::size_t operations_around = 10;
