@@ -88,6 +88,7 @@ function(cirein_command folder)
   add_executable(cirein_command ${PROJECT_SOURCE_DIR}/src/${folder}/main.cc)
   target_link_libraries(cirein_command PRIVATE cirein_${folder} cirein_options)
   set_target_properties(cirein_command PROPERTIES
+    ENABLE_EXPORTS ON  # So that stacks have names.
     OUTPUT_NAME cirein RUNTIME_OUTPUT_DIRECTORY ${CIREIN_BIN_DIR})
   add_dependencies(cirein_product cirein_command)
 endfunction()

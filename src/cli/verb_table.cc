@@ -78,6 +78,12 @@ constexpr auto kComputeExamples = std::to_array<VerbExample>({
     {"cirein compute ./pool 'run7|part*' concat --to whole.bin", "columns in order, as one file"},
     {"cirein compute ./pool 'run7|*' pick largest", "the largest object of the row"},
 });
+constexpr auto kSimulateExamples = std::to_array<VerbExample>({
+    {"cirein simulate", "the scenarios there are"},
+    {"cirein simulate --scenario store --seeds 200 --jobs 2", "two hundred runs"},
+    {"cirein simulate --scenario store --seed 17 --shrink", "one run; if it fails, a smaller one"},
+    {"cirein simulate --scenario echo --seed 3 --log events.txt", "every event of a run"},
+});
 constexpr auto kCompletionExamples = std::to_array<VerbExample>({
     {"source <(cirein completion bash)", "for this shell"},
     {"cirein completion bash > ~/.local/share/bash-completion/completions/cirein",
@@ -148,6 +154,12 @@ constexpr auto kVerbs = std::to_array<VerbEntry>({
      "and a list that went on goes on where the page played before it ended: versions and cursors "
      "are another run's.",
      kPlayExamples, MakePlayVerb},
+    {"simulate", "Measure", "run whole systems in virtual time, with faults, and judge them",
+     "All that happens in a run follows from its seed. A run fails when a promise of the store was "
+     "broken, when it crashes, and when it does not end; then the exit code is 5, and what was "
+     "seen "
+     "is told. A plan is a text with a fault in each line, such as: at 120ms kill node for 50ms.",
+     kSimulateExamples, MakeSimulateVerb},
     {"pool", "Set up", "make, look at or check a pool of objects in a directory",
      "A pool keeps objects beyond the end of processes, and with durability power beyond a power "
      "cut. All of its room but that of large objects is taken at once. inspect and verify change "

@@ -45,6 +45,7 @@ std::unique_ptr<Verb> MakeListVerb();
 std::unique_ptr<Verb> MakePlayVerb();
 std::unique_ptr<Verb> MakePoolVerb();
 std::unique_ptr<Verb> MakePutVerb();
+std::unique_ptr<Verb> MakeSimulateVerb();
 std::unique_ptr<Verb> MakeVersionVerb();
 
 }  // namespace cirein

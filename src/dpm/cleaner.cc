@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/sabotage.h"
 #include "dpm/log_walk.h"
-#include "dpm/sabotage.h"
 
 namespace cirein::dpm {
 

@@ -7,9 +7,9 @@
 
 #include <fmt/format.h>
 
+#include "base/sabotage.h"
 #include "dpm/log_scanner.h"
 #include "dpm/recovery.h"
-#include "dpm/sabotage.h"
 #include "dpm/tombstone_sweep.h"
 #include "runtime/adaptive_wait.h"
 

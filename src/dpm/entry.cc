@@ -7,7 +7,7 @@
 #include "cirein/data_object.h"
 
 #include "base/hash.h"
-#include "dpm/sabotage.h"
+#include "base/sabotage.h"
 
 namespace cirein::dpm {
 namespace {

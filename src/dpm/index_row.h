@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/sabotage.h"
 #include "dpm/index_log.h"
 #include "dpm/index_memory.h"
 #include "dpm/index_table.h"
 #include "dpm/index_words.h"
-#include "dpm/sabotage.h"
 
 namespace cirein::dpm {
 

@@ -9,8 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "base/sabotage.h"
 #include "dpm/log_scanner.h"
-#include "dpm/sabotage.h"
 
 namespace cirein::dpm {
 

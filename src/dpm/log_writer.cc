@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "dpm/sabotage.h"
+#include "base/sabotage.h"
 
 namespace cirein::dpm {
 
@@ -131,7 +131,8 @@ Status LogWriter::PersistFlight() {
     space_.SetCommitted(flight_->segment, flight_->at + flight_->bytes.size());
     options_.on_commit(flight_->bytes.size());
   }
-  if (status.ok() && options_.durability == Durability::kPower) {
+  if (status.ok() && options_.durability == Durability::kPower &&
+      !Sabotaged(Sabotage::kDropBatchPersist)) {
     status = space_.log().Persist(at, flight_->bytes.size(), PersistSite::kBatch);
   }
   return status.ok() ? status : status.WithContext("cannot write to the pool's log");

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/sabotage.h"
 #include "dpm/entry.h"
 
 namespace cirein::node {
@@ -253,12 +254,17 @@ std::optional<PutOutcome> DpmEngine::Refusal(const CacheRecord* present,
   return std::nullopt;
 }
 
+Version DpmEngine::NextVersion() {
+  constexpr std::uint64_t kReusedOneIn = 4;
+  if (!Sabotaged(Sabotage::kReuseVersion) || (counter_ + log_->kept()) % kReusedOneIn != 1) {
+    ++counter_;
+  };
+  return {pool_->epoch(), counter_};
+}
+
 DpmEngine::Write DpmEngine::NewWrite(const KeyView& key, Place place, EntryKind kind) {
   return {.place = place,
-          .fields = {.kind = kind,
-                     .key = key,
-                     .slot = place.slot,
-                     .version = {pool_->epoch(), ++counter_}},
+          .fields = {.kind = kind, .key = key, .slot = place.slot, .version = NextVersion()},
           .object = {},
           .prepared = {},
           .name = {}};
@@ -341,7 +347,9 @@ void DpmEngine::Remember(Write& write, Location location, std::uint64_t ordinal,
   // Until it is kept the log cannot be read there, so the object stays here at least for so long.
   const bool worth = !write.object.is_null() && IsOurs(write) && cache_.Admits(write.object);
   record->passing = !worth && ordinal > log_->kept();
-  if (worth || record->passing) {
+  if (Sabotaged(Sabotage::kServeStaleValue) && !record->value.is_null()) {
+    garbage.push_back(std::move(write.object));
+  } else if (worth || record->passing) {
     cache_.SetValue(record, std::move(write.object), garbage);
   } else {
     cache_.SetValue(record, DataObject(), garbage);
@@ -357,7 +365,7 @@ Result<PutOutcome> DpmEngine::Put(const KeyView& key, PutRequest& request, Garba
     if (const auto refused = Refusal(present, request)) return *refused;
   }
   if (!request.store) {
-    return PutOutcome{PutOutcome::Code::kStored, {pool_->epoch(), ++counter_}};
+    return PutOutcome{PutOutcome::Code::kStored, NextVersion()};
   }
   CIREIN_ASSIGN_OR_RETURN(Write write, MakeWrite(key, place, request));
   const Version version = write.fields.version;
@@ -541,7 +549,7 @@ Status DpmEngine::DropKeys(std::span<const KeyView> keys, std::uint64_t* dropped
 
 // One entry hides all of the row (SAFETY 10), and until the index knows it, hidden_rows_ does.
 Status DpmEngine::DropRow(const KeyView& row, const std::vector<KeyView>& keys, Garbage& garbage) {
-  const Version version{pool_->epoch(), ++counter_};
+  const Version version = NextVersion();
   const dpm::RowRecord record{version.counter, static_cast<std::uint32_t>(version.epoch), 0};
   EntryFields fields{
       .kind = EntryKind::kRow, .key = row, .slot = SlotOfRow(row.row), .version = version};

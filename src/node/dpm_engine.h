@@ -130,6 +130,8 @@ class DpmEngine final : public Engine {
   Result<bool> VisitKey(const KeyView& key, Load load, const Visitor& visit);
 
   static std::optional<PutOutcome> Refusal(const CacheRecord* present, const PutRequest& request);
+  /// Later than all before.
+  Version NextVersion();
   /// Of the key's next version.
   Write NewWrite(const KeyView& key, Place place, dpm::EntryKind kind);
   /// Instead of the object, that there is none.

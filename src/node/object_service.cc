@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -13,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "base/sabotage.h"
 #include "object/object_messages.h"
 #include "runtime/gate.h"
 
@@ -78,6 +80,7 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
 
   void Stop();
   std::size_t parked_wants() const;
+  std::uint64_t repeated_answers() const { return repeated_answers_.load(); }
   void Request(const std::shared_ptr<Connection>& connection, fabric::RequestId request,
                std::span<const std::byte> message);
   void Forget(const Connection& connection);
@@ -139,6 +142,7 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   const Clock& clock_;
   TimerService& timers_;
   Executor& executor_;
+  std::atomic<std::uint64_t> repeated_answers_{0};
   Gate gate_;  // Whoever uses any of the above is inside.
 
   mutable std::mutex mutex_;  // Of all below.
@@ -222,6 +226,8 @@ void ObjectService::Core::Answer(const Call& call, const wire::Reply& reply) {
         ResourceExhausted(fmt::format("the answer is too long for a message: {}", sent.message()),
                           "ask for smaller pages, or publish smaller objects"));
   }
+  if (sent.code() == StatusCode::kNotFound)
+    repeated_answers_.fetch_add(1, std::memory_order_relaxed);
   if (sent.code() != StatusCode::kResourceExhausted) return;
   connection.Close();
   Forget(connection);
@@ -404,7 +410,9 @@ void ObjectService::Core::FinishWant(const std::shared_ptr<ParkedWant>& want,
   const Gate::Holder inside = gate_.TryEnter();
   if (!inside || !TakeOut(*want)) return;
   LetGo({{want->number, want}});
-  Answer({shared_from_this(), want->client, want->request}, reply);
+  const Call call{shared_from_this(), want->client, want->request};
+  if (Sabotaged(Sabotage::kAnswerTwice)) Answer(call, reply);
+  Answer(call, reply);
 }
 
 // By who has taken them out, so that nobody else sets what is read here.
@@ -425,6 +433,7 @@ ObjectService::~ObjectService() { Stop(); }
 void ObjectService::Stop() { core_->Stop(); }
 
 std::size_t ObjectService::parked_wants() const { return core_->parked_wants(); }
+std::uint64_t ObjectService::repeated_answers() const { return core_->repeated_answers(); }
 
 void ObjectService::Connected(const std::shared_ptr<Connection>& /*connection*/) {}
 

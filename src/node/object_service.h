@@ -41,6 +41,8 @@ class ObjectService final : public fabric::Service {
   void Stop();
   /// Wants that are parked here, of all connections.
   std::size_t parked_wants() const;
+  /// Answers to requests that had been answered before: none, unless there is a fault here.
+  std::uint64_t repeated_answers() const;
 
   void Connected(const std::shared_ptr<fabric::Connection>& connection) override;
   void Message(const std::shared_ptr<fabric::Connection>& connection,

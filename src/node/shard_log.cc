@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/sabotage.h"
+
 namespace cirein::node {
 
 namespace {
@@ -84,7 +86,7 @@ void ShardLog::AnswerKept(std::unique_lock<std::mutex>& lock) {
 }
 
 Status ShardLog::Await(std::uint64_t ticket) {
-  if (kept() >= ticket) return OkStatus();
+  if (kept() >= ticket || Sabotaged(Sabotage::kAnswerBeforeKept)) return OkStatus();
   std::unique_lock lock(mutex_);
   while (kept() < ticket) {
     if (!failed_.ok()) return failed_;
@@ -94,6 +96,7 @@ Status ShardLog::Await(std::uint64_t ticket) {
 }
 
 void ShardLog::WhenKept(std::uint64_t ticket, std::function<void(Status)> done) {
+  if (Sabotaged(Sabotage::kAnswerBeforeKept)) return done(OkStatus());
   {
     std::unique_lock lock(mutex_);
     if (kept() < ticket && failed_.ok()) {

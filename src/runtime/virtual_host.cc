@@ -10,6 +10,7 @@
 #include "cirein/status.h"
 
 #include "runtime/guarded.h"
+#include "runtime/stack_text.h"
 #include "runtime/virtual_clock.h"
 
 namespace cirein {
@@ -64,6 +65,8 @@ class VirtualHost::HostTimers final : public TimerService {
     timers_.erase(found);
     return true;
   }
+
+  void DropAll() { const auto dropped = std::exchange(timers_, {}); }
 
  private:
   struct Timer {
@@ -150,15 +153,20 @@ void VirtualHost::SetOnSpin(std::function<void(const std::string&)> on_spin) {
 
 void VirtualHost::Step() {
   if (++steps_ <= options_.piece_steps_max || !running_) return;
-  const std::string what =
-      fmt::format("{} spins: {} steps in one piece of work", options_.name, steps_ - 1);
+  const std::string what = fmt::format("{} spins: {} steps in one piece of work, here:\n{}",
+                                       options_.name, steps_ - 1, StackText());
   if (OnSpin()) OnSpin()(what);
   throw std::runtime_error(what);
 }
 
 void VirtualHost::Post(TimePoint when, const char* what, std::function<void()> work) {
-  world_.RunAt(when, [self = self_, piece = Piece{what, std::move(work)}]() mutable {
-    if (*self != nullptr && (*self)->alive_) (*self)->Arrive(std::move(piece));
+  if (!alive_) return;
+  const std::uint64_t number = ++last_coming_;
+  coming_.emplace(number, Piece{what, std::move(work)});
+  world_.RunAt(when, [self = self_, number] {
+    if (*self == nullptr || !(*self)->alive_) return;
+    auto node = (*self)->coming_.extract(number);
+    (*self)->Arrive(std::move(node.mapped()));
   });
 }
 
@@ -246,6 +254,14 @@ void VirtualHost::Kill() {
   world_.Tell(options_.name, "killed", pieces_);
   alive_ = false;
   kill_order_.reset();
+}
+
+void VirtualHost::Bury() {
+  // Taken out first: what is destroyed may look here.
+  const auto coming = std::exchange(coming_, {});
+  const auto ready = std::exchange(ready_, {});
+  const auto effects = std::exchange(effects_, {});
+  timers_->DropAll();
 }
 
 void VirtualHost::KillInside(std::uint64_t patience,

@@ -80,8 +80,11 @@ class VirtualHost {
   };
   void SetMedium(Medium medium) { medium_ = std::move(medium); }
 
-  /// Kills it now, between two pieces. What waits is destroyed with the host.
+  /// Kills it now, between two pieces.
   void Kill();
+  /// Destroys all work that a dead one still had, as the end of a process does: before what that
+  /// work refers to goes.
+  void Bury();
   /// Kills it in the middle of the next piece that stores something, or of the next one altogether
   /// if none does within `patience` pieces: `choose` is given the medium's points before and after
   /// and says at which one it died; `killed` is told, in an event of its own.
@@ -139,6 +142,9 @@ class VirtualHost {
   bool turn_planned_ = false;
   TimePoint busy_until_{};
   TimePoint paused_until_{};
+  // Work whose time has not come, by number; never walked but to destroy it.
+  std::unordered_map<std::uint64_t, Piece> coming_;
+  std::uint64_t last_coming_ = 0;
   std::deque<Piece> ready_;
   std::vector<Effect> effects_;
   std::chrono::nanoseconds charged_{0};

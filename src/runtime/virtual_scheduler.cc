@@ -12,10 +12,16 @@
 namespace cirein {
 
 VirtualScheduler::EventId VirtualScheduler::RunAt(TimePoint when, std::function<void()> work) {
+  if (closed_) return 0;
   return queue_.Add(std::max(when, now_), std::move(work));
 }
 
 bool VirtualScheduler::Cancel(EventId id) { return queue_.Cancel(id) != nullptr; }
+
+void VirtualScheduler::Close() {
+  closed_ = true;
+  const TimerQueue discarded = std::exchange(queue_, {});
+}
 
 bool VirtualScheduler::RunOne(TimePoint until) {
   const TimePoint next = queue_.Next();

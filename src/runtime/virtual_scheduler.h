@@ -36,7 +36,7 @@ class VirtualScheduler {
   /// change what another one gets.
   Random ForkRandom() noexcept { return random_.Fork(); }
 
-  /// Never runs `work` inside the call; an instant that has passed is now.
+  /// Never runs `work` inside the call; an instant that has passed is now. 0 once closed.
   EventId RunAt(TimePoint when, std::function<void()> work);
   EventId RunAfter(std::chrono::nanoseconds wait, std::function<void()> work) {
     return RunAt(wait >= kEndOfTime - now_ ? kEndOfTime : now_ + wait, std::move(work));
@@ -47,6 +47,8 @@ class VirtualScheduler {
   /// Lets the next event happen, if it is due by `until`; else moves time on to `until` (but not to
   /// kEndOfTime) and says false.
   bool RunOne(TimePoint until = kEndOfTime);
+  /// Destroys what is planned without letting it happen, and takes no more: the end of the world.
+  void Close();
   /// Events that happened.
   std::uint64_t events() const noexcept { return events_; }
   std::size_t planned() const noexcept { return queue_.size(); }
@@ -66,6 +68,7 @@ class VirtualScheduler {
   TimePoint now_ = kStart;
   Random random_;
   TimerQueue queue_;
+  bool closed_ = false;
   std::uint64_t events_ = 0;
   std::uint64_t digest_ = 0;
   std::function<void(std::string_view line)> listener_;

@@ -7,11 +7,12 @@
 #include <atomic>
 #endif
 
-namespace cirein::dpm {
+namespace cirein {
 
-/// The rules that keep data safe, as ways to break them: one for each. Tests build this folder with
-/// CIREIN_SABOTAGE, break one rule at a time, and must see it caught; in the product Sabotaged() is
-/// the constant false.
+/// The rules that keep data safe, as ways to break them: one for each. Tests build the sources that
+/// include this a second time, with CIREIN_SABOTAGE, break one rule at a time, and must see it
+/// caught; in the product Sabotaged() is the constant false. Not for headers that other folders
+/// include: those are seen by both builds.
 enum class Sabotage : std::uint8_t {
   kNone,
   kUnseededChecksums,     ///< Entries do not know where they are.
@@ -25,6 +26,11 @@ enum class Sabotage : std::uint8_t {
   kIgnoreClockFloor,      ///< Expiry is judged by the new owner's clock alone.
   kRowEntryHidesNothing,  ///< Deleting a row does not hide its columns.
   kFreeBeforeSync,        ///< Segments are freed before what replaced them is on the medium.
+  kDropBatchPersist,      ///< A batch of the log is not brought to the medium.
+  kReuseVersion,          ///< Now and then a write gets the version of the one before.
+  kAnswerBeforeKept,      ///< Answers do not wait until what they saw is kept.
+  kServeStaleValue,       ///< A value in the cache stays when its key is written.
+  kAnswerTwice,           ///< Who waits is answered twice.
 };
 
 #ifdef CIREIN_SABOTAGE
@@ -34,4 +40,4 @@ inline bool Sabotaged(Sabotage kind) { return sabotage.load(std::memory_order_re
 constexpr bool Sabotaged(Sabotage) { return false; }
 #endif
 
-}  // namespace cirein::dpm
+}  // namespace cirein

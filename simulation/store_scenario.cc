@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulation/store_scenario.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "dpm/verify.h"
+#include "node/node.h"
+#include "node/object_service.h"
+#include "simulation/linearizability.h"
+
+namespace cirein::simulation {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t kSegmentBytes = 32 * 1024;
+constexpr std::uint64_t kIndexBytes = 1 << 20;
+constexpr std::uint64_t kExtentLimitBytes = 256 * 1024;
+constexpr std::uint64_t kLargeBytes = 4096;
+/// How far the end of a time to live may be off: clocks of two processes differ by up to a second,
+/// and run faster or slower meanwhile.
+constexpr std::chrono::nanoseconds kExpiryMargin = 1100ms;
+/// An answer that was in time at the client's clock may be late by the world's.
+constexpr std::chrono::nanoseconds kDeadlineSlack = 100ms;
+constexpr std::string_view kLastRow = "last";
+constexpr std::uint32_t kLastWants = 8;
+
+}  // namespace
+
+// The shipped node with its service, as it would run in a process of its own.
+class StoreScenario::NodeProgram final : public Program {
+ public:
+  static Result<std::unique_ptr<Program>> Start(Process& process, const Settings& settings) {
+    CIREIN_ASSIGN_OR_RETURN(
+        std::shared_ptr<node::Node> node,
+        node::Node::Open(process.machine.OpenDisk(), process.host.environment(),
+                         process.host.executor(),
+                         {.shards = settings.shards, .cache_bytes = settings.cache_bytes}));
+    auto program = std::make_unique<NodeProgram>(process, std::move(node));
+    CIREIN_RETURN_IF_ERROR(process.transport.Listen(program->service_));
+    return std::unique_ptr<Program>(std::move(program));
+  }
+
+  NodeProgram(Process& process, std::shared_ptr<node::Node> node)
+      : node_(std::move(node)),
+        service_(node_->store(), process.host.environment(), process.host.executor()) {}
+  ~NodeProgram() override { service_.Stop(); }
+
+  node::Node& node() { return *node_; }
+  const node::ObjectService& service() const { return service_; }
+
+ private:
+  const std::shared_ptr<node::Node> node_;
+  node::ObjectService service_;
+};
+
+StoreScenario::StoreScenario() = default;
+StoreScenario::~StoreScenario() = default;
+
+RunSize StoreScenario::DrawSize(Random& random) {
+  return {.clients = static_cast<std::uint32_t>(1 + random.Below(4)),
+          .operations = static_cast<std::uint32_t>(20 + random.Below(random.OneIn(4) ? 200 : 60)),
+          .faults = random.OneIn(8) ? 0U : 10U,
+          .length = std::chrono::milliseconds(200 + random.Below(3000))};
+}
+
+void StoreScenario::Build(World& world, const RunSize& size, Random random) {
+  world_ = &world;
+  settings_.medium = random.OneIn(2) ? ShadowSpace::Medium::kFile : ShadowSpace::Medium::kFlushable;
+  settings_.durability = random.OneIn(3) ? dpm::Durability::kProcess : dpm::Durability::kPower;
+  settings_.shards = 1U << random.Below(3);
+  settings_.cache_bytes = random.OneIn(2) ? 1 << 20 : random.Below(4) * 2048;
+  settings_.log_segments = (random.OneIn(4) ? 10 : 32) * settings_.shards;
+
+  work_ = std::make_unique<StoreWork>(StoreWork{.world = world});
+  work_->rows = static_cast<std::uint32_t>(1 + random.Below(4));
+  work_->columns = static_cast<std::uint32_t>(1 + random.Below(3));
+  work_->lanes = static_cast<std::uint32_t>(1 + random.Below(3));
+  work_->data_bytes_max = random.OneIn(3) ? kLargeBytes - 256 : 200;
+  work_->large_bytes = random.OneIn(2) ? 4 * kLargeBytes : 0;
+  work_->uses_ttl = random.OneIn(2);
+  work_->pause = size.length * work_->lanes / std::max(size.operations, 1U);
+
+  machine_ = &world.AddMachine(
+      {.name = "node",
+       .start = [this](Process& process) { return NodeProgram::Start(process, settings_); },
+       .medium = settings_.medium,
+       .disk = NewPool(),
+       // What is answered at the durability of the process may be lost with the power.
+       .allowed = {.may_stop = true,
+                   .may_lose_power = settings_.durability == dpm::Durability::kPower,
+                   .may_fill = true}});
+  for (std::uint32_t i = 0; i < size.clients; ++i) {
+    ledgers_.push_back(std::make_unique<StoreClientLedger>(
+        StoreClientLedger{.id = {i}, .wanted = size.operations}));
+    world.AddMachine({.name = fmt::format("client{}", i),
+                      .start = [this, ledger = ledgers_.back().get()](
+                                   Process& process) -> Result<std::unique_ptr<Program>> {
+                        return std::unique_ptr<Program>(
+                            std::make_unique<StoreClient>(process, *work_, *ledger));
+                      },
+                      .allowed = {.may_stop = true, .may_lose_power = true}});
+  }
+}
+
+SpaceImage StoreScenario::NewPool() const {
+  ShadowSpace space(settings_.medium);
+  dpm::CreateOptions options;
+  options.segment_bytes = kSegmentBytes;
+  options.log_bytes = settings_.log_segments * kSegmentBytes;
+  options.index_bytes = kIndexBytes;
+  options.extent_limit_bytes = kExtentLimitBytes;
+  options.large_bytes = kLargeBytes;
+  options.durability = settings_.durability;
+  options.pool_id = 0x5107'5107'5107'5107;
+  options.created_ms = 1;
+  const Status created = dpm::Dpm::Create(space, options);
+  if (!created.ok()) world_->Violate("no pool can be made: " + created.ToString());
+  return space.ProcessCrash(space.events());
+}
+
+StoreScenario::NodeProgram* StoreScenario::node() const {
+  return static_cast<NodeProgram*>(machine_->program());
+}
+
+bool StoreScenario::ClientsDone() const {
+  return std::all_of(ledgers_.begin(), ledgers_.end(),
+                     [](const auto& ledger) { return ledger->done(); });
+}
+
+bool StoreScenario::Done() const { return ClientsDone(); }
+
+void StoreScenario::CheckStep() {
+  if (NodeProgram* const program = node();
+      program != nullptr && program->service().repeated_answers() > 0) {
+    world_->Violate("the node answered a request that it had answered before");
+  }
+}
+
+// Every object is read, so that what was acknowledged and is gone is missed; and wants are parked
+// before what they wait for is published.
+void StoreScenario::Conclude() {
+  std::deque<StoreTask>& tasks = ledgers_.front()->tasks;
+  for (std::uint32_t i = 0; i < work_->rows; ++i) {
+    const std::string row = fmt::format("row{}", i);
+    tasks.push_back({StoreTask::Kind::kRowInfo, row});
+    tasks.push_back({StoreTask::Kind::kGet, row, std::nullopt});
+    tasks.push_back({StoreTask::Kind::kGet, row, ""});
+    for (std::uint32_t column = 2; column < work_->columns + 2; ++column) {
+      tasks.push_back({StoreTask::Kind::kGet, row, fmt::format("c{}", column)});
+    }
+  }
+  const auto last = [](StoreTask::Kind kind, std::uint32_t number) {
+    return StoreTask{kind, std::string(kLastRow), std::to_string(number)};
+  };
+  for (std::uint32_t i = 0; i < kLastWants; ++i) {
+    ledgers_[i % ledgers_.size()]->tasks.push_back(last(StoreTask::Kind::kWant, i));
+  }
+  for (std::uint32_t i = 0; i < kLastWants; ++i) {
+    ledgers_.back()->tasks.push_back(last(StoreTask::Kind::kPublish, i));
+  }
+}
+
+bool StoreScenario::Concluded() const {
+  // A want that its client has given up waits at the node until its deadline there.
+  return ClientsDone() && node() != nullptr && node()->node().store()->GetStats().waiting == 0;
+}
+
+void StoreScenario::Judge() {
+  for (const std::string& finding : work_->wants.Judge(kDeadlineSlack)) {
+    world_->Violate("a want: " + finding);
+  }
+  work_->wants.AddAnswersTo(work_->history);
+  JudgeOptions options;
+  options.expiry_margin = kExpiryMargin;
+  const Verdict verdict = simulation::Judge(work_->history, options);
+  if (verdict.code != VerdictCode::kLinearizable) {
+    world_->Violate(
+        fmt::format("the clients' history is {}:\n{}", VerdictName(verdict.code), verdict.report));
+  }
+  JudgePool();
+}
+
+// As an operator would look at it after a last crash.
+void StoreScenario::JudgePool() {
+  machine_->Stop();
+  auto disk = std::make_unique<ShadowSpace>(settings_.medium, "last boot", machine_->disk());
+  ShadowSpace* const shadow = disk.get();
+  dpm::Findings findings;
+  auto opened = dpm::Dpm::Open(std::move(disk), {}, &findings);
+  if (!opened.ok()) return world_->Violate("the pool does not open: " + opened.status().ToString());
+  if (Status closed = (*opened)->Close(); !closed.ok()) {
+    return world_->Violate("the pool does not close: " + closed.ToString());
+  }
+  ShadowSpace space(settings_.medium, "last boot", shadow->ProcessCrash(shadow->events()));
+  opened->reset();
+  const Result<dpm::VerifyReport> report = dpm::VerifyPool(space);
+  if (!report.ok()) return world_->Violate("verify: " + report.status().ToString());
+  for (const dpm::Finding& finding : report->findings) {
+    world_->Violate("verify finds: " + finding.what);
+  }
+}
+
+std::string StoreScenario::HistoryText() const { return work_->history.ToString(); }
+
+}  // namespace cirein::simulation
