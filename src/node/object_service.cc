@@ -215,14 +215,14 @@ void ObjectService::Core::Answer(const Call& call, const wire::Reply& reply) {
   const Gate::Holder inside = gate_.TryEnter();
   if (!inside) return;
   Connection& connection = *call.client->connection;
-  const auto send = [&](const wire::Reply& answer) {
+  const auto say = [&](const wire::Reply& answer) {
     const std::vector<std::byte> bytes = wire::Encode(answer);
     const std::array<std::span<const std::byte>, 1> parts = {bytes};
     return connection.Reply(call.request, parts);
   };
-  Status sent = send(reply);
+  Status sent = say(reply);
   if (sent.code() == StatusCode::kInvalidArgument) {
-    sent = send(
+    sent = say(
         ResourceExhausted(fmt::format("the answer is too long for a message: {}", sent.message()),
                           "ask for smaller pages, or publish smaller objects"));
   }

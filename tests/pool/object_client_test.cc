@@ -480,7 +480,7 @@ TEST_P(ObjectClientTest, WhatIsUnderWayWhenTheNodeDiesIsUnknown) {
       EXPECT_OK(client("a").Publish(request, kSoon, answers[i].Callback()));
     }
   });
-  RunFor(std::chrono::nanoseconds(random_.Below(500'000)));
+  RunFor(std::chrono::nanoseconds(random_.Below(350'000)));
   hosts_["node"]->Kill();
   network_->HostKilled("node");
   std::size_t unknown = 0;
