@@ -12,7 +12,9 @@
 namespace cirein::fabric {
 
 /// What a fabric costs: the figures by which a simulated network lets time pass. They are of the
-/// right order of magnitude and in the right relation to each other, and no more.
+/// right order of magnitude and in the right relation to each other, and no more. They are
+/// settings, simulation.<model>.<figure>, each of which says where its default comes from: measured
+/// on one machine of two cores, or assumed.
 struct CostModel {
   std::string name;
   /// One way, without the processor's work at both ends.
@@ -35,12 +37,13 @@ struct CostModel {
   std::chrono::nanoseconds WireTime(std::uint64_t bytes) const;
   std::chrono::nanoseconds PersistTime(std::uint64_t bytes) const;
 
+  /// With the defaults.
   static CostModel Rdma();
   static CostModel Tcp();
   static CostModel Cxl();
   static CostModel Shm();
 
-  /// The model "rdma", "tcp", "cxl" or "shm" with the figures of the settings simulation.<model>.*.
+  /// The model "rdma", "tcp", "cxl" or "shm" as the settings say.
   /// InvalidArgument for another name.
   static Result<CostModel> FromConfig(std::string_view name, const Config& config);
 };
