@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pool/object_client.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
+#include <string_view>
 #include <variant>
 
 #include <fmt/format.h>
@@ -45,13 +47,29 @@ Status NotSent(const fabric::Address& peer, const Status& why) {
 }
 
 template <typename T>
-Result<T> ResultOf(const fabric::Address& peer, Result<std::span<const std::byte>> answer) {
+using Fits = std::function<bool(const T&)>;
+
+template <typename T>
+Result<T> ResultOf(const fabric::Address& peer, const Result<std::span<const std::byte>>& answer,
+                   const Fits<T>& fits) {
   if (!answer.ok()) return OutcomeUnknown(peer, answer.status());
   Result<wire::Reply> reply = wire::DecodeReply(*answer);
   if (!reply.ok()) return OutcomeUnknown(peer, reply.status());
   if (const Status* const error = std::get_if<Status>(&*reply)) return *error;
-  if (T* const value = std::get_if<T>(&*reply)) return std::move(*value);
+  T* const value = std::get_if<T>(&*reply);
+  if (value != nullptr && (!fits || fits(*value))) return std::move(*value);
   return OutcomeUnknown(peer, Internal("the answer is one to something else"));
+}
+
+// Keys of answers have no bucket.
+bool MatchesName(const Pattern& pattern, const Key& key) {
+  return pattern.MatchesRow(key.row()) &&
+         pattern.MatchesColumn(key.has_column() ? std::optional<std::string_view>(key.column())
+                                                : std::nullopt);
+}
+
+Fits<NamedObject> NamedBy(const Pattern& pattern) {
+  return [pattern](const NamedObject& named) { return MatchesName(pattern, named.key); };
 }
 
 std::optional<nanoseconds> LimitOf(Deadline deadline) {
@@ -97,7 +115,8 @@ void ObjectClient::Close() { connection_->Close(); }
 
 template <typename T>
 Result<Operation> ObjectClient::Send(const wire::Request& request, Deadline deadline,
-                                     std::function<void(Result<T>)> done) {
+                                     std::function<void(Result<T>)> done,
+                                     std::function<bool(const T&)> fits) {
   if (deadline.is_default()) {
     return NotSent(peer(),
                    InvalidArgument("it has no deadline of its own", "give one, or kNoDeadline"));
@@ -106,12 +125,13 @@ Result<Operation> ObjectClient::Send(const wire::Request& request, Deadline dead
   if (!bytes.ok()) return NotSent(peer(), bytes.status());
   const auto call = std::make_shared<Call<T>>(std::move(done));
   const std::array<std::span<const std::byte>, 1> parts = {*bytes};
-  const Status sent = connection_->Request(
-      parts, deadline,
-      [call, late = late_answers_, peer = peer()](Result<std::span<const std::byte>> answer) {
-        const bool answered = answer.ok();
-        if (!call->End(ResultOf<T>(peer, std::move(answer))) && answered) late->fetch_add(1);
-      });
+  const Status sent =
+      connection_->Request(parts, deadline,
+                           [call, fits = std::move(fits), late = late_answers_,
+                            peer = peer()](const Result<std::span<const std::byte>>& answer) {
+                             if (!call->End(ResultOf<T>(peer, answer, fits)) && answer.ok())
+                               late->fetch_add(1);
+                           });
   if (!sent.ok()) return NotSent(peer(), sent);
   return Operation(call);
 }
@@ -123,15 +143,19 @@ Status ObjectClient::Publish(const wire::PublishRequest& request, Deadline deadl
 
 Status ObjectClient::PublishGroup(const wire::GroupRequest& request, Deadline deadline,
                                   GroupCallback done) {
-  return Send(request, deadline, std::move(done)).status();
+  const auto fits = [count = request.items.size()](const std::vector<ObjectInfo>& infos) {
+    return infos.size() == count;
+  };
+  return Send<std::vector<ObjectInfo>>(request, deadline, std::move(done), fits).status();
 }
 
 Status ObjectClient::Get(const Key& key, Deadline deadline, WantCallback done) {
-  return Send(wire::GetRequest{key}, deadline, std::move(done)).status();
+  return Send<NamedObject>(wire::GetRequest{key}, deadline, std::move(done), NamedBy(key)).status();
 }
 
 Result<Operation> ObjectClient::Want(const Pattern& pattern, Deadline deadline, WantCallback done) {
-  return Send(wire::WantRequest{pattern, LimitOf(deadline)}, deadline, std::move(done));
+  return Send<NamedObject>(wire::WantRequest{pattern, LimitOf(deadline)}, deadline, std::move(done),
+                           NamedBy(pattern));
 }
 
 Status ObjectClient::Drop(const Pattern& pattern, Deadline deadline, DropCallback done) {
@@ -147,8 +171,14 @@ Status ObjectClient::GetRowInfo(const Key& row, Deadline deadline, RowInfoCallba
 }
 
 Status ObjectClient::List(const Pattern& pattern, const ListOptions& options, ListCallback done) {
-  return Send(wire::ListRequest{pattern, options.page_size, options.cursor}, options.deadline,
-              std::move(done))
+  const auto fits = [pattern, most = options.page_size](const ListPage& page) {
+    return page.objects.size() <= most &&
+           std::all_of(page.objects.begin(), page.objects.end(), [&](const ListedObject& object) {
+             return MatchesName(pattern, object.key);
+           });
+  };
+  return Send<ListPage>(wire::ListRequest{pattern, options.page_size, options.cursor},
+                        options.deadline, std::move(done), fits)
       .status();
 }
 

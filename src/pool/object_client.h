@@ -72,9 +72,11 @@ class ObjectClient {
   explicit ObjectClient(std::shared_ptr<fabric::Connection> connection)
       : connection_(std::move(connection)), late_answers_(std::make_shared<Counter>(0)) {}
 
+  /// `fits`: may this be an answer to the request? Null: any may.
   template <typename T>
   Result<Operation> Send(const wire::Request& request, Deadline deadline,
-                         std::function<void(Result<T>)> done);
+                         std::function<void(Result<T>)> done,
+                         std::function<bool(const T&)> fits = nullptr);
 
   const std::shared_ptr<fabric::Connection> connection_;
   const std::shared_ptr<Counter> late_answers_;

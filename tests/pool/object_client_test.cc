@@ -557,6 +557,54 @@ TEST_P(ObjectClientTest, AClientThatTakesTooLittleIsCutOff) {
   EXPECT_OK(Get("a", Key("row")));
 }
 
+/// Answers everything with the same.
+class OneAnswerService final : public fabric::Service {
+ public:
+  void Connected(const std::shared_ptr<fabric::Connection>& /*connection*/) override {}
+  void Message(const std::shared_ptr<fabric::Connection>& /*connection*/,
+               std::span<const std::byte> /*message*/) override {}
+  void Request(const std::shared_ptr<fabric::Connection>& connection, fabric::RequestId request,
+               std::span<const std::byte> /*message*/) override {
+    const std::array<std::span<const std::byte>, 1> parts = {bytes};
+    EXPECT_OK(connection->Reply(request, parts));
+  }
+  void Closed(const std::shared_ptr<fabric::Connection>& /*connection*/,
+              const Status& /*why*/) override {}
+
+  std::vector<std::byte> bytes;
+};
+
+TEST_P(ObjectClientTest, AnswersToSomethingElseAreNotBelieved) {
+  if (GetParam().durability) GTEST_SKIP() << "no matter of the store";
+  OneAnswerService liar;
+  transports_["node"].reset();
+  transports_["node"] = network_->Join(*hosts_["node"]);
+  ASSERT_OK(transports_["node"]->Listen(liar));
+  for (const char* name : {"a", "b"}) clients_[name] = Connect(name);
+  const auto expect_unknown = [](const auto& result) {
+    EXPECT_CODE(result, kUnavailable);
+    EXPECT_THAT(result.status().message(), HasSubstr("unknown"));
+  };
+  const wire::GroupRequest group{
+      kBucket, "row", PutMode::kOverwrite, std::nullopt, {{std::nullopt, MakeObject("x")}}};
+  ListOptions options{.page_size = 1, .cursor = {}, .deadline = kSoon};
+  expect_unknown(Get("a", Key("row")));  // No bytes at all.
+  liar.bytes = wire::Encode(wire::Reply(std::uint64_t{1}));
+  expect_unknown(Publish("a", PublishOf(Key("row"), "x")));
+  liar.bytes = wire::Encode(wire::Reply(std::vector<ObjectInfo>(2)));
+  expect_unknown(PublishGroup("a", group));
+  liar.bytes = wire::Encode(wire::Reply(NamedObject{Key("row", ""), MakeObject("x"), {}}));
+  expect_unknown(Get("a", Key("row")));
+  EXPECT_OK(Get("a", Key("row", "")));
+  liar.bytes = wire::Encode(wire::Reply(ListPage{{{.key = Key("row")}}, ""}));
+  EXPECT_OK(List("a", Pattern::Row("row"), options));
+  expect_unknown(List("a", Pattern::Row("other"), options));
+  liar.bytes = wire::Encode(wire::Reply(ListPage{{{.key = Key("a")}, {.key = Key("b")}}, ""}));
+  expect_unknown(List("a", Pattern::RowPrefix(""), options));
+  clients_.clear();
+  transports_.clear();  // Before their service.
+}
+
 TEST_P(ObjectClientTest, WithoutAThreadReadsAreRefused) {
   RefusingExecutor executor;
   Build(SimNetwork::Options(), &executor);
