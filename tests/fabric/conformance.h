@@ -1,22 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <ostream>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "fabric/transport.h"
 
-/// The conformance suite (transport_test.cc) asks every fabric for what transport.h promises. A
-/// fabric takes part by a Fabric of its own, and one line in the list at the end of the suite.
+/// The conformance suite (transport_test.cc, transport_end_test.cc, one_sided_test.cc) asks every
+/// fabric for what transport.h promises. A fabric takes part by a Fabric of its own, and one line
+/// in the list of fabrics.h.
 namespace cirein::fabric {
 
 /// Several processes on one fabric, or what stands for them. Everything that the fabric calls is
@@ -153,6 +160,139 @@ inline ReplyCallback ReplyInto(const OutcomePtr& outcome) {
     outcome->Take(reply.status());
     if (reply.ok()) outcome->text = Text(*reply);
   };
+}
+
+inline constexpr std::chrono::seconds kLong{
+    30};  // Longer than anything here takes when nothing is wrong.
+
+/// Peers on a fabric, each with a recorder, and calls that wait for their end.
+class FabricTest : public testing::TestWithParam<NamedFabric> {
+ protected:
+  FabricTest() : fabric_(GetParam().make()) {}
+
+  /// A peer that listens; its recorder.
+  std::size_t AddListener() {
+    const std::size_t peer = fabric_->AddPeer();
+    recorders_.resize(std::max(recorders_.size(), peer + 1));
+    EXPECT_TRUE(Transport(peer).Listen(Rec(peer)).ok());
+    return peer;
+  }
+  std::size_t AddPeer() {
+    const std::size_t peer = fabric_->AddPeer();
+    recorders_.resize(std::max(recorders_.size(), peer + 1));
+    return peer;
+  }
+  fabric::Transport& Transport(std::size_t peer) { return *fabric_->transport(peer); }
+  Recorder& Rec(std::size_t peer) { return recorders_[peer]; }
+
+  Result<ConnectionPtr> TryConnect(std::size_t from, const Address& address, Deadline deadline) {
+    auto result = std::make_shared<std::vector<Result<ConnectionPtr>>>();
+    const Status begun = Transport(from).Connect(
+        address, Rec(from), deadline,
+        [result](Result<ConnectionPtr> made) { result->push_back(std::move(made)); });
+    if (!begun.ok()) return begun;
+    EXPECT_TRUE(result->empty()) << "a callback inside the call";
+    EXPECT_TRUE(fabric_->RunUntil(kLong, [result] { return !result->empty(); }));
+    Settle();
+    EXPECT_EQ(result->size(), 1U);
+    return result->front();
+  }
+  ConnectionPtr Connect(std::size_t from, std::size_t to) {
+    auto made = TryConnect(from, Transport(to).address(), kLong);
+    EXPECT_TRUE(made.ok()) << made.status().ToString();
+    return made.ok() ? *made : nullptr;
+  }
+
+  bool WaitFor(const std::function<bool()>& holds) { return fabric_->RunUntil(kLong, holds); }
+  bool WaitFor(const OutcomePtr& outcome) {
+    return WaitFor([outcome] { return outcome->done(); });
+  }
+  /// What is on its way arrives.
+  void Settle() {
+    fabric_->RunUntil(std::chrono::milliseconds(100), [] { return false; });
+  }
+
+  /// Words of zeros, registered at a peer.
+  struct Memory {
+    std::shared_ptr<std::vector<std::uint64_t>> words;
+    fabric::Transport::MemoryId id = 0;
+    std::span<std::byte> bytes() const { return std::as_writable_bytes(std::span(*words)); }
+  };
+  Memory MakeMemory(std::size_t peer, std::size_t words) {
+    Memory memory{std::make_shared<std::vector<std::uint64_t>>(words), 0};
+    const auto id = Transport(peer).Register(memory.bytes(), memory.words);
+    EXPECT_TRUE(id.ok()) << id.status().ToString();
+    memory.id = id.value_or(0);
+    return memory;
+  }
+  Grant MakeGrant(std::size_t peer, const Memory& memory, Access access) {
+    return MakeGrant(peer, memory, {0, memory.words->size() * 8}, access);
+  }
+  Grant MakeGrant(std::size_t peer, const Memory& memory, ByteRange range, Access access) {
+    const auto grant = Transport(peer).MakeGrant(memory.id, range, access);
+    EXPECT_TRUE(grant.ok()) << grant.status().ToString();
+    return grant.value_or(Grant{});
+  }
+
+  // Operations to their end.
+  Status Done(const Status& begun, const OutcomePtr& outcome) {
+    if (!begun.ok()) return begun;
+    EXPECT_EQ(outcome->calls, 0) << "a callback inside the call";
+    EXPECT_TRUE(WaitFor(outcome));
+    return outcome->status;
+  }
+  Status Read(const ConnectionPtr& over, const Grant& grant, std::uint64_t offset,
+              std::span<std::byte> into) {
+    auto outcome = std::make_shared<Outcome>();
+    return Done(over->Read(grant, offset, into, kLong, fabric::Into(outcome)), outcome);
+  }
+  Status Write(const ConnectionPtr& over, const Grant& grant, std::uint64_t offset,
+               std::span<const std::byte> bytes) {
+    auto outcome = std::make_shared<Outcome>();
+    return Done(over->Write(grant, offset, bytes, kLong, Into(outcome)), outcome);
+  }
+  Result<std::uint64_t> Swap(const ConnectionPtr& over, const Grant& grant, std::uint64_t offset,
+                             WordSwap swap) {
+    auto outcome = std::make_shared<Outcome>();
+    CIREIN_RETURN_IF_ERROR(
+        Done(over->CompareAndSwap(grant, offset, swap, kLong, WordInto(outcome)), outcome));
+    return outcome->word;
+  }
+  Result<std::uint64_t> Add(const ConnectionPtr& over, const Grant& grant, std::uint64_t offset,
+                            std::uint64_t add) {
+    auto outcome = std::make_shared<Outcome>();
+    CIREIN_RETURN_IF_ERROR(
+        Done(over->FetchAdd(grant, offset, add, kLong, WordInto(outcome)), outcome));
+    return outcome->word;
+  }
+  Status Persist(const ConnectionPtr& over, const Grant& grant, ByteRange range) {
+    auto outcome = std::make_shared<Outcome>();
+    return Done(over->Persist(grant, range, kLong, Into(outcome)), outcome);
+  }
+  Result<std::string> Ask(const ConnectionPtr& over, std::string_view text) {
+    auto outcome = std::make_shared<Outcome>();
+    CIREIN_RETURN_IF_ERROR(Done(over->Request(OnePart(text), kLong, ReplyInto(outcome)), outcome));
+    return outcome->text;
+  }
+  void ExpectWorks(const ConnectionPtr& connection) {
+    const auto answer = Ask(connection, "still there?");
+    ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+    EXPECT_EQ(*answer, "still there?");
+  }
+
+  std::deque<Recorder> recorders_;  // Outlive the transports.
+  std::unique_ptr<Fabric> fabric_;
+};
+
+inline constexpr Access kAll = Access::kRead | Access::kWrite | Access::kAtomic;
+
+inline std::string RandomText(Random& random, std::size_t bytes) {
+  std::string text(bytes, '\0');
+  for (std::size_t i = 0; i < bytes; i += 8) {
+    const std::uint64_t word = random();
+    std::memcpy(text.data() + i, &word, std::min<std::size_t>(8, bytes - i));
+  }
+  return text;
 }
 
 }  // namespace cirein::fabric
