@@ -79,8 +79,9 @@ class Runner {
         world_->Violate(fmt::format("{} events were not enough for {}", request_.steps_max, what));
       } else if (!world_->scheduler().RunOne(end)) {
         world_->Violate(fmt::format(
-            "{} did not come to an end: at {} ms {}", what, world_->now() / 1ms,
-            world_->now() < end ? "nothing was left to happen" : "it was waited for long enough"));
+            "{} did not come to an end: at {} ms {}; {}", what, world_->now() / 1ms,
+            world_->now() < end ? "nothing was left to happen" : "it was waited for long enough",
+            scenario_->Pending()));
       }
       scenario_->CheckStep();
       if (!world_->violations().empty()) return false;

@@ -46,6 +46,8 @@ class Scenario {
   virtual bool Concluded() const = 0;
   /// Tells the world what was not as it must be.
   virtual void Judge() = 0;
+  /// For the report of a run that does not end: what is still waited for.
+  virtual std::string Pending() const { return {}; }
   /// For the report of a run that failed: what the clients saw.
   virtual std::string HistoryText() const { return {}; }
 };

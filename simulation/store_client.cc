@@ -2,6 +2,7 @@
 #include "simulation/store_client.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -319,11 +320,14 @@ class StoreClient::Lane {
     const std::chrono::nanoseconds deadline =
         task_ ? kDeadline : std::chrono::milliseconds(1 + random_.Below(2000));
     work().wants.Parked(id, ledger().id, pattern.ToString(), {now(), now() + deadline});
-    ledger().open_wants.insert(id);
+    ledger().open_wants.emplace(id, now() + deadline);
     const Result<Operation> sent = client_.client_->Want(
         pattern, Deadline(deadline),
         [this, id, task = task_](const Result<NamedObject>& named) { Answered(id, named, task); });
-    if (!sent.ok()) Answered(id, sent.status(), task_);
+    if (!sent.ok()) {
+      if (sent.code() == StatusCode::kUnavailable) client_.client_.reset();
+      Answered(id, sent.status(), task_);
+    }
     task_.reset();
     Rest();
   }
@@ -356,9 +360,9 @@ class StoreClient::Lane {
 
 StoreClient::StoreClient(Process& process, StoreWork& work, StoreClientLedger& ledger)
     : process_(process), environment_(process.host.environment()), work_(work), ledger_(ledger) {
-  // What the process before it had under way has no end.
-  for (const WantId want : std::exchange(ledger_.open_wants, {})) {
-    work_.wants.Failed(want, "its client died", process_.world.now());
+  // What the process before it had under way has no end. Nobody was there when it would have come.
+  for (const auto& [want, deadline] : std::exchange(ledger_.open_wants, {})) {
+    work_.wants.Failed(want, "its client died", std::min(deadline, process_.world.now()));
   }
   ledger_.under_way = 0;
   for (std::uint32_t i = 0; i < work_.lanes; ++i) lanes_.push_back(std::make_unique<Lane>(*this));

@@ -3,9 +3,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -47,7 +47,7 @@ struct StoreClientLedger {
   std::uint32_t begun = 0;
   std::uint32_t wanted = 0;  ///< Random operations, before it is done.
   std::uint32_t under_way = 0;
-  std::set<WantId> open_wants = {};
+  std::map<WantId, TimePoint> open_wants = {};  ///< With their deadlines.
   std::deque<StoreTask> tasks = {};  ///< Come before random operations.
 
   bool done() const noexcept {

@@ -24,7 +24,8 @@ constexpr std::uint64_t kLargeBytes = 4096;
 /// How far the end of a time to live may be off: clocks of two processes differ by up to a second,
 /// and run faster or slower meanwhile.
 constexpr std::chrono::nanoseconds kExpiryMargin = 1100ms;
-/// An answer that was in time at the client's clock may be late by the world's.
+/// An answer that was in time at the client's clock may be late by the world's; that of a client
+/// which is paused waits as long as it, which is no longer than the run is meant to be.
 constexpr std::chrono::nanoseconds kDeadlineSlack = 100ms;
 constexpr std::string_view kLastRow = "last";
 constexpr std::uint32_t kLastWants = 8;
@@ -70,6 +71,7 @@ RunSize StoreScenario::DrawSize(Random& random) {
 
 void StoreScenario::Build(World& world, const RunSize& size, Random random) {
   world_ = &world;
+  length_ = size.length;
   settings_.medium = random.OneIn(2) ? ShadowSpace::Medium::kFile : ShadowSpace::Medium::kFlushable;
   settings_.durability = random.OneIn(3) ? dpm::Durability::kProcess : dpm::Durability::kPower;
   settings_.shards = 1U << random.Below(3);
@@ -171,7 +173,7 @@ bool StoreScenario::Concluded() const {
 }
 
 void StoreScenario::Judge() {
-  for (const std::string& finding : work_->wants.Judge(kDeadlineSlack)) {
+  for (const std::string& finding : work_->wants.Judge(kDeadlineSlack + length_)) {
     world_->Violate("a want: " + finding);
   }
   work_->wants.AddAnswersTo(work_->history);
@@ -203,6 +205,17 @@ void StoreScenario::JudgePool() {
   for (const dpm::Finding& finding : report->findings) {
     world_->Violate("verify finds: " + finding.what);
   }
+}
+
+std::string StoreScenario::Pending() const {
+  std::string text;
+  for (const auto& ledger : ledgers_) {
+    text += fmt::format("client {}: {} of {} begun, {} under way, {} wants, {} tasks; ",
+                        ledger->id.number, ledger->begun, ledger->wanted, ledger->under_way,
+                        ledger->open_wants.size(), ledger->tasks.size());
+  }
+  if (node() == nullptr) return text + "no node";
+  return text + fmt::format("at the node {} wait", node()->node().store()->GetStats().waiting);
 }
 
 std::string StoreScenario::HistoryText() const { return work_->history.ToString(); }

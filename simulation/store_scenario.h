@@ -30,6 +30,7 @@ class StoreScenario final : public Scenario {
   void Conclude() override;
   bool Concluded() const override;
   void Judge() override;
+  std::string Pending() const override;
   std::string HistoryText() const override;
 
  private:
@@ -49,6 +50,7 @@ class StoreScenario final : public Scenario {
 
   World* world_ = nullptr;
   Machine* machine_ = nullptr;
+  std::chrono::nanoseconds length_{0};
   Settings settings_;
   std::unique_ptr<StoreWork> work_;
   std::vector<std::unique_ptr<StoreClientLedger>> ledgers_;
