@@ -87,10 +87,13 @@ using RequestId = std::uint64_t;
 ///     range outside it is PermissionDenied or InvalidArgument, changes nothing, and disturbs
 ///     nobody else. Once Revoke has returned nothing more takes effect through the grant.
 ///  6. A peer that is gone, or cannot be reached, for the transport's keepalive ends the
-///  connection.
+///     connection. One that only sleeps does not.
+///  7. Who closes a connection, or dies, may take with it what is still on its way: any tail of it
+///     is lost, as when the connection breaks.
 ///
 /// Thread-safe; no call blocks. Memory given to read into or to write from stays the connection's
-/// until the callback, the parts of messages only during the call.
+/// until the callback, the parts of messages only during the call. A default deadline is the
+/// transport's.
 class Connection {
  public:
   virtual ~Connection() = default;
@@ -101,28 +104,32 @@ class Connection {
   /// A message without an answer. Errors: InvalidArgument (too long), ResourceExhausted (too much
   /// is on its way), Unavailable (the connection has ended).
   virtual Status Send(Parts message) = 0;
-  /// A message that is answered. Errors of the answer: DeadlineExceeded, Unavailable.
+  /// A message that is answered. Errors of the answer: DeadlineExceeded, Unavailable. It counts as
+  /// outstanding until it is answered, even when its deadline has passed: the other side keeps it.
   virtual Status Request(Parts message, Deadline deadline, ReplyCallback done) = 0;
   /// Answers a request, once: NotFound for one that was answered or never asked. Also fails as Send
   /// does; then the request can still be answered.
   virtual Status Reply(RequestId request, Parts message) = 0;
 
-  /// Errors of the callbacks: those of promise 5, DeadlineExceeded, Unavailable; of Persist also
-  /// the medium's.
+  /// Fail at once as Send does; InvalidArgument for more bytes than may be outstanding, which would
+  /// never fit. Errors of the callbacks: those of promise 5, DeadlineExceeded, Unavailable; of
+  /// Persist also the medium's.
   virtual Status Read(const Grant& grant, std::uint64_t offset, std::span<std::byte> into,
                       Deadline deadline, DoneCallback done) = 0;
   virtual Status Write(const Grant& grant, std::uint64_t offset, std::span<const std::byte> bytes,
                        Deadline deadline, DoneCallback done) = 0;
-  /// Of an aligned word of 8 bytes, little-endian, atomic for everybody who uses it as a word.
+  /// Of an aligned word of 8 bytes, little-endian, atomic for everybody who uses it as a word;
+  /// InvalidArgument for one that is not aligned.
   virtual Status CompareAndSwap(const Grant& grant, std::uint64_t offset, WordSwap swap,
                                 Deadline deadline, WordCallback done) = 0;
   virtual Status FetchAdd(const Grant& grant, std::uint64_t offset, std::uint64_t add,
                           Deadline deadline, WordCallback done) = 0;
-  /// FailedPrecondition for memory that is no region.
+  /// FailedPrecondition for memory that is no region, PermissionDenied for a grant without kWrite.
   virtual Status Persist(const Grant& grant, ByteRange range, Deadline deadline,
                          DoneCallback done) = 0;
 
-  /// Ends it, for both sides. What waits for an answer here gets Unavailable.
+  /// Ends it, for both sides. What waits for an answer here gets Unavailable. What has arrived but
+  /// was not told yet is dropped. Nothing happens when it has ended already.
   virtual void Close() = 0;
 };
 
@@ -138,7 +145,8 @@ class Service {
   /// To be answered with Connection::Reply, now or later, from any thread.
   virtual void Request(const std::shared_ptr<Connection>& connection, RequestId request,
                        std::span<const std::byte> message) = 0;
-  /// The last call for this connection; not after its own Close.
+  /// The last call for this connection, with Unavailable; not after its own Close, and not when its
+  /// own transport is destroyed. Callbacks that waited have been called before it.
   virtual void Closed(const std::shared_ptr<Connection>& connection, const Status& why) = 0;
 };
 
@@ -155,7 +163,9 @@ struct Limits {
 };
 
 /// A process's end of a fabric. Thread-safe; blocks only where it says so. Destroying it ends all
-/// its connections; the services must outlive it.
+/// its connections: callbacks that wait are called with Unavailable before the destructor returns,
+/// and nothing is called after that. So what callbacks use, and the services, must outlive it.
+/// Connections that are still held answer Unavailable from then on.
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -175,14 +185,17 @@ class Transport {
   /// Memory that may be granted: it stays there until it is taken back, which ends its grants.
   using MemoryId = std::uint64_t;
   virtual Result<MemoryId> Register(std::shared_ptr<Region> region) = 0;
-  /// Aligned to 8 bytes; `keeps` is held as long as it is registered.
+  /// Aligned to 8 bytes, else InvalidArgument; `keeps` is held as long as it is registered.
   virtual Result<MemoryId> Register(std::span<std::byte> memory, std::shared_ptr<void> keeps) = 0;
+  /// NotFound when there is none. Blocks as Revoke does.
   virtual Status Unregister(MemoryId memory) = 0;
 
-  /// InvalidArgument for a range that is not in the memory, or not of whole words for kAtomic;
-  /// ResourceExhausted. An atomic of a region needs a region with stores.
+  /// InvalidArgument for a range that is not in the memory, or not of whole words for kAtomic, or
+  /// for no access; NotFound for memory that is not registered; ResourceExhausted;
+  /// FailedPrecondition for kAtomic on a region without stores.
   virtual Result<Grant> MakeGrant(MemoryId memory, ByteRange range, Access access) = 0;
-  /// NotFound when there is none. Blocks for as long as operations by it are under way.
+  /// NotFound when there is none with that id and key. Blocks for as long as operations by it are
+  /// under way.
   virtual Status Revoke(const Grant& grant) = 0;
 };
 

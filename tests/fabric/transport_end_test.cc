@@ -90,6 +90,11 @@ TEST_P(TransportEndTest, ADeadPeersConnectionsEndWithAllThatWaits) {
   EXPECT_TRUE(connection->CompareAndSwap(grant, 0, {0, 1}, kLong, WordInto(next())).ok());
   EXPECT_TRUE(connection->FetchAdd(grant, 8, 1, kLong, WordInto(next())).ok());
   EXPECT_TRUE(connection->Request(OnePart("y"), kLong, ReplyInto(next())).ok());
+  Rec(a).on_closed = [&](const auto&) {
+    for (const OutcomePtr& outcome : outcomes) {
+      EXPECT_TRUE(outcome->done()) << "a callback after the last call";
+    }
+  };
   fabric_->Kill(b);
   ASSERT_TRUE(WaitFor([&] {
     return !Rec(a).closed.empty() &&

@@ -34,6 +34,11 @@ struct CostModel {
   std::chrono::nanoseconds MessageCpu(std::uint64_t bytes) const {
     return message_cpu + kib_cpu * static_cast<std::int64_t>((bytes + 1023) / 1024);
   }
+  /// Of the caller's processor, for beginning a one-sided operation with so many bytes, or for
+  /// getting its answer: hardware needs no copy.
+  std::chrono::nanoseconds OperationCpu(std::uint64_t bytes) const {
+    return one_sided_by_hardware() ? message_cpu : MessageCpu(bytes);
+  }
   std::chrono::nanoseconds WireTime(std::uint64_t bytes) const;
   std::chrono::nanoseconds PersistTime(std::uint64_t bytes) const;
 

@@ -124,7 +124,7 @@ void SimConnection::Begin(PacketPtr packet, Deadline deadline, Pending pending) 
 Status SimConnection::Operate(PacketPtr packet, std::uint64_t bytes, Deadline deadline,
                               Pending pending) {
   packet->toll = Toll(load_, bytes);
-  endpoint_->Charge(endpoint_->wire().model().message_cpu);
+  endpoint_->Charge(endpoint_->wire().model().OperationCpu(packet->bytes.size()));
   Begin(std::move(packet), deadline, std::move(pending));
   return OkStatus();
 }
@@ -231,13 +231,13 @@ void SimConnection::Handle(Packet& packet) {
   if (state_ == State::kClosed) return;
   const CostModel& model = endpoint_->wire().model();
   if (IsOneSided(packet.kind)) {
-    endpoint_->Charge(model.one_sided_cpu + model.MessageCpu(packet.range.bytes));
-    const PacketPtr answer = TakeEffect(packet);
-    endpoint_->Charge(std::exchange(answer->held, std::chrono::nanoseconds(0)));
-    return Put(answer);
+    // Whatever the length of what is persisted, nothing is copied for it.
+    const bool copies = packet.kind != PacketKind::kPersist;
+    endpoint_->Charge(model.one_sided_cpu + model.MessageCpu(copies ? packet.range.bytes : 0));
+    return Put(TakeEffect(packet));
   }
   if (packet.kind == PacketKind::kDone) {
-    endpoint_->Charge(model.message_cpu);
+    endpoint_->Charge(model.OperationCpu(packet.bytes.size()));
     return Finish(packet.number, packet.status, &packet);
   }
   endpoint_->Charge(model.MessageCpu(packet.bytes.size()));

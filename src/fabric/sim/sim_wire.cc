@@ -233,6 +233,7 @@ void SimWire::Accept(const LinkPtr& link) {
         ResourceExhausted(fmt::format("sim://{} has as many connections as it may", name)));
   }
   link->accepted = true;
+  links_.emplace(link->id, link);  // Whoever asked may have gone by now.
   auto connection = std::make_shared<SimConnection>(endpoint, link, 1, *endpoint->listener());
   link->sides[1] = connection;
   connection->Accept();
