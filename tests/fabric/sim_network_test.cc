@@ -179,6 +179,23 @@ TEST_F(SimNetworkTest, ConnectingOverACutWaits) {
   EXPECT_TRUE(outcome->done() && outcome->status.ok());
 }
 
+TEST_F(SimNetworkTest, WhoWasAskedOverACutGivesUpToo) {
+  Network().Cut(Back());
+  Status status;
+  ASSERT_TRUE(fabric_.transport(0)
+                  ->Connect("sim://p1", asker_, Deadline::None(),
+                            [&status](const auto& made) { status = made.status(); })
+                  .ok());
+  RunFor(1s);
+  EXPECT_EQ(listener_.connections.size(), 2U);
+  RunFor(2s);
+  EXPECT_EQ(listener_.closed.size(), 2U);
+  EXPECT_TRUE(status.ok()) << "it has not heard of anything";
+  Network().HealAll();
+  RunFor(1s);
+  EXPECT_EQ(status.code(), StatusCode::kUnavailable);
+}
+
 TEST_F(SimNetworkTest, DelaysAreForOneWayAndEnd) {
   const auto round_trip = [this] {
     const TimePoint begun = Now();
@@ -320,6 +337,38 @@ TEST_F(SimNetworkTest, ADeathThatNobodyToldIsNoticedWhenTheNameIsTakenAgain) {
   auto transport = Network().Join(next);
   RunFor(100ms);
   EXPECT_EQ(asker_.closed.size(), 1U);
+}
+
+TEST_F(SimNetworkTest, TheDeadDoNothingWhetherOrNotSomebodyHasSaidSo) {
+  auto memory = std::make_shared<std::vector<std::uint64_t>>(1);
+  Transport& target = *fabric_.transport(1);
+  const auto id = target.Register(std::as_writable_bytes(std::span(*memory)), memory);
+  const Grant grant = target.MakeGrant(*id, {0, 8}, Access::kAtomic).value();
+  auto outcome = std::make_shared<Outcome>();
+  ASSERT_TRUE(there_->FetchAdd(grant, 0, 1, 1s, WordInto(outcome)).ok());
+  const auto asked = Ask(there_, "x", 1s);
+  fabric_.host(1).Kill();
+  RunFor(2s);
+  EXPECT_EQ((*memory)[0], 0U);
+  EXPECT_TRUE(listener_.asked.empty());
+  for (const OutcomePtr& one : {outcome, asked}) {
+    EXPECT_EQ(one->calls, 1);
+    EXPECT_EQ(one->status.code(), StatusCode::kDeadlineExceeded);
+  }
+}
+
+TEST_F(SimNetworkTest, NothingStaysPlannedForWhatIsDone) {
+  for (int i = 0; i < 50; ++i) {
+    const auto outcome = Ask(there_, "x");
+    ASSERT_TRUE(fabric_.RunUntil(1s, [&] { return outcome->done(); }));
+  }
+  Network().Cut(There());
+  Network().Heal(There());
+  RunFor(1ms);
+  EXPECT_EQ(fabric_.world().planned(), 0U);
+  there_->Close();
+  RunFor(1ms);
+  EXPECT_EQ(fabric_.world().planned(), 0U);
 }
 
 TEST_F(SimNetworkTest, WhatAPieceSendsLeavesAtItsEndOrNever) {

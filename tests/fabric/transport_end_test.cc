@@ -149,7 +149,9 @@ TEST_P(TransportEndTest, LeavingEndsConnectionsAndCallsWhatWaits) {
                   .Connect(Transport(c).address(), Rec(a), kLong,
                            [connect](const auto& made) { connect->Take(made.status()); })
                   .ok());
+  const Memory own = MakeMemory(a, 1);
   fabric_->Leave(a);
+  EXPECT_EQ(own.words.use_count(), 1) << "its memory is held on to";
   ASSERT_TRUE(WaitFor([&] {
     return request->done() && read->done() && connect->done() && !Rec(b).closed.empty();
   }));

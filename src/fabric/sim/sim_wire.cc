@@ -88,9 +88,8 @@ void SimWire::Put(const LinkPtr& link, LinkSide from, PacketPtr packet) {
   if (direction.over) return;
   direction.wire_free = std::max(world_.now(), direction.wire_free) + packet->held +
                         model_.WireTime(packet->bytes.size());
-  direction.last_arrival =
-      std::max(direction.last_arrival, direction.wire_free + Latency(direction));
-  packet->arrives = direction.last_arrival;
+  // It may be due before the one in front of it, behind which it waits.
+  packet->arrives = direction.wire_free + Latency(direction);
   direction.queue.push_back(std::move(packet));
   PlanArrival(link, from);
 }
@@ -119,16 +118,8 @@ void SimWire::LoseTail(const LinkPtr& link, LinkSide from, Random& random) {
 }
 
 void SimWire::Abandon(const LinkPtr& link) {
-  SimLink::Direction& direction = link->directions[0];
-  const bool waits =
-      !direction.queue.empty() && direction.queue.front()->kind == PacketKind::kHello;
-  if (waits) {
-    direction.queue.clear();
-    if (direction.arrival != 0) world_.Cancel(direction.arrival);
-    direction.arrival = 0;
-    direction.over = true;
-  }
-  PutEnd(link, 0, Unavailable(fmt::format("sim://{} gave up connecting", direction.from)));
+  PutEnd(link, 0,
+         Unavailable(fmt::format("sim://{} gave up connecting", link->directions[0].from)));
   Detach(link, 0);
 }
 
@@ -271,11 +262,10 @@ void SimWire::HealDirection(const LinkPtr& link, LinkSide from) {
   }
   if (!std::exchange(direction.stalled, false)) return;
   // What waited is sent once more.
-  TimePoint arrives = world_.now() + Latency(direction);
+  const TimePoint again = world_.now() + Latency(direction);
   for (const PacketPtr& packet : direction.queue) {
-    arrives = packet->arrives = std::max(packet->arrives, arrives);
+    packet->arrives = std::max(packet->arrives, again);
   }
-  direction.last_arrival = std::max(direction.last_arrival, arrives);
   PlanArrival(link, from);
 }
 

@@ -33,7 +33,6 @@ struct SimLink {
     bool over = false;     ///< Nothing more goes in; what is in it still arrives.
     double delay = 1;
     TimePoint wire_free{};
-    TimePoint last_arrival{};
     VirtualScheduler::EventId arrival = 0;  ///< Of the first in the queue; 0: none is planned.
     std::deque<PacketPtr> queue;
   };
