@@ -181,19 +181,20 @@ TEST_F(SimNetworkTest, ConnectingOverACutWaits) {
 
 TEST_F(SimNetworkTest, WhoWasAskedOverACutGivesUpToo) {
   Network().Cut(Back());
-  Status status;
+  ConnectionPtr made;
   ASSERT_TRUE(fabric_.transport(0)
                   ->Connect("sim://p1", asker_, Deadline::None(),
-                            [&status](const auto& made) { status = made.status(); })
+                            [&made](const auto& connection) { made = *connection; })
                   .ok());
   RunFor(1s);
   EXPECT_EQ(listener_.connections.size(), 2U);
   RunFor(2s);
   EXPECT_EQ(listener_.closed.size(), 2U);
-  EXPECT_TRUE(status.ok()) << "it has not heard of anything";
+  EXPECT_EQ(made, nullptr) << "it has not heard of anything";
   Network().HealAll();
   RunFor(1s);
-  EXPECT_EQ(status.code(), StatusCode::kUnavailable);
+  ASSERT_NE(made, nullptr);
+  EXPECT_TRUE(asker_.IsClosed(made));
 }
 
 TEST_F(SimNetworkTest, DelaysAreForOneWayAndEnd) {
