@@ -65,6 +65,8 @@ Dpm::~Dpm() = default;
 
 void Dpm::MakeProcessor() {
   power_ = durability() == Durability::kPower;
+  judged_ms_ = superblock().judged_ms;
+  kept_judged_ms_ = superblock().judged_ms;
   for (std::uint32_t slot = 0; slot < kSlotCount; ++slot) {
     const std::uint64_t floor_ms = control_->slot_root(slot).clock_floor_ms;
     clock_floors_ms_[slot].store(floor_ms);
@@ -191,6 +193,16 @@ Status Dpm::Fail(Status status) {
 
 // ---- Readers ----
 
+namespace {
+
+void RaiseTo(std::atomic<std::uint64_t>& number, std::uint64_t least) {
+  std::uint64_t now = number.load(std::memory_order_relaxed);
+  while (now < least && !number.compare_exchange_weak(now, least)) {
+  }
+}
+
+}  // namespace
+
 bool Dpm::Visible(const Index::Found& found, std::uint16_t slot, std::uint64_t now_ms) const {
   if (found.entry.kind() != EntryKind::kObject) return false;
   std::optional<std::uint64_t> expiry = found.entry.expiry_ms();
@@ -208,10 +220,25 @@ bool Dpm::Expired(std::uint64_t expiry_ms, std::uint16_t slot, std::uint64_t now
   }
   if (expiry_ms > now_ms) return false;
   // Answered absent once: from now on by no earlier time, whatever the caller's clock does.
-  std::uint64_t judged = judged_ms_.load(std::memory_order_relaxed);
-  while (judged < now_ms && !judged_ms_.compare_exchange_weak(judged, now_ms)) {
-  }
+  RaiseTo(judged_ms_, now_ms);
+  if (!IsJudgementKept(expiry_ms, slot)) RaiseTo(asked_ms_, expiry_ms);
   return true;
+}
+
+bool Dpm::IsJudgementKept(std::uint64_t expiry_ms, std::uint16_t slot) const {
+  return expiry_ms <= std::max(kept_judged_ms_.load(std::memory_order_acquire),
+                               clock_floors_ms_[slot].load(std::memory_order_acquire));
+}
+
+Status Dpm::KeepJudgements() {
+  const std::lock_guard lock(judged_mutex_);
+  if (!has_judgements_to_keep()) return OkStatus();
+  if (Status failed = status(); !failed.ok()) return failed;
+  const std::uint64_t judged = judged_ms_.load(std::memory_order_acquire);
+  CIREIN_RETURN_IF_ERROR(control_->UpdateSuperblock(
+      [judged](Superblock& superblock) { superblock.judged_ms = judged; }));
+  kept_judged_ms_.store(judged, std::memory_order_release);
+  return OkStatus();
 }
 
 std::optional<Index::Found> Dpm::Find(const KeyView& key, std::uint16_t slot,

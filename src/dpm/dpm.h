@@ -109,6 +109,16 @@ class Dpm {
   /// Is what expires at `expiry_ms` over? Everybody judges by this: once it has said so, it says so
   /// from then on, whatever the caller's clock does. Thread-safe.
   bool Expired(std::uint64_t expiry_ms, std::uint16_t slot, std::uint64_t now_ms) const;
+  /// Will every later open say so too? Before anybody is told that what expired is absent, it must
+  /// (SAFETY 9): if not, KeepJudgements, before the answer. Thread-safe.
+  bool IsJudgementKept(std::uint64_t expiry_ms, std::uint16_t slot) const;
+  /// True when Expired has said yes to what is not kept yet.
+  bool has_judgements_to_keep() const noexcept {
+    return asked_ms_.load(std::memory_order_acquire) >
+           kept_judged_ms_.load(std::memory_order_acquire);
+  }
+  /// Persists what Expired has said so far; one who comes meanwhile shares it. Thread-safe; blocks.
+  Status KeepJudgements();
   /// From now on, and after every later open, expiry is judged by no earlier time. Persists.
   Status RaiseClockFloor(std::uint64_t now_ms);
   /// It is `now_ms` (since 1970), for a pool in which something expires: the next Sync raises the
@@ -227,6 +237,9 @@ class Dpm {
   bool power_ = false;
   /// The latest time by which anybody was told that something expired.
   mutable std::atomic<std::uint64_t> judged_ms_{0};
+  mutable std::atomic<std::uint64_t> asked_ms_{0};  // The latest expiry that is to be kept.
+  std::atomic<std::uint64_t> kept_judged_ms_{0};
+  std::mutex judged_mutex_;  // Of those who keep judgements.
   /// Of the slot roots, for readers of any thread.
   std::array<std::atomic<std::uint64_t>, kSlotCount> clock_floors_ms_{};
 

@@ -95,7 +95,7 @@ constexpr std::uint64_t LogSeed(std::uint64_t segment_seed, Place place, std::ui
 
 inline constexpr std::uint64_t kSuperblockMagic = 0x314C'4F4F'5052'4943;  // "CIRPOOL1"
 inline constexpr std::uint16_t kFormatMajor = 1;
-inline constexpr std::uint16_t kFormatMinor = 0;
+inline constexpr std::uint16_t kFormatMinor = 1;
 
 enum class Durability : std::uint32_t {
   kProcess = 1,  ///< Answered when in the page cache or shared memory, synced at least each second.
@@ -127,7 +127,8 @@ struct Superblock {
   std::uint64_t writes;              ///< How often the superblock was written.
   std::uint64_t created_ms;          ///< Wall clock, since 1970.
   char boot_id[64];  ///< Of the machine's start under which it was last opened; padded with 0.
-  std::uint8_t reserved[3912];  ///< 0.
+  std::uint64_t judged_ms;      ///< No later open judges expiry by an earlier time; since minor 1.
+  std::uint8_t reserved[3904];  ///< 0.
 };
 static_assert(sizeof(Superblock) == kPage && offsetof(Superblock, checksum) == 8 &&
               offsetof(Superblock, format_major) == 16 && offsetof(Superblock, pool_id) == 24 &&
@@ -139,7 +140,7 @@ static_assert(sizeof(Superblock) == kPage && offsetof(Superblock, checksum) == 8
               offsetof(Superblock, next_incarnation) == 88 &&
               offsetof(Superblock, extent_ceiling) == 96 && offsetof(Superblock, writes) == 104 &&
               offsetof(Superblock, created_ms) == 112 && offsetof(Superblock, boot_id) == 120 &&
-              offsetof(Superblock, reserved) == 184);
+              offsetof(Superblock, judged_ms) == 184 && offsetof(Superblock, reserved) == 192);
 
 enum class SegmentState : std::uint32_t {
   kFree = 0,

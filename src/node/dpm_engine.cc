@@ -121,7 +121,7 @@ bool DpmEngine::IsHidden(const EntryView& entry) {
   if (hidden_rows_.empty()) return false;
   const auto row = hidden_rows_.find(std::pair(entry.bucket().id(), std::string(entry.row())));
   if (row == hidden_rows_.end() || !(entry.version() < row->second.below)) return false;
-  if (row->second.ordinal > log_->kept()) RaiseTicket(row->second.ordinal);
+  if (row->second.ordinal > log_->kept()) RaiseTicket(ShardLog::TicketFor(row->second.ordinal));
   return true;
 }
 
@@ -254,6 +254,14 @@ std::optional<PutOutcome> DpmEngine::Refusal(const CacheRecord* present,
   return std::nullopt;
 }
 
+bool DpmEngine::Expired(std::uint64_t expiry_ms, std::uint16_t slot) {
+  if (expiry_ms == 0 || !pool_->Expired(expiry_ms, slot, WallNowMs())) return false;
+  if (!pool_->IsJudgementKept(expiry_ms, slot)) {
+    RaiseTicket(ShardLog::TicketFor(0));
+  }
+  return true;
+}
+
 Version DpmEngine::NextVersion() {
   constexpr std::uint64_t kReusedOneIn = 4;
   if (!Sabotaged(Sabotage::kReuseVersion) || (counter_ + log_->kept()) % kReusedOneIn != 1) {
@@ -318,7 +326,7 @@ Status DpmEngine::Append(std::span<Write> writes, Garbage& garbage) {
   for (std::size_t i = 0; i < writes.size(); ++i) {
     Remember(writes[i], locations[i], last - (writes.size() - 1 - i), garbage);
   }
-  if (last > log_->kept()) RaiseTicket(last);
+  if (last > log_->kept()) RaiseTicket(ShardLog::TicketFor(last));
   // More than were added, so that they never pile up.
   cache_.Merged(log_->merged(), 2 * writes.size(), garbage);
   return OkStatus();
@@ -557,7 +565,7 @@ Status DpmEngine::DropRow(const KeyView& row, const std::vector<KeyView>& keys, 
   Location location;
   CIREIN_ASSIGN_OR_RETURN(const std::uint64_t ordinal,
                           log_->Append(std::span(&fields, 1), std::span(&location, 1)));
-  if (ordinal > log_->kept()) RaiseTicket(ordinal);
+  if (ordinal > log_->kept()) RaiseTicket(ShardLog::TicketFor(ordinal));
   hidden_rows_[std::pair(row.bucket.id(), std::string(row.row))] = {version, ordinal};
   for (const KeyView& key : keys) {
     CacheRecord* const known = cache_.Find(key, KeyCache::HashOf(key));

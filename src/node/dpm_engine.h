@@ -104,9 +104,8 @@ class DpmEngine final : public Engine {
   std::uint64_t ToWall(TimePoint expires) const;
   TimePoint FromWall(std::uint64_t expiry_ms) const;
   static std::uint64_t ExpiryOf(const dpm::Index::Found& found);
-  bool Expired(std::uint64_t expiry_ms, std::uint16_t slot) const {
-    return expiry_ms != 0 && pool_->Expired(expiry_ms, slot, WallNowMs());
-  }
+  /// What is told of it waits until the judgement is kept.
+  bool Expired(std::uint64_t expiry_ms, std::uint16_t slot);
   /// Does a dropped row, which the index may not know yet, hide this entry?
   bool IsHidden(const dpm::EntryView& entry);
 
@@ -124,7 +123,7 @@ class DpmEngine final : public Engine {
   Result<StoredObject> Read(const KeyView& key, CacheRecord* record, Load load, Garbage& garbage);
   Result<StoredObject> Read(const Seen& seen, const KeyView& key, Load load, Garbage& garbage);
   void See(const CacheRecord& record) {
-    if (record.ordinal > log_->kept()) RaiseTicket(record.ordinal);
+    if (record.ordinal > log_->kept()) RaiseTicket(ShardLog::TicketFor(record.ordinal));
   }
 
   Result<bool> VisitKey(const KeyView& key, Load load, const Visitor& visit);

@@ -69,8 +69,10 @@ void ShardLog::FlyOrWait(std::unique_lock<std::mutex>& lock) {
 }
 
 void ShardLog::AnswerKept(std::unique_lock<std::mutex>& lock) {
-  const auto due = [this](const Waiting& waiting) {
-    return !failed_.ok() || waiting.ticket <= kept();
+  // A judgement that came up since the last were kept waits for the next flight.
+  const bool judged = pool_->has_judgements_to_keep();
+  const auto due = [this, judged](const Waiting& waiting) {
+    return !failed_.ok() || (waiting.ordinal <= kept() && !judged);
   };
   const auto first = std::stable_partition(waiting_.begin(), waiting_.end(),
                                            [&](const Waiting& each) { return !due(each); });
@@ -81,14 +83,17 @@ void ShardLog::AnswerKept(std::unique_lock<std::mutex>& lock) {
   const Status failed = failed_;
   const std::uint64_t kept_now = kept();
   lock.unlock();
-  for (Waiting& each : answered) each.done(each.ticket <= kept_now ? OkStatus() : failed);
+  for (Waiting& each : answered)
+    each.done(each.ordinal <= kept_now && !judged ? OkStatus() : failed);
   lock.lock();
 }
 
 Status ShardLog::Await(std::uint64_t ticket) {
-  if (kept() >= ticket || Sabotaged(Sabotage::kAnswerBeforeKept)) return OkStatus();
+  if (pool_->has_judgements_to_keep()) CIREIN_RETURN_IF_ERROR(pool_->KeepJudgements());
+  const std::uint64_t ordinal = ticket - 1;
+  if (kept() >= ordinal || Sabotaged(Sabotage::kAnswerBeforeKept)) return OkStatus();
   std::unique_lock lock(mutex_);
-  while (kept() < ticket) {
+  while (kept() < ordinal) {
     if (!failed_.ok()) return failed_;
     FlyOrWait(lock);
   }
@@ -97,15 +102,17 @@ Status ShardLog::Await(std::uint64_t ticket) {
 
 void ShardLog::WhenKept(std::uint64_t ticket, std::function<void(Status)> done) {
   if (Sabotaged(Sabotage::kAnswerBeforeKept)) return done(OkStatus());
+  const std::uint64_t ordinal = ticket - 1;
   {
     std::unique_lock lock(mutex_);
-    if (kept() < ticket && failed_.ok()) {
-      waiting_.push_back({ticket, std::move(done)});
+    const bool waits = kept() < ordinal || pool_->has_judgements_to_keep();
+    if (waits && failed_.ok()) {
+      waiting_.push_back({ordinal, std::move(done)});
       if (std::exchange(flying_for_waiting_, true)) return;
       lock.unlock();
       return SubmitFlight();
     }
-    if (kept() < ticket) {
+    if (waits) {
       const Status failed = failed_;
       lock.unlock();
       return done(failed);
@@ -121,7 +128,9 @@ void ShardLog::SubmitFlight() {
 }
 
 void ShardLog::FlyForWaiting() {
+  const Status judgements = pool_->KeepJudgements();
   std::unique_lock lock(mutex_);
+  if (!judgements.ok() && failed_.ok()) failed_ = judgements;
   AnswerKept(lock);
   if (!waiting_.empty()) {
     FlyOrWait(lock);

@@ -43,6 +43,9 @@ class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardL
   std::uint64_t max_group_bytes() const noexcept { return writer_->max_batch_bytes(); }
   bool keeps_at_once() const noexcept { return !power_; }
 
+  /// The ticket for entry `ordinal`, and for all that the pool has judged of expiry so far; for
+  /// that alone with ordinal 0.
+  static constexpr std::uint64_t TicketFor(std::uint64_t ordinal) { return ordinal + 1; }
   Status Await(std::uint64_t ticket) override;
   void WhenKept(std::uint64_t ticket, std::function<void(Status)> done) override;
 
@@ -75,7 +78,7 @@ class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardL
 
  private:
   struct Waiting {
-    std::uint64_t ticket = 0;
+    std::uint64_t ordinal = 0;
     std::function<void(Status)> done;
   };
 

@@ -219,7 +219,7 @@ TEST(ControlTest, NamesBothFormatsWhenThePoolHasAnother) {
   auto opened = files.Open();
   ASSERT_CODE(opened, kFailedPrecondition);
   EXPECT_THAT(std::string(opened.status().message()), HasSubstr("format 2.7"));
-  EXPECT_THAT(std::string(opened.status().message()), HasSubstr("format 1.0"));
+  EXPECT_THAT(std::string(opened.status().message()), HasSubstr("format 1.1"));
   // Another format may have another checksum.
   ++files.superblock(0).checksum;
   ++files.superblock(1).checksum;
