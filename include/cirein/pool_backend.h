@@ -27,6 +27,10 @@ struct ComputeRequest {
 /// thread, with no lock held; the handle sees to it that user code runs on a callback thread, that
 /// deadlines are kept (it cancels the Operation and forgets the answer), and that everything is
 /// answered when the library finishes. Calls come from any thread, and must not block.
+///
+/// A backend is destroyed when the last handle is gone and its operations are answered: on the
+/// thread that lets the handle go, or else on one of the library's; never inside of `done`, so its
+/// destructor may wait for the threads that it answers from.
 class PoolBackend {
  public:
   virtual ~PoolBackend() = default;

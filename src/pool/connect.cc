@@ -46,6 +46,16 @@ Result<std::shared_ptr<PoolBackend>> MakeBackend(const PoolType& type, const Poo
 
 }  // namespace
 
+void Pool::State::End(State* state) {
+  if (!AnsweringHere::now()) {
+    delete state;
+    return;
+  }
+  // Kept, for the state may be gone before RunElsewhere returns.
+  const std::shared_ptr<Process> process = state->process_;
+  process->RunElsewhere([state] { delete state; });
+}
+
 Result<std::shared_ptr<Pool::State>> ConnectState(const ResourceUrl& url) {
   const std::shared_ptr<Process> process = Process::Current();
   if (process == nullptr) {
@@ -67,7 +77,8 @@ Result<std::shared_ptr<Pool::State>> ConnectState(const ResourceUrl& url) {
   }
   const auto connect = [&]() -> Result<std::shared_ptr<Pool::State>> {
     CIREIN_ASSIGN_OR_RETURN(std::shared_ptr<PoolBackend> backend, MakeBackend(type, context));
-    return std::make_shared<Pool::State>(context.url, std::move(backend), process);
+    return std::shared_ptr<Pool::State>(new Pool::State(context.url, std::move(backend), process),
+                                        Pool::State::End);
   };
   return process->Share(context.url.ToString(), connect);
 }

@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pool/pending.h"
 
+#include <cstddef>
+
 #include <fmt/format.h>
 
 #include "object/finished.h"
 
 namespace cirein {
+namespace {
+
+thread_local std::size_t answering_here = 0;
+
+}  // namespace
+
+AnsweringHere::AnsweringHere() noexcept { ++answering_here; }
+AnsweringHere::~AnsweringHere() { --answering_here; }
+bool AnsweringHere::now() noexcept { return answering_here > 0; }
+
 PendingTable::List& PendingTable::ListOf(const PendingBase& pending) noexcept {
   // Addresses differ in the bits above an object's size.
   return lists_[(reinterpret_cast<std::uintptr_t>(&pending) >> 8) % lists_.size()];

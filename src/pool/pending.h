@@ -19,6 +19,19 @@ namespace cirein {
 
 class PendingTable;
 
+/// While one lives, this thread gives answers and is perhaps a backend's own: a connection whose
+/// last reference goes here is ended on another thread. They nest. Of one thread.
+class AnsweringHere {
+ public:
+  AnsweringHere() noexcept;
+  ~AnsweringHere();
+  AnsweringHere(const AnsweringHere&) = delete;
+  AnsweringHere& operator=(const AnsweringHere&) = delete;
+
+  /// Whether this thread has one.
+  static bool now() noexcept;
+};
+
 /// An operation that a pool handle has begun and nobody has answered yet. It is answered once, by
 /// whoever comes first: the backend, its deadline, a cancel, or the end of the library.
 class PendingBase : public Operation::Impl {
@@ -109,6 +122,12 @@ class Pending final : public PendingBase, public std::enable_shared_from_this<Pe
         callback_(std::move(callback)),
         delivery_(delivery) {}
 
+  /// Who holds it last may be a backend, after its callback was dropped without having run.
+  ~Pending() override {
+    const AnsweringHere here;
+    owner_.reset();
+  }
+
   /// Counts it. When it is refused the callback has been told, in place.
   bool Begin() {
     const Status status = table_.Add(this->shared_from_this());
@@ -171,14 +190,20 @@ class Pending final : public PendingBase, public std::enable_shared_from_this<Pe
   }
 
   void Deliver(Result<T> result) {
-    if (delivery_ == Delivery::kInPlace) return Run(std::move(result));
+    if (delivery_ == Delivery::kInPlace) return RunHere(std::move(result));
     result_ = std::make_unique<Result<T>>(std::move(result));
     const auto self = this->shared_from_this();
     const Status submitted =
         environment_->callbacks.Submit([self] { self->Run(std::move(*self->result_)); });
     // The queue is as long as the bound on operations, so this happens only as the library ends, or
     // when the system refuses the very first thread.
-    if (!submitted.ok()) RunGuarded("callback", [this] { Run(std::move(*result_)); });
+    if (!submitted.ok()) RunGuarded("callback", [this] { RunHere(std::move(*result_)); });
+  }
+
+  // On the thread that answers, which the backend's end may wait for.
+  void RunHere(Result<T> result) {
+    const AnsweringHere here;
+    Run(std::move(result));
   }
 
   // Releases its place also when the callback throws.

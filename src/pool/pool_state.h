@@ -17,6 +17,10 @@ class Pool::State : public std::enable_shared_from_this<State> {
   State(ResourceUrl url, std::shared_ptr<PoolBackend> backend, std::shared_ptr<Process> process)
       : url_(std::move(url)), backend_(std::move(backend)), process_(std::move(process)) {}
 
+  /// What a shared_ptr does with it at last: ends it here, or on another thread if this one gives
+  /// answers, for a backend may wait in its destructor for the threads that it answers from.
+  static void End(State* state);
+
   const ResourceUrl& url() const noexcept { return url_; }
   PoolBackend& backend() const noexcept { return *backend_; }
   Process& process() const noexcept { return *process_; }

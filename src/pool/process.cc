@@ -4,8 +4,10 @@
 #include <chrono>
 #include <utility>
 
+#include "base/logging.h"
 #include "object/finished.h"
 #include "runtime/real_clock.h"
+#include "runtime/thread.h"
 
 namespace cirein {
 namespace {
@@ -84,6 +86,16 @@ void Process::Stop() {
   (void)callbacks_->Close(kCallbackGrace);
   (void)pool_workers_->Close(kCallbackGrace);
   reactor_->Stop();
+}
+
+void Process::RunElsewhere(const std::function<void()>& work) {
+  if (callbacks_->Submit(work).ok()) return;
+  auto thread = StartThread("pool-end", work);
+  if (thread.ok()) {
+    thread->detach();
+  } else {
+    LogWarn("library", "a pool is left as it is: {}", thread.status().ToString());
+  }
 }
 
 Result<std::shared_ptr<Pool::State>> Process::Share(

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,6 +42,10 @@ class Process {
   const std::shared_ptr<StripedStore>& store() const noexcept { return store_; }
   NodeTable& nodes() noexcept { return *nodes_; }
   const NodeTable& nodes() const noexcept { return *nodes_; }
+  /// Runs `work`, which may wait for the thread that calls: on a callback thread, or once these
+  /// have ended on a thread of its own. It never runs where the system refuses that, or where Stop
+  /// leaves it behind user code that does not end.
+  void RunElsewhere(const std::function<void()>& work);
   /// For what pools do beside their users: its threads may block for a medium.
   Executor& pool_executor() noexcept { return *pool_workers_; }
   PendingTable& pending() noexcept { return pending_; }

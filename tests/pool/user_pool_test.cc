@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -16,6 +17,7 @@
 
 #include "cirein/cirein.h"
 
+#include "runtime/notification.h"
 #include "support/library_test.h"
 #include "support/objects.h"
 #include "support/status_matchers.h"
@@ -100,16 +102,21 @@ class SilentPool final : public PoolBackend {
   }
 };
 
-/// Says when it goes.
+/// Says when it goes, and where; and calls a function of the test when it is to cancel.
 class MortalPool final : public PoolBackend {
  public:
   inline static std::atomic<int> alive{0};
+  inline static std::atomic<std::thread::id> ended_on;  ///< Before `alive` says so.
+  inline static std::function<void()> on_cancel;
   MortalPool() { ++alive; }
-  ~MortalPool() override { --alive; }
+  ~MortalPool() override {
+    ended_on = std::this_thread::get_id();
+    --alive;
+  }
   std::string_view type() const override { return "mortal"; }
   Operation Publish(const Key&, DataObject, const PublishOptions&, PublishCallback done) override {
     Silent::Instance().Keep([done = std::move(done)] { done(ObjectInfo()); });
-    return Operation();
+    return Operation(std::make_shared<Canceller>());
   }
   Operation Want(const Pattern&, const WantOptions&, WantCallback done) override {
     return Refuse<NamedObject>(done);
@@ -131,6 +138,13 @@ class MortalPool final : public PoolBackend {
   }
 
  private:
+  struct Canceller : Operation::Impl {
+    bool Cancel() override {
+      if (on_cancel) on_cancel();
+      return true;
+    }
+    bool done() const override { return false; }
+  };
   template <typename T>
   static Operation Refuse(const std::function<void(Result<T>)>& done) {
     done(Unimplemented("it only publishes"));
@@ -297,6 +311,47 @@ TEST_F(UserPoolTest, ABackendLivesUntilItsOperationsAreAnswered) {
   EXPECT_EQ(MortalPool::alive, 1) << "its handle is gone, its operation is not answered";
   Silent::Instance().AnswerAll();
   EXPECT_TRUE(test::Eventually([&] { return answers == 1 && MortalPool::alive == 0; }));
+}
+
+// A backend joins in its destructor the threads it answers from, so it must not end on one of them.
+TEST_F(UserPoolTest, ABackendDoesNotEndOnTheThreadThatAnswers) {
+  ResultCollector collector;
+  Open("mortal:/a").Publish(Key("row"), MakeObject("x"), collector);
+  std::thread answerer([] { Silent::Instance().AnswerAll(); });
+  const std::thread::id answered_on = answerer.get_id();
+  answerer.join();
+  ASSERT_OK(collector.Wait(test::kPatience));
+  EXPECT_OK(collector.results()[0].status);
+  ASSERT_TRUE(test::Eventually([] { return MortalPool::alive == 0; }));
+  EXPECT_NE(MortalPool::ended_on.load(), answered_on);
+}
+
+// Nor after the library, which leaves no thread that could do it.
+TEST_F(UserPoolTest, ABackendDoesNotEndOnTheThreadThatAnswersAfterTheEnd) {
+  Notification cancelling;
+  Notification finished;
+  MortalPool::on_cancel = [&] {
+    cancelling.Notify();
+    finished.WaitUntil(kEndOfTime);
+  };
+  std::atomic<int> answers{0};
+  Operation operation =
+      Open("mortal:/a").Publish(Key("row"), MakeObject("x"), [&](const Result<ObjectInfo>& info) {
+        EXPECT_CODE(info, kCancelled);
+        ++answers;
+      });
+  // Has claimed the answer, and gives it when everything has ended.
+  std::thread canceller([&] { operation.Cancel(); });
+  const std::thread::id answered_on = canceller.get_id();
+  cancelling.WaitUntil(kEndOfTime);
+  FinishNow();
+  EXPECT_EQ(MortalPool::alive, 1);
+  finished.Notify();
+  canceller.join();
+  MortalPool::on_cancel = nullptr;
+  EXPECT_EQ(answers, 1);
+  ASSERT_TRUE(test::Eventually([] { return MortalPool::alive == 0; }));
+  EXPECT_NE(MortalPool::ended_on.load(), answered_on);
 }
 
 TEST_F(UserPoolTest, OneThatCannotPublishGroupsSaysSo) {
