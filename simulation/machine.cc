@@ -114,7 +114,7 @@ void Machine::Crash(End end, std::chrono::nanoseconds down) {
   }
   // In the middle of one of the next pieces, before, after or between what it stores.
   life_->host->KillInside(
-      random_.Below(64),
+      random_.Below(16),
       [this](std::uint64_t begin, std::uint64_t last) {
         return begin + random_.Below(last - begin + 1);
       },

@@ -133,7 +133,8 @@ std::string RunAndEncode(const ScenarioTable& table, const RunRequest& request) 
 
 Result<std::unique_ptr<ChildProcess>> StartApart(const ScenarioTable& table,
                                                  const RunRequest& request) {
-  return ChildProcess::Start([&table, request] { return RunAndEncode(table, request); }, {});
+  return ChildProcess::Start([&table, request] { return RunAndEncode(table, request); },
+                             {.cpu_max = request.cpu_max});
 }
 
 RunReport ReportOf(const ChildEnd& end, std::uint64_t seed) {
@@ -248,7 +249,8 @@ Result<std::optional<std::string>> FindDifference(const ScenarioTable& table,
   std::optional<std::string> difference;
   std::size_t place = 0;
   const auto compare = [&](std::string_view line) {
-    const std::string_view before = place < first.size() ? first[place] : "(nothing)\n";
+    const std::string_view before =
+        place < first.size() ? std::string_view(first[place]) : "(nothing)\n";
     ++place;
     if (!difference && line != before) {
       difference = fmt::format("line {} of the journal was\n{}and then\n{}", place, before, line);

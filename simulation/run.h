@@ -30,6 +30,8 @@ struct RunRequest {
   std::optional<std::uint64_t> steps;
   /// A run of more events than this does not end: a violation.
   std::uint64_t steps_max = 20'000'000;
+  /// One that takes more of a processor, where it has a process of its own, is ended with its stack.
+  std::chrono::seconds cpu_max{60};
 };
 
 struct RunReport {

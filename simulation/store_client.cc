@@ -125,8 +125,8 @@ class StoreClient::Lane {
   }
 
   std::optional<std::chrono::nanoseconds> RandomTtl() {
-    if (!work().uses_ttl || !random_.OneIn(4)) return std::nullopt;
-    return std::chrono::milliseconds(1 + random_.Below(3000));
+    if (!work().uses_ttl || random_.OneIn(2)) return std::nullopt;
+    return std::chrono::milliseconds(1 + random_.Below(random_.OneIn(4) ? 3000 : 300));
   }
 
   OperationId Begin(const std::string& row, Call call) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -209,6 +210,69 @@ TEST_P(NodeTest, LargeObjectsThatExpiredGiveUpTheirRoom) {
     if (round % 2 == 0) {
       ASSERT_NO_FATAL_FAILURE(Reopen());
     }
+  }
+}
+
+// SAFETY 9, with a clock that is behind after the kill: what was answered absent stays so, however
+// it was asked.
+TEST_P(NodeTest, WhatHasExpiredOnceStaysSoByAnEarlierClock) {
+  using Ask = std::function<void()>;
+  const std::vector<Ask> asks = {
+      [this] { EXPECT_EQ(Get(Key("row", "c")), "none"); },
+      [this] {
+        EXPECT_EQ(store().Info(KeyView(kBucket, Key("row", "c"))).code(), StatusCode::kNotFound);
+      },
+      [this] {
+        Pattern row = Pattern::Row("row");
+        row.set_bucket(kBucket);
+        EXPECT_EQ(store().Drop(row, kEndOfTime).value(), 1U);
+      },
+      [this] {
+        Pattern all = Pattern::RowPrefix("");
+        all.set_bucket(kBucket);
+        EXPECT_EQ(store().List(all, {})->objects.size(), 1U);
+      },
+      [this] {
+        // Asynchronous: the answer waits.
+        bool answered = false;
+        PutRequest request;
+        request.object = MakeObject("again");
+        request.mode = PutMode::kIfVersion;
+        request.if_version = {77, 77};
+        store().Publish(KeyView(kBucket, Key("row", "c")), std::move(request),
+                        [&answered](const auto& info) {
+                          EXPECT_CODE(info, kFailedPrecondition);
+                          answered = true;
+                        });
+        executor_.RunAll();
+        EXPECT_TRUE(answered);
+      },
+  };
+  for (const Ask& ask : asks) {
+    ASSERT_OK(Publish(Key("row"), MakeObject("stays"), {.overwrite = Overwrite::kYes}));
+    PublishOptions options;
+    options.overwrite = Overwrite::kYes;
+    options.ttl = 500ms;
+    ASSERT_OK(Publish(Key("row", "c"), MakeObject("expires"), options));
+    const TimePoint published = world_.clock().Now();
+    world_.clock().Advance(501ms);
+    ask();
+    SpaceImage image = shadow_->ProcessCrash(shadow_->events());
+    node_.reset();
+    world_.RunReady();
+    executor_.RunAll();
+    VirtualEnvironment earlier;
+    earlier.clock().AdvanceTo(published + 100ms);
+    auto space = std::make_unique<ShadowSpace>(GetParam().medium, "boot-1", std::move(image));
+    shadow_ = space.get();
+    auto node = Node::Open(std::move(space), earlier.environment(), executor_, {.shards = 2});
+    ASSERT_OK(node);
+    EXPECT_EQ(*(*node)->store()->Get(KeyView(kBucket, Key("row", "c"))), DataObject());
+    ASSERT_OK((*node)->Close());
+    image = shadow_->ProcessCrash(shadow_->events());
+    node->reset();
+    executor_.RunAll();
+    ASSERT_NO_FATAL_FAILURE(Open(std::move(image)));
   }
 }
 
