@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/simulation_events.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <memory>
 #include <span>
 #include <string>
@@ -131,12 +131,6 @@ struct Turn {
   double timers_share = 0;
 };
 
-double ProcessorNow() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
-
 void Step(World& world) {
   if (!world.scheduler().RunOne()) Fail("nothing is left to happen");
 }
@@ -155,11 +149,11 @@ Turn MeasureTurn(std::uint32_t nodes, std::uint64_t seed) {
 
   const Seen before = seen;
   const std::uint64_t planned_before = world.scheduler().events();
-  const double processor_before = ProcessorNow();
+  const double processor_before = ThreadTime();
   const double seconds = Time([&] {
     while (seen.events() < before.events() + kEvents) Step(world);
   });
-  const double processor_seconds = ProcessorNow() - processor_before;
+  const double processor_seconds = ThreadTime() - processor_before;
   const auto events = static_cast<double>(seen.events() - before.events());
   const auto planned = static_cast<double>(world.scheduler().events() - planned_before);
   if (!world.violations().empty()) Fail(world.violations().front());

@@ -5,6 +5,7 @@
 #include <barrier>
 #include <chrono>
 #include <cstddef>
+#include <ctime>
 #include <functional>
 #include <string>
 #include <thread>
@@ -44,6 +45,13 @@ inline double Time(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
   work();
   return Seconds(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Seconds of processor time that this thread has had: what else runs disturbs it less.
+inline double ThreadTime() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
 }  // namespace cirein::bench
