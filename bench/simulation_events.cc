@@ -183,7 +183,7 @@ void MeasureEvents() {
   fmt::print(
       "Thousands of events in a second, one thread, median of {} turns of {} events. An event is a "
       "message that was delivered (a request or an answer) or a timer that fired; the world's "
-      "scheduler plans several of its own for each.\n\n",
+      "scheduler has two or three for each.\n\n",
       kTurns, kEvents);
   fmt::print(
       "| nodes | events | slowest to fastest turn | by processor time | of them timers "
