@@ -23,7 +23,7 @@ class EchoScenario final : public Scenario {
   bool Done() const override;
   void Conclude() override;
   bool Concluded() const override;
-  void Judge() override;
+  void Judge(Ended ended) override;
 
  private:
   class Server;

@@ -141,8 +141,9 @@ bool MaySuffer(const FaultTarget& target, Kind kind) {
   return false;
 }
 
-// Mostly short, sometimes longer than anything waits.
+// Mostly short against the run, sometimes longer than any lease or keepalive.
 std::chrono::nanoseconds DrawTime(Random& random, std::chrono::nanoseconds longest) {
+  if (random.OneIn(12)) return std::chrono::milliseconds(1 + random.Below(10'000));
   const auto longest_us = static_cast<std::uint64_t>(longest / 1us);
   const std::uint64_t scale =
       random.OneIn(4) ? longest_us : std::max<std::uint64_t>(longest_us / 20, 1);
@@ -190,7 +191,7 @@ FaultPlan FaultPlan::Draw(Random& random, std::span<const FaultTarget> targets,
                           std::chrono::nanoseconds length, std::size_t faults_max) {
   const std::size_t wanted = targets.empty() ? 0 : random.Below(faults_max + 1);
   // Each run has its own mixture: half of the kinds do not happen in it.
-  const std::uint64_t kinds = random();
+  const std::uint64_t kinds = random.Fork()();
   FaultPlan plan;
   for (std::size_t tries = 0; tries < 10 * wanted && plan.faults_.size() < wanted; ++tries) {
     Fault fault;

@@ -162,6 +162,14 @@ void History::Unknown(OperationId id, std::optional<TimePoint> latest) {
   if (latest) record.completed = LastOf(std::max(*latest, record.invoked.time));
 }
 
+void History::LimitUnknown(const std::vector<TimePoint>& ends) {
+  for (Record& record : records_) {
+    if (record.outcome) continue;
+    const auto end = std::upper_bound(ends.begin(), ends.end(), record.invoked.time);
+    if (end != ends.end()) record.completed = std::min(record.completed, LastOf(*end));
+  }
+}
+
 OperationId History::Observed(ClientId client, std::string row, const Column& column, Got seen,
                               Interval interval) {
   const OperationId id = Begin(client, std::move(row), GetCall{column}, interval.from);

@@ -140,6 +140,11 @@ class History {
   /// The client never learnt the outcome, and will not. `latest`: it took effect by then or never.
   void Unknown(OperationId id, std::optional<TimePoint> latest = std::nullopt);
 
+  /// Unknown operations took effect before the first of these instants that is after they were
+  /// asked, or never: e.g. the starts of a process that they can only have reached before.
+  /// Ascending.
+  void LimitUnknown(const std::vector<TimePoint>& ends);
+
   /// When something was true at some moment, both ends included whatever else they saw.
   struct Interval {
     TimePoint from{};

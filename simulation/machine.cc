@@ -52,6 +52,7 @@ struct Machine::Life {
   std::unique_ptr<fabric::Transport> transport;
   std::shared_ptr<ShadowSpace> shadow;
   std::uint64_t persists_charged = 0;
+  bool dying = false;  // It is to be killed in the middle of something.
   std::optional<Process> process;
   std::unique_ptr<Program> program;
 };
@@ -88,6 +89,7 @@ void Machine::Start() {
   life_->transport = world_.network().Join(*life_->host);
   life_->shadow = std::make_shared<ShadowSpace>(options_.medium, fmt::format("boot-{}", boots_),
                                                 std::exchange(options_.disk, {}));
+  SetDiskFull(disk_full_);
   life_->host->SetMedium({[this] { return life_->shadow->events(); },
                           [this] {
                             const std::uint64_t persists = Persists();
@@ -107,7 +109,7 @@ void Machine::Start() {
 }
 
 void Machine::Crash(End end, std::chrono::nanoseconds down) {
-  if (life_ == nullptr || !life_->host->alive()) return;
+  if (life_ == nullptr || !life_->host->alive() || std::exchange(life_->dying, true)) return;
   if (random_.OneIn(3)) {
     life_->host->Kill();
     return Die(end, life_->shadow->events(), down);
@@ -154,8 +156,18 @@ void Machine::Stop() {
 }
 
 void Machine::SetDiskFull(bool full) {
-  if (life_ == nullptr) return;
-  life_->shadow->LimitBytes(full ? 1 : UINT64_MAX);
+  disk_full_ = full;
+  if (life_ != nullptr) life_->shadow->LimitBytes(full ? 1 : UINT64_MAX);
+}
+
+void Machine::Heal() {
+  SetDiskFull(false);
+  if (life_ == nullptr) return Start();
+  if (!life_->host->alive()) return;
+  life_->dying = false;
+  life_->host->CancelKill();
+  life_->host->SetSlowness(1);
+  life_->host->Resume();
 }
 
 }  // namespace cirein::simulation

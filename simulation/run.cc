@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "runtime/child_process.h"
+#include "runtime/guarded.h"
 
 namespace cirein::simulation {
 
@@ -20,38 +21,52 @@ using namespace std::chrono_literals;
 /// more than any deadline that clients give.
 constexpr std::chrono::nanoseconds kPatience = 300s;
 
+// Each part of a run draws from a sequence of its own, so that a run with one fault less is the
+// same run but for that.
+struct RunStreams {
+  explicit RunStreams(std::uint64_t seed)
+      : all(seed), size(all.Fork()), plan(all.Fork()), scenario(all.Fork()), world(all()) {}
+  Random all;
+  Random size;
+  Random plan;
+  Random scenario;
+  std::uint64_t world;
+};
+
+RunSize SizeOf(const RunRequest& request, Scenario& scenario, Random& random) {
+  RunSize size = scenario.DrawSize(random);
+  if (request.clients) size.clients = *request.clients;
+  if (request.operations) size.operations = *request.operations;
+  return size;
+}
+
 class Runner {
  public:
   Runner(const RunRequest& request, std::unique_ptr<Scenario> scenario)
       : request_(request), scenario_(std::move(scenario)) {}
 
   Result<RunReport> Run(const JournalListener& listener) {
-    // Each part of a run draws from a sequence of its own, so that a run with one fault less is the
-    // same run but for that.
-    Random seeds(request_.seed);
-    Random size_random = seeds.Fork();
-    Random plan_random = seeds.Fork();
-    Random scenario_random = seeds.Fork();
-    World world(seeds(), request_.costs);
+    RunStreams streams(request_.seed);
+    World world(streams.world, request_.costs);
     world_ = &world;
     world.scheduler().SetListener(listener);
 
     report_.seed = request_.seed;
-    report_.size = scenario_->DrawSize(size_random);
-    if (request_.clients) report_.size.clients = *request_.clients;
-    if (request_.operations) report_.size.operations = *request_.operations;
-    scenario_->Build(world, report_.size, scenario_random);
+    report_.size = SizeOf(request_, *scenario_, streams.size);
+    scenario_->Build(world, report_.size, streams.scenario);
     report_.plan = request_.plan ? *request_.plan
-                                 : FaultPlan::Draw(plan_random, world.Targets(),
+                                 : FaultPlan::Draw(streams.plan, world.Targets(),
                                                    report_.size.length, report_.size.faults);
     CIREIN_RETURN_IF_ERROR(report_.plan.Check(world.Targets()));
 
     VirtualHost::SetOnSpin(
         [&world](const std::string& what) { world.Violate("a step budget ended it: " + what); });
+    const std::uint64_t caught = CaughtExceptionCount();
     world.Start();
     world.Plan(report_.plan);
     Go();
     VirtualHost::SetOnSpin(nullptr);
+    if (CaughtExceptionCount() != caught) world.Violate("an exception left the code of a node");
     Finish();
     // What the clients have of the world goes before it.
     scenario_.reset();
@@ -90,7 +105,9 @@ class Runner {
   }
 
   void Finish() {
-    if (world_->violations().empty()) scenario_->Judge();
+    if (world_->violations().empty()) {
+      scenario_->Judge(concluded_ ? Scenario::Ended::kFully : Scenario::Ended::kEarly);
+    }
     report_.violations = world_->violations();
     report_.digest = world_->scheduler().digest();
     report_.events = world_->scheduler().events();
@@ -153,11 +170,9 @@ Status CheckRequest(const ScenarioTable& table, const RunRequest& request) {
   CIREIN_ASSIGN_OR_RETURN(const ScenarioEntry* entry, table.Find(request.scenario));
   if (!request.plan) return OkStatus();
   const std::unique_ptr<Scenario> scenario = entry->make();
-  World world(request.seed, request.costs);
-  Random random(request.seed);
-  RunSize size = scenario->DrawSize(random);
-  if (request.clients) size.clients = *request.clients;
-  scenario->Build(world, size, random);
+  RunStreams streams(request.seed);
+  World world(streams.world, request.costs);
+  scenario->Build(world, SizeOf(request, *scenario, streams.size), streams.scenario);
   return request.plan->Check(world.Targets());
 }
 
@@ -220,7 +235,6 @@ Result<RunReport> RunApart(const ScenarioTable& table, const RunRequest& request
 
 Status RunSeeds(const ScenarioTable& table, const RunRequest& request, const SeedRange& seeds,
                 std::uint32_t jobs, const std::function<bool(const RunReport&)>& ended) {
-  CIREIN_RETURN_IF_ERROR(CheckRequest(table, request));
   std::vector<std::unique_ptr<ChildProcess>> children;
   std::vector<std::uint64_t> running;
   std::uint64_t started = 0;
@@ -228,6 +242,7 @@ Status RunSeeds(const ScenarioTable& table, const RunRequest& request, const See
     while (started < seeds.count && children.size() < std::max(jobs, 1U)) {
       RunRequest one = request;
       one.seed = seeds.first + started++;
+      CIREIN_RETURN_IF_ERROR(CheckRequest(table, one));
       CIREIN_ASSIGN_OR_RETURN(auto child, StartApart(table, one));
       children.push_back(std::move(child));
       running.push_back(one.seed);
@@ -269,6 +284,8 @@ std::string CommandFor(const RunRequest& request) {
   if (request.clients) command += fmt::format(" --clients {}", *request.clients);
   if (request.operations) command += fmt::format(" --operations {}", *request.operations);
   if (request.steps) command += fmt::format(" --steps {}", *request.steps);
+  if (request.costs.name != kUsualFabric) command += " --fabric " + request.costs.name;
+  if (request.plan) command += " --plan FILE";
   return command;
 }
 

@@ -30,7 +30,8 @@ struct RunRequest {
   std::optional<std::uint64_t> steps;
   /// A run of more events than this does not end: a violation.
   std::uint64_t steps_max = 20'000'000;
-  /// One that takes more of a processor, where it has a process of its own, is ended with its stack.
+  /// One that takes more of a processor, where it has a process of its own, is ended with its
+  /// stack.
   std::chrono::seconds cpu_max{60};
 };
 
@@ -77,7 +78,10 @@ Status RunSeeds(const ScenarioTable& table, const RunRequest& request, const See
 Result<std::optional<std::string>> FindDifference(const ScenarioTable& table,
                                                   const RunRequest& request);
 
-/// The command that runs it again; without a plan of its own.
+/// The fabric whose costs a run has if nothing is said.
+inline constexpr std::string_view kUsualFabric = "tcp";
+
+/// The command that runs it again; a plan of its own is to be put in place of FILE.
 std::string CommandFor(const RunRequest& request);
 
 /// Makes a failing run smaller, as long as it fails: fewer faults, clients, operations. Returns the

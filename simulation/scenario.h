@@ -29,7 +29,7 @@ struct RunSize {
 /// One run of a system in a world: which machines there are, what is asked of them, and what must
 /// hold. Made anew for each run; all it draws comes from what it is given.
 ///
-/// To add one: derive from this, and add it to BuiltinScenarios in scenario_table.cc.
+/// To add one: derive from this, and add it to ScenarioTable::Builtin in scenario.cc.
 class Scenario {
  public:
   virtual ~Scenario() = default;
@@ -44,8 +44,9 @@ class Scenario {
   /// All faults are over: asks the last questions.
   virtual void Conclude() = 0;
   virtual bool Concluded() const = 0;
-  /// Tells the world what was not as it must be.
-  virtual void Judge() = 0;
+  /// Tells the world what was not as it must be. A run that was stopped early has things under way.
+  enum class Ended : std::uint8_t { kFully, kEarly };
+  virtual void Judge(Ended ended) = 0;
   /// For the report of a run that does not end: what is still waited for.
   virtual std::string Pending() const { return {}; }
   /// For the report of a run that failed: what the clients saw.

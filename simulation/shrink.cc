@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "simulation/run.h"
@@ -7,6 +8,15 @@
 namespace cirein::simulation {
 
 namespace {
+
+// Up to its first number: a smaller run that fails in another way shows something else.
+std::string_view KindOf(const RunReport& report) {
+  const std::string_view violation = report.violations.front();
+  return violation.substr(0, violation.find_first_of("0123456789:\n"));
+}
+bool IsSameKind(const RunReport& a, const RunReport& b) {
+  return a.crashed == b.crashed && KindOf(a) == KindOf(b);
+}
 
 /// Tries smaller runs, and keeps each that fails.
 class Shrinker {
@@ -21,7 +31,7 @@ class Shrinker {
     if (!TriesLeft()) return false;
     ++best_.runs;
     Result<RunReport> report = RunApart(table_, smaller);
-    if (!report.ok() || report->ok()) return false;
+    if (!report.ok() || report->ok() || !IsSameKind(*report, best_.report)) return false;
     best_.request = smaller;
     best_.report = *std::move(report);
     return true;

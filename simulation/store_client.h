@@ -48,7 +48,7 @@ struct StoreClientLedger {
   std::uint32_t wanted = 0;  ///< Random operations, before it is done.
   std::uint32_t under_way = 0;
   std::map<WantId, TimePoint> open_wants = {};  ///< With their deadlines.
-  std::deque<StoreTask> tasks = {};  ///< Come before random operations.
+  std::deque<StoreTask> tasks = {};             ///< Come before random operations.
 
   bool done() const noexcept {
     return under_way == 0 && open_wants.empty() && tasks.empty() && begun >= wanted;
@@ -60,7 +60,7 @@ struct StoreClientLedger {
 /// byte by byte.
 class StoreClient final : public Program {
  public:
-  /// The others outlive it. `address`: the node's.
+  /// The others outlive it. The node is the machine "node".
   StoreClient(Process& process, StoreWork& work, StoreClientLedger& ledger);
   ~StoreClient() override;
 

@@ -24,8 +24,8 @@ constexpr std::uint64_t kLargeBytes = 4096;
 /// How far the end of a time to live may be off: clocks of two processes differ by up to a second,
 /// and run faster or slower meanwhile.
 constexpr std::chrono::nanoseconds kExpiryMargin = 1100ms;
-/// An answer that was in time at the client's clock may be late by the world's; that of a client
-/// which is paused waits as long as it, which is no longer than the run is meant to be.
+/// An answer that was in time at the client's clock may be late by the world's, beside the time
+/// that the client is paused.
 constexpr std::chrono::nanoseconds kDeadlineSlack = 100ms;
 constexpr std::string_view kLastRow = "last";
 constexpr std::uint32_t kLastWants = 8;
@@ -35,7 +35,7 @@ constexpr std::uint32_t kLastWants = 8;
 // The shipped node with its service, as it would run in a process of its own.
 class StoreScenario::NodeProgram final : public Program {
  public:
-  static Result<std::unique_ptr<Program>> Start(Process& process, const Settings& settings) {
+  static Result<std::unique_ptr<NodeProgram>> Start(Process& process, const Settings& settings) {
     CIREIN_ASSIGN_OR_RETURN(
         std::shared_ptr<node::Node> node,
         node::Node::Open(process.machine.OpenDisk(), process.host.environment(),
@@ -43,7 +43,7 @@ class StoreScenario::NodeProgram final : public Program {
                          {.shards = settings.shards, .cache_bytes = settings.cache_bytes}));
     auto program = std::make_unique<NodeProgram>(process, std::move(node));
     CIREIN_RETURN_IF_ERROR(process.transport.Listen(program->service_));
-    return std::unique_ptr<Program>(std::move(program));
+    return program;
   }
 
   NodeProgram(Process& process, std::shared_ptr<node::Node> node)
@@ -71,12 +71,11 @@ RunSize StoreScenario::DrawSize(Random& random) {
 
 void StoreScenario::Build(World& world, const RunSize& size, Random random) {
   world_ = &world;
-  length_ = size.length;
   settings_.medium = random.OneIn(2) ? ShadowSpace::Medium::kFile : ShadowSpace::Medium::kFlushable;
   settings_.durability = random.OneIn(3) ? dpm::Durability::kProcess : dpm::Durability::kPower;
   settings_.shards = 1U << random.Below(3);
   settings_.cache_bytes = random.OneIn(2) ? 1 << 20 : random.Below(4) * 2048;
-  settings_.log_segments = (random.OneIn(4) ? 10 : 32) * settings_.shards;
+  settings_.log_segments = (random.OneIn(3) ? 8 : 32) * settings_.shards;
 
   work_ = std::make_unique<StoreWork>(StoreWork{.world = world});
   work_->rows = static_cast<std::uint32_t>(1 + random.Below(4));
@@ -89,7 +88,11 @@ void StoreScenario::Build(World& world, const RunSize& size, Random random) {
 
   machine_ = &world.AddMachine(
       {.name = "node",
-       .start = [this](Process& process) { return NodeProgram::Start(process, settings_); },
+       .start = [this](Process& process) -> Result<std::unique_ptr<Program>> {
+         CIREIN_ASSIGN_OR_RETURN(auto program, NodeProgram::Start(process, settings_));
+         Started(program->node().pool().epoch());
+         return std::unique_ptr<Program>(std::move(program));
+       },
        .medium = settings_.medium,
        .disk = NewPool(),
        // What is answered at the durability of the process may be lost with the power.
@@ -137,10 +140,23 @@ bool StoreScenario::ClientsDone() const {
 bool StoreScenario::Done() const { return ClientsDone(); }
 
 void StoreScenario::CheckStep() {
-  if (NodeProgram* const program = node();
-      program != nullptr && program->service().repeated_answers() > 0) {
+  NodeProgram* const program = node();
+  if (program == nullptr) return;
+  if (program->service().repeated_answers() > 0) {
     world_->Violate("the node answered a request that it had answered before");
   }
+  if (program->node().pool().segments().is_refused() && machine_->host()->alive()) {
+    world_->Violate("the pool takes no more: " + program->node().pool().status().ToString());
+  }
+}
+
+// SAFETY 7: each opening is a grant of its own, and a higher one.
+void StoreScenario::Started(std::uint64_t epoch) {
+  if (epoch <= last_epoch_) {
+    world_->Violate(fmt::format("epoch {} was granted after epoch {}", epoch, last_epoch_));
+  }
+  last_epoch_ = epoch;
+  node_starts_.push_back(world_->now());
 }
 
 // Every object is read, so that what was acknowledged and is gone is missed; and wants are parked
@@ -172,10 +188,15 @@ bool StoreScenario::Concluded() const {
   return ClientsDone() && node() != nullptr && node()->node().store()->GetStats().waiting == 0;
 }
 
-void StoreScenario::Judge() {
-  for (const std::string& finding : work_->wants.Judge(kDeadlineSlack + length_)) {
-    world_->Violate("a want: " + finding);
+void StoreScenario::Judge(Ended ended) {
+  if (ended == Ended::kFully) {
+    for (const std::string& finding :
+         work_->wants.Judge(kDeadlineSlack + world_->longest_pause())) {
+      world_->Violate("a want: " + finding);
+    }
   }
+  // What was asked of a process that is dead took effect before the next one began, or never.
+  work_->history.LimitUnknown(node_starts_);
   work_->wants.AddAnswersTo(work_->history);
   JudgeOptions options;
   options.expiry_margin = kExpiryMargin;

@@ -13,11 +13,12 @@
 
 namespace cirein::simulation {
 
-/// One node over its pool, and clients over the network that ask for all there is: the node is
-/// killed, loses power, is paused and cut off at any moment. Promises: what the clients saw is
-/// linearizable for each row, whatever was acknowledged is kept (at the pool's durability), groups
-/// are whole, each want is answered once or fails by its deadline, each request is answered once,
-/// nobody waits when nothing is waited for, and the pool is without fault at the end.
+/// One node over its pool, and clients over the network that publish, alone and in groups, get,
+/// want, drop and ask for infos: the node is killed, loses power, is paused and cut off at any
+/// moment. Promises: what the clients saw is linearizable for each row, whatever was acknowledged
+/// is kept (at the pool's durability), groups are whole, each want is answered once or fails by its
+/// deadline, each request is answered once, nobody waits when nothing is waited for, and the pool
+/// is without fault at the end.
 class StoreScenario final : public Scenario {
  public:
   StoreScenario();
@@ -29,7 +30,7 @@ class StoreScenario final : public Scenario {
   void CheckStep() override;
   void Conclude() override;
   bool Concluded() const override;
-  void Judge() override;
+  void Judge(Ended ended) override;
   std::string Pending() const override;
   std::string HistoryText() const override;
 
@@ -46,11 +47,13 @@ class StoreScenario final : public Scenario {
   bool ClientsDone() const;
   NodeProgram* node() const;
   SpaceImage NewPool() const;
+  void Started(std::uint64_t epoch);
   void JudgePool();
 
   World* world_ = nullptr;
   Machine* machine_ = nullptr;
-  std::chrono::nanoseconds length_{0};
+  std::vector<TimePoint> node_starts_;
+  std::uint64_t last_epoch_ = 0;
   Settings settings_;
   std::unique_ptr<StoreWork> work_;
   std::vector<std::unique_ptr<StoreClientLedger>> ledgers_;

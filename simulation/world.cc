@@ -51,58 +51,63 @@ void World::Plan(const FaultPlan& plan) {
 }
 
 void World::Apply(const Fault& fault) {
+  if (healed_) return;
   scheduler_.Say(fmt::format("fault: {}", fault.ToString()));
   Machine* const machine = FindMachine(fault.target);
-  if (machine == nullptr) return;
-  VirtualHost* const host = machine->host();
   switch (fault.kind) {
     case Fault::Kind::kKill:
       return machine->Crash(Machine::End::kProcess, fault.lasts);
     case Fault::Kind::kPowerLoss:
       return machine->Crash(Machine::End::kPower, fault.lasts);
     case Fault::Kind::kPause:
-      if (host != nullptr) host->PauseUntil(now() + fault.lasts);
+      longest_pause_ = std::max(longest_pause_, fault.lasts);
+      if (machine->host() != nullptr) machine->host()->PauseUntil(now() + fault.lasts);
       return;
     case Fault::Kind::kBreak:
       network_->BreakConnection(fault.target, fault_random_);
       return;
     case Fault::Kind::kSlow:
-      if (host != nullptr) host->SetSlowness(fault.factor);
-      break;
     case Fault::Kind::kCut:
-      network_->Cut({fault.target, fault.other});
-      break;
     case Fault::Kind::kDelay:
-      network_->SetDelay({fault.target, fault.other}, fault.factor);
-      break;
     case Fault::Kind::kFull:
-      machine->SetDiskFull(true);
-      break;
+      lasting_.push_back(fault);
+      Set(fault);
+      scheduler_.RunAfter(fault.lasts, [this, fault] { Undo(fault); });
   }
-  scheduler_.RunAfter(fault.lasts, [this, fault] { Undo(fault); });
 }
 
 void World::Undo(const Fault& fault) {
+  if (healed_) return;
   scheduler_.Say(fmt::format("over: {}", fault.ToString()));
+  lasting_.erase(std::find(lasting_.begin(), lasting_.end(), fault));
+  Set(fault);
+}
+
+void World::Set(const Fault& fault) {
+  std::uint32_t factor = 1;
+  bool any = false;
+  for (const Fault& each : lasting_) {
+    if (each.kind != fault.kind || each.target != fault.target || each.other != fault.other) {
+      continue;
+    }
+    any = true;
+    factor = std::max(factor, each.factor);
+  }
   Machine* const machine = FindMachine(fault.target);
-  VirtualHost* const host = machine->host();
-  if (fault.kind == Fault::Kind::kSlow && host != nullptr) host->SetSlowness(1);
-  if (fault.kind == Fault::Kind::kCut) network_->Heal({fault.target, fault.other});
-  if (fault.kind == Fault::Kind::kDelay) network_->SetDelay({fault.target, fault.other}, 1);
-  if (fault.kind == Fault::Kind::kFull) machine->SetDiskFull(false);
+  const fabric::SimNetwork::Way way{fault.target, fault.other};
+  if (fault.kind == Fault::Kind::kSlow && machine->host() != nullptr) {
+    machine->host()->SetSlowness(factor);
+  }
+  if (fault.kind == Fault::Kind::kCut) any ? network_->Cut(way) : network_->Heal(way);
+  if (fault.kind == Fault::Kind::kDelay) network_->SetDelay(way, factor);
+  if (fault.kind == Fault::Kind::kFull) machine->SetDiskFull(any);
 }
 
 void World::HealAll() {
   scheduler_.Say("all faults end");
+  healed_ = true;
   network_->HealAll();
-  for (const auto& machine : machines_) {
-    if (machine->host() == nullptr) {
-      machine->Start();
-      continue;
-    }
-    machine->host()->SetSlowness(1);
-    machine->SetDiskFull(false);
-  }
+  for (const auto& machine : machines_) machine->Heal();
 }
 
 void World::Violate(std::string what) {

@@ -80,6 +80,8 @@ class Machine {
   void Stop();
   /// No new files, or again as many as they like.
   void SetDiskFull(bool full);
+  /// It goes on undisturbed: is fast, not paused, and does not die.
+  void Heal();
 
  private:
   struct Life;
@@ -94,6 +96,7 @@ class Machine {
   std::vector<std::unique_ptr<VirtualHost>> dead_hosts_;
   std::uint32_t starts_ = 0;
   std::uint32_t boots_ = 1;
+  bool disk_full_ = false;
 };
 
 /// Machines, the network between them, one time line, and what went wrong.
@@ -119,9 +122,11 @@ class World {
 
   /// Has the faults happen at their times, counted from now.
   void Plan(const FaultPlan& plan);
-  /// Ends all faults that last: what is cut is whole, what is slow is fast, and what is down
-  /// starts.
+  /// Ends all faults, also those that were still to come: what is cut is whole, what is slow is
+  /// fast, and what is down starts.
   void HealAll();
+  /// Of those that have begun.
+  std::chrono::nanoseconds longest_pause() const noexcept { return longest_pause_; }
 
   /// A promise was broken. The first one ends the run.
   void Violate(std::string what);
@@ -130,12 +135,17 @@ class World {
  private:
   void Apply(const Fault& fault);
   void Undo(const Fault& fault);
+  /// As the faults of this kind that go on at these places have it.
+  void Set(const Fault& fault);
 
   const fabric::CostModel costs_;
   VirtualScheduler scheduler_;
   Random fault_random_;
   std::unique_ptr<fabric::SimNetwork> network_;
   std::vector<std::unique_ptr<Machine>> machines_;
+  std::vector<Fault> lasting_;  // Those that go on, and are to be undone.
+  std::chrono::nanoseconds longest_pause_{0};
+  bool healed_ = false;
   std::vector<std::string> violations_;
 };
 

@@ -44,7 +44,8 @@ class SimulateVerb final : public Verb {
     options->AddText({"--plan", "FILE", "the faults, in place of what the seed draws"},
                      &plan_file_);
     options->AddChoice({"--fabric", "WHICH", "whose costs the network has"},
-                       {"rdma", "tcp", "cxl", "shm"}, "tcp", [this](std::string_view word) {
+                       {"rdma", "tcp", "cxl", "shm"}, std::string(simulation::kUsualFabric),
+                       [this](std::string_view word) {
                          fabric_ = word;
                          return OkStatus();
                        });
@@ -55,6 +56,11 @@ class SimulateVerb final : public Verb {
 
   Result<ExitCode> Run(const VerbContext& context) override {
     if (scenario_.empty()) return ListScenarios(context);
+    CIREIN_RETURN_IF_ERROR(table_.Find(scenario_).status());
+    if (log_file_ && (seeds_ > 1 || twice_ || shrink_)) {
+      return InvalidArgument("--log is for one run, without --seeds, --twice and --shrink",
+                             "find the seed first, then write down its events");
+    }
     CIREIN_ASSIGN_OR_RETURN(const RunRequest request, MakeRequest(context));
     if (seeds_ > 1) return RunMany(context, request);
     if (log_file_) return RunHere(context, request);
@@ -87,7 +93,9 @@ class SimulateVerb final : public Verb {
     if (operations_) request.operations = static_cast<std::uint32_t>(*operations_);
     if (plan_file_) {
       CIREIN_ASSIGN_OR_RETURN(const std::string text, ReadFile(*plan_file_, kPlanBytesMax));
-      CIREIN_ASSIGN_OR_RETURN(request.plan, simulation::FaultPlan::Parse(text));
+      Result<simulation::FaultPlan> plan = simulation::FaultPlan::Parse(text);
+      if (!plan.ok()) return plan.status().WithContext(*plan_file_);
+      request.plan = *std::move(plan);
     }
     return request;
   }
@@ -190,9 +198,12 @@ class SimulateVerb final : public Verb {
     if (!shrunk.report.history.empty()) {
       console.Tell("what the clients saw:\n" + shrunk.report.history);
     }
-    console.Tell("the faults, as a plan:\n" + shrunk.report.plan.ToString());
-    console.Tell(fmt::format("run it again: {}{}\n", simulation::CommandFor(shrunk.request),
-                             shrink_ ? " --plan FILE-WITH-THE-PLAN-ABOVE" : ""));
+    const simulation::FaultPlan& plan =
+        shrunk.request.plan ? *shrunk.request.plan : shrunk.report.plan;
+    if (!report.crashed || shrunk.request.plan) {
+      console.Tell("the faults, as a plan:\n" + plan.ToString());
+    }
+    console.Tell(fmt::format("run it again: {}\n", simulation::CommandFor(shrunk.request)));
     return OkStatus();
   }
 
@@ -207,7 +218,7 @@ class SimulateVerb final : public Verb {
   std::optional<std::uint64_t> clients_;
   std::optional<std::uint64_t> operations_;
   std::optional<std::string> plan_file_;
-  std::string fabric_ = "tcp";
+  std::string fabric_{simulation::kUsualFabric};
   std::optional<std::string> log_file_;
   bool twice_ = false;
   bool shrink_ = false;

@@ -232,11 +232,13 @@ bool Dpm::IsJudgementKept(std::uint64_t expiry_ms, std::uint16_t slot) const {
 
 Status Dpm::KeepJudgements() {
   const std::lock_guard lock(judged_mutex_);
-  if (!has_judgements_to_keep()) return OkStatus();
+  const std::uint64_t asked = judgements_asked();
+  if (AreJudgementsKept(asked)) return OkStatus();
   if (Status failed = status(); !failed.ok()) return failed;
-  const std::uint64_t judged = judged_ms_.load(std::memory_order_acquire);
-  CIREIN_RETURN_IF_ERROR(control_->UpdateSuperblock(
-      [judged](Superblock& superblock) { superblock.judged_ms = judged; }));
+  const std::uint64_t judged = std::max(judged_ms_.load(std::memory_order_acquire), asked);
+  const Status kept = control_->UpdateSuperblock(
+      [judged](Superblock& superblock) { superblock.judged_ms = judged; });
+  if (!kept.ok()) return Fail(kept);
   kept_judged_ms_.store(judged, std::memory_order_release);
   return OkStatus();
 }
@@ -272,7 +274,7 @@ void Dpm::ObserveTime(std::uint64_t now_ms) {
   const std::lock_guard lock(work_mutex_);
   if (!merger_->saw_expiry() && floor_ms_ == 0) return;
   if (now_ms < floor_ms_ + kFloorEveryMs) return;
-  if (judged_ms_.load() < now_ms) judged_ms_.store(now_ms);
+  RaiseTo(judged_ms_, now_ms);
 }
 
 // ---- The processor ----
@@ -531,6 +533,8 @@ Status Dpm::Close() {
   if (status.ok() && merger_->saw_expiry() && floor_ms_ == 0) status = RaiseClockFloorLocked(1);
   if (status.ok()) status = index_->PersistAll();
   if (!status.ok()) return Fail(status);
+  // Nobody keeps a judgement in a pool that is somebody else's by then.
+  const std::lock_guard judging(judged_mutex_);
   status = control_->UpdateSuperblock([](Superblock& superblock) {
     superblock.state = static_cast<std::uint32_t>(PoolState::kClean);
   });

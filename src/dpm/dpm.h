@@ -112,12 +112,15 @@ class Dpm {
   /// Will every later open say so too? Before anybody is told that what expired is absent, it must
   /// (SAFETY 9): if not, KeepJudgements, before the answer. Thread-safe.
   bool IsJudgementKept(std::uint64_t expiry_ms, std::uint16_t slot) const;
-  /// True when Expired has said yes to what is not kept yet.
-  bool has_judgements_to_keep() const noexcept {
-    return asked_ms_.load(std::memory_order_acquire) >
-           kept_judged_ms_.load(std::memory_order_acquire);
+  /// How far judgements must be kept for all that Expired has said so far.
+  std::uint64_t judgements_asked() const noexcept {
+    return asked_ms_.load(std::memory_order_acquire);
+  }
+  bool AreJudgementsKept(std::uint64_t asked) const noexcept {
+    return asked <= kept_judged_ms_.load(std::memory_order_acquire);
   }
   /// Persists what Expired has said so far; one who comes meanwhile shares it. Thread-safe; blocks.
+  /// After an error the pool takes nothing more.
   Status KeepJudgements();
   /// From now on, and after every later open, expiry is judged by no earlier time. Persists.
   Status RaiseClockFloor(std::uint64_t now_ms);

@@ -81,6 +81,7 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   void Stop();
   std::size_t parked_wants() const;
   std::uint64_t repeated_answers() const { return repeated_answers_.load(); }
+  void Connected(const std::shared_ptr<Connection>& connection);
   void Request(const std::shared_ptr<Connection>& connection, fabric::RequestId request,
                std::span<const std::byte> message);
   void Forget(const Connection& connection);
@@ -155,9 +156,15 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
 std::shared_ptr<ObjectService::Core::Client> ObjectService::Core::ClientOf(
     const std::shared_ptr<Connection>& connection) {
   const std::lock_guard lock(mutex_);
-  std::shared_ptr<Client>& client = clients_[connection.get()];
-  if (client == nullptr) client = std::make_shared<Client>(connection);
-  return client;
+  const auto found = clients_.find(connection.get());
+  return found == clients_.end() ? nullptr : found->second;
+}
+
+void ObjectService::Core::Connected(const std::shared_ptr<Connection>& connection) {
+  const Gate::Holder inside = gate_.TryEnter();
+  if (!inside) return;
+  const std::lock_guard lock(mutex_);
+  clients_.insert_or_assign(connection.get(), std::make_shared<Client>(connection));
 }
 
 void ObjectService::Core::Forget(const Connection& connection) {
@@ -205,7 +212,10 @@ void ObjectService::Core::Request(const std::shared_ptr<Connection>& connection,
                                   fabric::RequestId request, std::span<const std::byte> message) {
   const Gate::Holder inside = gate_.TryEnter();
   if (!inside) return;
-  const Call call{shared_from_this(), ClientOf(connection), request};
+  // One that was closed here has no client any more, though its last requests still come.
+  const std::shared_ptr<Client> client = ClientOf(connection);
+  if (client == nullptr) return;
+  const Call call{shared_from_this(), client, request};
   Result<wire::Request> decoded = wire::DecodeRequest(message);
   if (!decoded.ok()) return call.Answer(decoded.status());
   std::visit([&](auto& verb) { Do(call, std::move(verb)); }, *decoded);
@@ -435,7 +445,9 @@ void ObjectService::Stop() { core_->Stop(); }
 std::size_t ObjectService::parked_wants() const { return core_->parked_wants(); }
 std::uint64_t ObjectService::repeated_answers() const { return core_->repeated_answers(); }
 
-void ObjectService::Connected(const std::shared_ptr<Connection>& /*connection*/) {}
+void ObjectService::Connected(const std::shared_ptr<Connection>& connection) {
+  core_->Connected(connection);
+}
 
 // Nothing of the protocol is a message without an answer.
 void ObjectService::Message(const std::shared_ptr<Connection>& /*connection*/,

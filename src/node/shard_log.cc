@@ -69,11 +69,10 @@ void ShardLog::FlyOrWait(std::unique_lock<std::mutex>& lock) {
 }
 
 void ShardLog::AnswerKept(std::unique_lock<std::mutex>& lock) {
-  // A judgement that came up since the last were kept waits for the next flight.
-  const bool judged = pool_->has_judgements_to_keep();
-  const auto due = [this, judged](const Waiting& waiting) {
-    return !failed_.ok() || (waiting.ordinal <= kept() && !judged);
+  const auto is_kept = [this](const Waiting& waiting) {
+    return waiting.ordinal <= kept() && pool_->AreJudgementsKept(waiting.judgements);
   };
+  const auto due = [&](const Waiting& waiting) { return !failed_.ok() || is_kept(waiting); };
   const auto first = std::stable_partition(waiting_.begin(), waiting_.end(),
                                            [&](const Waiting& each) { return !due(each); });
   if (first == waiting_.end()) return;
@@ -81,15 +80,16 @@ void ShardLog::AnswerKept(std::unique_lock<std::mutex>& lock) {
                                 std::make_move_iterator(waiting_.end()));
   waiting_.erase(first, waiting_.end());
   const Status failed = failed_;
-  const std::uint64_t kept_now = kept();
   lock.unlock();
-  for (Waiting& each : answered)
-    each.done(each.ordinal <= kept_now && !judged ? OkStatus() : failed);
+  // What is kept stays so.
+  for (Waiting& each : answered) each.done(is_kept(each) ? OkStatus() : failed);
   lock.lock();
 }
 
 Status ShardLog::Await(std::uint64_t ticket) {
-  if (pool_->has_judgements_to_keep()) CIREIN_RETURN_IF_ERROR(pool_->KeepJudgements());
+  if (!pool_->AreJudgementsKept(pool_->judgements_asked())) {
+    CIREIN_RETURN_IF_ERROR(pool_->KeepJudgements());
+  }
   const std::uint64_t ordinal = ticket - 1;
   if (kept() >= ordinal || Sabotaged(Sabotage::kAnswerBeforeKept)) return OkStatus();
   std::unique_lock lock(mutex_);
@@ -103,11 +103,12 @@ Status ShardLog::Await(std::uint64_t ticket) {
 void ShardLog::WhenKept(std::uint64_t ticket, std::function<void(Status)> done) {
   if (Sabotaged(Sabotage::kAnswerBeforeKept)) return done(OkStatus());
   const std::uint64_t ordinal = ticket - 1;
+  const std::uint64_t judgements = pool_->judgements_asked();
   {
     std::unique_lock lock(mutex_);
-    const bool waits = kept() < ordinal || pool_->has_judgements_to_keep();
+    const bool waits = kept() < ordinal || !pool_->AreJudgementsKept(judgements);
     if (waits && failed_.ok()) {
-      waiting_.push_back({ordinal, std::move(done)});
+      waiting_.push_back({ordinal, judgements, std::move(done)});
       if (std::exchange(flying_for_waiting_, true)) return;
       lock.unlock();
       return SubmitFlight();

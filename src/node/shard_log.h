@@ -79,6 +79,7 @@ class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardL
  private:
   struct Waiting {
     std::uint64_t ordinal = 0;
+    std::uint64_t judgements = 0;  // How far they must be kept.
     std::function<void(Status)> done;
   };
 

@@ -48,8 +48,8 @@ class ObjectClient {
   Status PublishGroup(const wire::GroupRequest& request, Deadline deadline, GroupCallback done);
   /// NotFound when it is not there. The info has sizes, but no version.
   Status Get(const Key& key, Deadline deadline, WantCallback done);
-  /// The node parks it for as long as the deadline says. The Operation gives it up here; there it
-  /// stays until its deadline, or the connection, ends.
+  /// The node parks it for as long as the deadline says. The Operation gives it up here, calling
+  /// back from inside Cancel; there it stays until its deadline, or the connection, ends.
   Result<Operation> Want(const Pattern& pattern, Deadline deadline, WantCallback done);
   Status Drop(const Pattern& pattern, Deadline deadline, DropCallback done);
   Status Info(const Key& key, Deadline deadline, InfoCallback done);

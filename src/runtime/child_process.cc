@@ -87,7 +87,8 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(const std::function<st
     reading.Close();
     told_fd = writing.Release();
     Prepare(options);
-    const std::string told = body();
+    // Nothing unwinds into the parent's frames, which are copied here.
+    const std::string told = [&]() noexcept { return body(); }();
     WriteAll(std::string_view(told).substr(0, kOutputBytesMax));
     _exit(0);
   }
@@ -114,7 +115,8 @@ std::size_t ChildProcess::WaitAny(std::span<const std::unique_ptr<ChildProcess>>
   for (;;) {
     std::vector<pollfd> polled;
     for (const auto& child : children) polled.push_back({child->output_.get(), POLLIN, 0});
-    if (poll(polled.data(), polled.size(), -1) < 0) continue;
+    while (poll(polled.data(), polled.size(), -1) < 0 && errno == EINTR) {
+    }
     for (std::size_t i = 0; i < polled.size(); ++i) {
       if (polled[i].revents != 0 && !children[i]->ReadSome()) return i;
     }

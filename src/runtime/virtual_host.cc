@@ -153,8 +153,9 @@ void VirtualHost::SetOnSpin(std::function<void(const std::string&)> on_spin) {
 
 void VirtualHost::Step() {
   if (++steps_ <= options_.piece_steps_max || !running_) return;
+  steps_ = 0;  // What looks at the clock while it unwinds may.
   const std::string what = fmt::format("{} spins: {} steps in one piece of work, here:\n{}",
-                                       options_.name, steps_ - 1, StackText());
+                                       options_.name, options_.piece_steps_max, StackText());
   if (OnSpin()) OnSpin()(what);
   throw std::runtime_error(what);
 }
@@ -216,10 +217,17 @@ void VirtualHost::RunPiece(Piece piece) {
   busy_until_ = world_.now() + took;
   if (kill_order_ != nullptr && MayDieInside(begin, end)) return;
   if (effects_.empty()) return;
-  world_.RunAt(busy_until_, [self = self_, effects = std::exchange(effects_, {})] {
-    if (*self == nullptr || !(*self)->alive_) return;
-    for (const Effect& effect : effects) effect.work();
-  });
+  Release(std::exchange(effects_, {}));
+}
+
+void VirtualHost::Release(std::vector<Effect> effects) {
+  world_.RunAt(std::max(busy_until_, paused_until_),
+               [self = self_, effects = std::move(effects)]() mutable {
+                 if (*self == nullptr || !(*self)->alive_) return;
+                 // It was paused after the work, and before it could tell.
+                 if ((*self)->paused()) return (*self)->Release(std::move(effects));
+                 for (const Effect& effect : effects) effect.work();
+               });
 }
 
 bool VirtualHost::MayDieInside(std::uint64_t begin, std::uint64_t end) {
@@ -247,6 +255,15 @@ void VirtualHost::Emit(std::function<void()> effect) {
 void VirtualHost::PauseUntil(TimePoint when) {
   world_.Tell(options_.name, "pause", static_cast<std::uint64_t>(when.count()));
   paused_until_ = std::max(paused_until_, when);
+}
+
+void VirtualHost::Resume() {
+  if (!paused()) return;
+  world_.Tell(options_.name, "resume");
+  paused_until_ = world_.now();
+  // The turn that was planned for the end of the pause then finds less to do.
+  turn_planned_ = false;
+  if (alive_ && !ready_.empty()) PlanTurn();
 }
 
 void VirtualHost::Kill() {

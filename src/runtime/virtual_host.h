@@ -70,6 +70,8 @@ class VirtualHost {
   /// Nothing runs until then; what comes meanwhile waits. An earlier end than a pause's that goes
   /// on changes nothing.
   void PauseUntil(TimePoint when);
+  /// Ends a pause early; what a piece has told meanwhile still leaves at its end.
+  void Resume();
   bool paused() const noexcept { return paused_until_ > world_.now(); }
   void SetSlowness(double slowness) noexcept { options_.slowness = slowness; }
   /// Says how far its medium is, in events; and is asked after each piece how long its medium made
@@ -91,6 +93,7 @@ class VirtualHost {
   void KillInside(std::uint64_t patience,
                   std::function<std::uint64_t(std::uint64_t begin, std::uint64_t end)> choose,
                   std::function<void(std::uint64_t point)> killed);
+  void CancelKill() { kill_order_.reset(); }
 
   /// Pieces that ran.
   std::uint64_t pieces() const noexcept { return pieces_; }
@@ -126,6 +129,8 @@ class VirtualHost {
   void PlanTurn();
   void Turn();
   void RunPiece(Piece piece);
+  /// Has them take place when the processor is free, or the pause over.
+  void Release(std::vector<Effect> effects);
   /// True when the order was carried out.
   bool MayDieInside(std::uint64_t begin, std::uint64_t end);
 

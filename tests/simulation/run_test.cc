@@ -42,7 +42,7 @@ class TickingScenario : public Scenario {
   bool Done() const override { return ticks_ >= 400; }
   void Conclude() override {}
   bool Concluded() const override { return true; }
-  void Judge() override {}
+  void Judge(Ended /*ended*/) override {}
 
  protected:
   virtual void Tick(Process& /*process*/) {}
@@ -106,7 +106,7 @@ class StuckScenario final : public TickingScenario {
 };
 /// Fails only when the node was killed and there are at least three clients of five operations.
 class PickyScenario final : public TickingScenario {
-  void Judge() override {
+  void Judge(Ended /*ended*/) override {
     if (world_->FindMachine("node")->starts() > 1 && size_.clients >= 3 && size_.operations >= 5) {
       world_->Violate("three is a crowd");
     }
@@ -178,7 +178,7 @@ TEST_F(RunTest, TheSameSeedGivesTheSameRun) {
       const auto difference = FindDifference(ScenarioTable::Builtin(), Request(scenario, seed));
       ASSERT_OK(difference);
       EXPECT_EQ(difference->value_or(""), "") << scenario << " " << seed;
-      // In another process too, where addresses are others.
+      // In a child too.
       const auto here = simulation::Run(ScenarioTable::Builtin(), Request(scenario, seed));
       const auto apart = RunApart(ScenarioTable::Builtin(), Request(scenario, seed));
       ASSERT_OK(here);
@@ -228,12 +228,14 @@ TEST_F(RunTest, ARunThatDoesNotEndIsAReport) {
 }
 
 TEST_F(RunTest, StopsAfterTheStepsItIsGiven) {
-  RunRequest request = Request("store", 3);
-  request.steps = 100;
-  const auto report = simulation::Run(ScenarioTable::Builtin(), request);
-  ASSERT_OK(report);
-  EXPECT_EQ(report->events, 100U);
-  EXPECT_TRUE(report->ok());
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    RunRequest request = Request("store", seed);
+    request.steps = 300;
+    const auto report = simulation::Run(ScenarioTable::Builtin(), request);
+    ASSERT_OK(report);
+    EXPECT_EQ(report->events, 300U);
+    EXPECT_TRUE(report->ok()) << seed;
+  }
 }
 
 TEST_F(RunTest, ShrinksToWhatMatters) {
