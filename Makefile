@@ -78,6 +78,13 @@ check: ## layers, seams, headers, words, form and docs
 	@$(call configure,release)
 	@$(call build,release) --target check_headers
 
+SEEDS ?= 2000
+.PHONY: simulate
+simulate: release ## run SEEDS (2000) seeds of each scenario, each twice
+	@for scenario in echo store; do \
+	  build/bin/cirein simulate --scenario $$scenario --seeds $(SEEDS) --jobs $(JOBS) --twice --shrink || exit; \
+	done
+
 .PHONY: docs
 docs: ## bring the generated parts of docs/ up to date
 	@$(call configure,release)

@@ -21,9 +21,8 @@ namespace {
 using Ns = std::chrono::nanoseconds;
 
 Version V(std::uint64_t counter) { return {1, counter}; }
-Published At(std::uint64_t counter) { return {{V(counter)}}; }
-
-/// A history of one row, told in short: each operation with its beginning and end.
+constexpr auto kGood = VerdictCode::kLinearizable;
+constexpr auto kBad = VerdictCode::kNotLinearizable;
 
 // Random histories. A world with one row does what it is asked at one moment inside each operation,
 // so that what it answers is linearizable by construction.
