@@ -223,7 +223,8 @@ Status FaultPlan::Check(std::span<const FaultTarget> targets) const {
     const KindWords& words = WordsOf(fault.kind);
     const auto impossible = [&](std::string_view why) {
       return FailedPrecondition(
-          fmt::format("the fault \"{}\" is impossible: {}", fault.ToString(), why));
+          fmt::format("the fault \"{}\" is impossible: {}", fault.ToString(), why),
+          "mend the plan: the events of a run (--log FILE) show its machines");
     };
     for (const std::string* name : {&fault.target, &fault.other}) {
       if (name == &fault.other && !words.has_other) continue;

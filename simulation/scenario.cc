@@ -40,8 +40,8 @@ Result<const ScenarioEntry*> ScenarioTable::Find(std::string_view name) const {
     names.push_back(entry.name);
     all += (all.empty() ? "there are: " : ", ") + entry.name;
   }
-  return NotFound(fmt::format("there is no scenario \"{}\"; {}", EscapeForPeople(name),
-                              DidYouMean(name, names, all)));
+  return NotFound(fmt::format("there is no scenario \"{}\"", EscapeForPeople(name)),
+                  DidYouMean(name, names, all));
 }
 
 const ScenarioTable& ScenarioTable::Builtin() {

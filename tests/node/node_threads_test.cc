@@ -75,6 +75,42 @@ std::uint64_t RoundOf(std::string_view text) {
   return std::stoull(std::string(text.substr(text.find(':') + 1)));
 }
 
+// Reads of what has just expired keep their judgements while others publish, and close the pool in
+// the end: everybody is answered, and what was absent stays so.
+TEST_P(NodeThreadsTest, JudgementsOfExpiryHoldNobodyUp) {
+  constexpr int kRounds = 150;
+  std::atomic<int> answered{0};
+  const Status status = RunThreads(4, "user", [&](std::size_t thread) -> Status {
+    for (int round = 0; round < kRounds; ++round) {
+      const Key key("row" + std::to_string(thread / 2), std::to_string(round % 7));
+      if (thread % 2 == 0) {
+        PublishOptions options;
+        options.overwrite = Overwrite::kYes;
+        options.ttl = std::chrono::milliseconds(1 + round % 3);
+        pool_.Publish(
+            key, MakeObject("short"),
+            [&](const Result<ObjectInfo>& info) {
+              if (info.ok()) ++answered;
+            },
+            options);
+        CIREIN_RETURN_IF_ERROR(pool_
+                                   .Publish(Key("stays", std::to_string(thread)), MakeObject("x"),
+                                            {.overwrite = Overwrite::kYes})
+                                   .status());
+      } else {
+        const Result<ObjectInfo> info = pool_.Info(key);
+        if (!info.ok() && info.code() != StatusCode::kNotFound) return info.status();
+        CIREIN_RETURN_IF_ERROR(pool_.List(Pattern::Row(key.row())).status());
+      }
+    }
+    return OkStatus();
+  });
+  ASSERT_OK(status);
+  pool_ = Pool();
+  FinishNow();
+  EXPECT_EQ(answered, 2 * kRounds);
+}
+
 TEST_P(NodeThreadsTest, ReadersSeeEachKeyOnlyGoForwardWhileAllIsOverwritten) {
   constexpr std::size_t kKeys = 300;
   const bool power = std::string(GetParam().name) == "power";
