@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/hash.h"
 #include "simulation/world.h"
 
 namespace cirein::simulation {
@@ -134,7 +136,12 @@ void Machine::Die(End end, std::uint64_t point, std::chrono::nanoseconds down) {
     options_.disk = life_->shadow->ProcessCrash(point, random_.Below(kTornBytesMax));
     world_.network().HostKilled(name());
   }
-  world_.scheduler().Tell(name(), "died at", point, life_->shadow->events());
+  Checksummer contents;
+  for (const auto& [file, bytes] : options_.disk) {
+    contents.Update(std::as_bytes(std::span(file)));
+    contents.Update(bytes);
+  }
+  world_.scheduler().Tell(name(), "died at", point, contents.Digest());
   Bury();
   world_.scheduler().RunAfter(down, [this] { Start(); });
 }

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hash.h"
 #include "base/units.h"
 #include "fabric/sim/sim_connection.h"
 #include "fabric/sim/sim_endpoint.h"
@@ -197,7 +198,7 @@ void SimWire::Arrive(const LinkPtr& link, LinkSide from) {
   direction.queue.pop_front();
   PlanArrival(link, from);
   // The journal says who got what over which connection.
-  world_.Tell(direction.to, PacketName(packet->kind), link->id, packet->bytes.size());
+  world_.Tell(direction.to, PacketName(packet->kind), link->id, Checksum64(packet->bytes));
   Deliver(link, Other(from), packet);
 }
 
