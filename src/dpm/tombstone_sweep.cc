@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <vector>
 
 #include <absl/container/flat_hash_map.h>
 
@@ -99,8 +100,16 @@ class Sweeper {
     }
   }
 
+  // In the order of the log, not of the table, which differs from process to process: what is
+  // stored shall follow from what was asked.
   void ForgetUnneeded(const Candidates& candidates) {
-    for (const auto& [hash, candidate] : candidates) {
+    std::vector<Candidate> in_order;
+    in_order.reserve(candidates.size());
+    for (const auto& [hash, candidate] : candidates) in_order.push_back(candidate);
+    std::sort(in_order.begin(), in_order.end(), [](const Candidate& a, const Candidate& b) {
+      return a.location.offset < b.location.offset;
+    });
+    for (const Candidate& candidate : in_order) {
       const EntryView entry = EntryView::Trust(space_.log().data() + candidate.location.offset);
       if (candidate.needed || !index_.Forget(entry, candidate.location)) {
         ++result_.kept;
