@@ -24,6 +24,7 @@ namespace cirein {
 namespace {
 
 constexpr int kTooLong = 4;  // The exit code.
+constexpr int kLastSeconds = 10;
 
 // Where a child tells what there is to tell; of this process, set once in the child.
 int told_fd = -1;
@@ -64,6 +65,10 @@ void Prepare(const ChildProcess::Options& options) {
   itimerval limit = {};
   limit.it_value.tv_sec = options.cpu_max.count();
   setitimer(ITIMER_PROF, &limit, nullptr);
+  // Where the signal is not heard, the system ends it a little later.
+  const auto seconds = static_cast<rlim_t>(options.cpu_max.count() + kLastSeconds);
+  const rlimit cpu = {seconds, seconds};
+  setrlimit(RLIMIT_CPU, &cpu);
   const rlimit no_core = {0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
 }
