@@ -271,6 +271,12 @@ INSTANTIATE_TEST_SUITE_P(Settings, ObjectClientTest,
                                          Setting{"NodePower", dpm::Durability::kPower}),
                          [](const auto& each) { return std::string(each.param.name); });
 
+/// What is no matter of the store.
+class ObjectClientAloneTest : public ObjectClientTest {};
+INSTANTIATE_TEST_SUITE_P(Memory, ObjectClientAloneTest,
+                         testing::Values(Setting{"Memory", std::nullopt}),
+                         [](const auto& each) { return std::string(each.param.name); });
+
 TEST_P(ObjectClientTest, PublishesAndGets) {
   wire::PublishRequest request = PublishOf(Key("row", "column"), "data");
   request.object = MakeObject("data", "meta", 9);
@@ -574,8 +580,7 @@ class OneAnswerService final : public fabric::Service {
   std::vector<std::byte> bytes;
 };
 
-TEST_P(ObjectClientTest, AnswersToSomethingElseAreNotBelieved) {
-  if (GetParam().durability) GTEST_SKIP() << "no matter of the store";
+TEST_P(ObjectClientAloneTest, AnswersToSomethingElseAreNotBelieved) {
   OneAnswerService liar;
   transports_["node"].reset();
   transports_["node"] = network_->Join(*hosts_["node"]);
@@ -614,8 +619,7 @@ TEST_P(ObjectClientTest, WithoutAThreadReadsAreRefused) {
   service_.reset();  // Before its executor.
 }
 
-TEST_P(ObjectClientTest, TheWantsOfOneConnectionAreBounded) {
-  if (GetParam().durability) GTEST_SKIP() << "no matter of the store";
+TEST_P(ObjectClientAloneTest, TheWantsOfOneConnectionAreBounded) {
   SimNetwork::Options options;
   options.limits.outstanding_max = ObjectService::kWantsPerConnection + 10;
   Build(options);
