@@ -204,14 +204,17 @@ Status ShardLog::Prepare(const KeyView& key, PutRequest& request) {
 }
 
 Status ShardLog::Close() {
+  static_cast<void>(pool_->KeepJudgements().ok());  // Who waits for one hears of its failure.
   std::unique_lock lock(mutex_);
   closing_ = true;
   landed_.wait(lock, [this] { return preparing_ == 0; });
   while (failed_.ok() && (writer_->in_flight() || writer_->has_staged())) FlyOrWait(lock);
-  if (!failed_.ok()) return failed_;
-  if (Status sealed = writer_->Seal(); !sealed.ok()) return sealed;
-  failed_ = Unavailable("the pool is closed");
-  return OkStatus();
+  Status closed = failed_;
+  if (closed.ok()) closed = writer_->Seal();
+  if (failed_.ok()) failed_ = closed.ok() ? Unavailable("the pool is closed") : closed;
+  // Those for whom no thread was to be had any more: what they hold may hold this log.
+  AnswerKept(lock);
+  return closed;
 }
 
 }  // namespace cirein::node
