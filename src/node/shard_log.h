@@ -72,8 +72,8 @@ class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardL
     bool named_ = false;
   };
 
-  /// Keeps what is staged and seals the log. Nothing is appended after it. Blocks for as long as
-  /// large objects are being written.
+  /// Keeps what is staged, seals the log and answers all who wait. Nothing is appended after it.
+  /// Blocks for as long as large objects are being written.
   Status Close();
 
  private:
