@@ -32,6 +32,7 @@ struct StoredObject {
   std::uint64_t data_bytes = 0;
   Version version;
   TimePoint expires = kEndOfTime;
+  std::uint64_t expiry_ms = 0;  ///< The same as wall time, exactly as it was given; 0: never.
 };
 
 /// What of an object is asked for: an engine whose objects are not in DRAM must work for the body.
@@ -69,6 +70,32 @@ struct PutOutcome {
   Version version;
   /// Of a group: which item was refused.
   std::size_t item = 0;
+};
+
+/// What there is of a row, expired objects left out.
+struct RowState {
+  bool has_object = false;    ///< Without column.
+  std::uint64_t columns = 0;  ///< Columns with an object.
+  /// Of the row as a whole, as wall time; 0: never. Its objects may have expiries of their own.
+  std::uint64_t expiry_ms = 0;
+
+  bool exists() const noexcept { return has_object || columns != 0; }
+};
+
+/// One change of several that are carried out as one.
+struct Change {
+  enum class Kind : std::uint8_t {
+    kPut,        ///< Replaces what is there.
+    kDrop,       ///< One object, if it is there.
+    kDropRow,    ///< All objects of the row, and the row's expiry.
+    kExpireRow,  ///< The row as a whole is gone at `expiry_ms`; 0: it stays.
+  };
+  Kind kind = Kind::kPut;
+  KeyView key;
+  DataObject object = {};
+  std::uint64_t expiry_ms = 0;  ///< Wall time; 0: never.
+  /// What Keeper::Prepare has made of a large object.
+  std::shared_ptr<void> prepared = {};
 };
 
 /// The side of an engine that works beside its partition: brings objects to where they are kept,
@@ -165,6 +192,19 @@ class Engine {
     std::uint64_t misses = 0;
   };
   virtual Stats GetStats() const = 0;
+
+  /// Of a row; one that is not there has nothing.
+  virtual Result<RowState> GetRowState(const KeyView& row) = 0;
+
+  /// The changes of one partition.
+  struct Part {
+    Engine* engine = nullptr;
+    absl::InlinedVector<Change*, 2> changes;  ///< In their order.
+  };
+  /// Carries out changes in several partitions of one host, this engine's among them: all or none,
+  /// for readers (who are kept out of all of them) and over a crash. The engines are of one kind
+  /// and share their Keeper. InvalidArgument for more than can be one group.
+  virtual Status Apply(std::span<Part> parts, Garbage& garbage) = 0;
 
   /// Where the objects are.
   virtual Availability where() const { return Availability::kLocalMemory; }

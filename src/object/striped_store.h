@@ -16,6 +16,7 @@
 
 #include "object/memory_budget.h"
 #include "object/store.h"
+#include "object/transaction.h"
 #include "runtime/environment.h"
 
 namespace cirein {
@@ -73,6 +74,36 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   Operation Compute(const Pattern& pattern, std::string_view function, std::string_view args,
                     const ComputeCallback& done);
 
+  // ---- Several looks and changes as one ----
+
+  /// Stops the partitions of these rows, in a fixed order, until the transaction ends. Blocks for
+  /// as long as others are in them. Rows of several partitions need a store whose partitions share
+  /// a keeper, or have none: one_keeper().
+  Transaction Begin(std::span<const KeyView> rows);
+  /// Of all rows.
+  Transaction BeginAll();
+  bool one_keeper() const noexcept { return one_keeper_; }
+
+  /// What became of a transaction. Nobody may hear of its changes, nor of what it saw, before it is
+  /// kept up to the ticket (0: it is); then Tell is called.
+  struct Committed {
+    Status status;  ///< An error: nothing was changed.
+    std::uint64_t ticket = 0;
+    Keeper* keeper = nullptr;          ///< Whose ticket.
+    std::shared_ptr<Effects> effects;  ///< Null when there is nobody to tell.
+  };
+  /// Carries out its changes and lets others in.
+  Committed Commit(Transaction transaction);
+  /// Answers those who waited for what it put.
+  static void Tell(Committed& committed, const Status& kept);
+
+  /// From now on changes of the row are noticed, until Unwatch, once for each Watch. The mark grows
+  /// with every write to the row, whoever makes it; not with its expiry.
+  std::uint64_t Watch(const KeyView& row);
+  void Unwatch(const KeyView& row);
+  /// The mark now; of a row that is watched.
+  std::uint64_t WatchMark(const KeyView& row);
+
   /// Everyone who waits gets Unavailable, all objects go, later calls are Unavailable.
   void Close();
 
@@ -92,6 +123,7 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   };
   class ParkedWant;
   class QueuedCompute;
+  friend class Transaction;
 
   StripedStore(const Environment& environment, Engine::PlaceOf place_of, std::size_t stripes);
 
@@ -128,6 +160,7 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   std::unique_ptr<MemoryBudget> budget_;  ///< Of MemoryEngines.
   std::vector<std::unique_ptr<Stripe>> stripes_;
   std::atomic<bool> sweep_armed_{false};
+  bool one_keeper_ = true;
 };
 
 }  // namespace cirein

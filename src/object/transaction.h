@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/inlined_vector.h>
+
+#include "object/engine.h"
+#include "object/store.h"
+
+namespace cirein {
+
+class StripedStore;
+
+/// Several looks and changes as one: whoever makes it has the partitions of some rows for itself
+/// until it ends, sees its own changes, and leaves all of them or none, also over a crash (SAFETY
+/// 5). Made by StripedStore::Begin; ended by StripedStore::Commit, or given up with the object.
+///
+/// Nothing is changed before the commit: what is to be changed stands in a list, which reads look
+/// through first. So a transaction that is given up leaves nothing behind.
+///
+/// Keys, and the rows and columns in them, are the caller's until it has ended; Keep makes a copy
+/// that lives as long. Times of expiry are wall time in ms since 1970; 0 is never.
+/// Not thread-safe. Reads may block for what the engine blocks for. Errors are the engine's.
+class Transaction {
+ public:
+  Transaction(Transaction&&) noexcept;
+  Transaction& operator=(Transaction&&) = delete;
+  ~Transaction();
+
+  // ---- What is there, own changes included; a row must be one of those it was begun for. ----
+
+  Result<RowState> GetRow(const KeyView& row);
+  /// False when nothing is there; `found` is then left alone. An object's expiry is its own, not
+  /// its row's.
+  Result<bool> Get(const KeyView& key, Load load, StoredObject& found);
+  /// Visits the objects of the row that match, the one without column first, then by column; only
+  /// those after the column `after` when given. The visitor's false ends it; it must not change
+  /// anything. What it is given is valid during the visit.
+  Status WalkRow(const KeyView& row, const Pattern& pattern,
+                 const std::optional<std::string_view>& after, Load load,
+                 const Engine::Visitor& visit);
+  Status WalkRow(const KeyView& row, Load load, const Engine::Visitor& visit);
+  /// Only where it was begun for all rows: names of rows that are there, as Engine::Rows.
+  Result<Engine::RowPage> Rows(const Engine::RowName& from, const Pattern& pattern,
+                               std::size_t max_rows);
+
+  // ---- What is to be changed. ----
+
+  /// Replaces what is there.
+  void Put(const KeyView& key, DataObject object, std::uint64_t expiry_ms = 0);
+  /// One object; nothing happens when it is not there.
+  void Drop(const KeyView& key);
+  /// All objects of the row, and its expiry, with one entry.
+  void DropRow(const KeyView& row);
+  /// The row as a whole is gone from then on; 0: it is not to be any more. For a row with columns:
+  /// that of an object alone is changed by putting it again.
+  void ExpireRow(const KeyView& row, std::uint64_t expiry_ms);
+  bool has_changes() const noexcept { return !changes_.empty(); }
+  std::size_t change_count() const noexcept { return changes_.size(); }
+  /// Takes back all changes but the first `count`.
+  void RollBack(std::size_t count);
+
+  std::string_view Keep(std::string_view text);
+
+  /// Wall time at its begin; the same for all that happens in it.
+  std::uint64_t now_ms() const noexcept { return now_ms_; }
+
+ private:
+  friend class StripedStore;
+  // What this transaction has made of a row.
+  struct Overlay;
+
+  explicit Transaction(StripedStore& host);
+  Store& StoreOf(const KeyView& row);
+  void Add(Change change);
+  /// Null when the row has no changes.
+  const Overlay* OverlayOf(const KeyView& row);
+  Status CatchUp();
+
+  StripedStore* host_;
+  std::uint64_t now_ms_ = 0;
+  bool all_ = false;  // Of all rows.
+  absl::InlinedVector<std::unique_lock<std::mutex>, 2> locks_;
+  absl::InlinedVector<std::uint32_t, 2> stripes_;  // Of the locks; ascending.
+  absl::InlinedVector<Change, 2> changes_;
+  std::size_t overlaid_ = 0;  // So many changes are in the overlays.
+  absl::flat_hash_map<std::string, std::unique_ptr<Overlay>> overlays_;
+  std::deque<std::string> kept_;
+};
+
+}  // namespace cirein
