@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <cxxabi.h>
 #include <system_error>
 #include <time.h>
 #include <unistd.h>
@@ -25,14 +26,15 @@ constexpr std::size_t kBatch = 256;
 // While other work keeps the loop busy, descriptors are asked only in every so many rounds: asking
 // is a system call.
 constexpr std::uint64_t kRoundsPerDescriptorCheck = 16;
-// The mark of the wake-up descriptor among the watches, whose ids begin at 1.
+// The mark of the wake-up descriptor among the watches, whose generations begin at 1.
 constexpr std::uint64_t kWakeId = 0;
 
 std::string SystemError(int error) { return std::generic_category().message(error); }
 
 // Some functions that wait in nanoseconds are younger than the oldest kernels we run on.
-int WaitForEvents(int epoll_fd, std::array<epoll_event, 64>& events,
-                  std::optional<std::chrono::nanoseconds> limit) {
+using Events = std::array<epoll_event, 128>;
+
+int WaitForEvents(int epoll_fd, Events& events, std::optional<std::chrono::nanoseconds> limit) {
   static std::atomic<bool> has_nanoseconds{true};
   const int max_events = static_cast<int>(events.size());
   if (limit == std::chrono::nanoseconds::zero()) {
@@ -64,6 +66,8 @@ std::uint32_t ToEpoll(FdInterest interest) {
       return EPOLLIN;
     case FdInterest::kWritable:
       return EPOLLOUT;
+    case FdInterest::kNothing:
+      return 0;
     case FdInterest::kReadableOrWritable:
       break;
   }
@@ -83,6 +87,11 @@ Status Register(int epoll_fd, int fd, std::uint32_t events, std::uint64_t id) {
   if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0) return OkStatus();
   return IoError(fmt::format("cannot watch file descriptor {}: {}", fd, SystemError(errno)),
                  "watch sockets, pipes, eventfds and the like; ordinary files are always ready");
+}
+
+Status NotWatched(const std::string& reactor, int fd) {
+  return NotFound(fmt::format("reactor '{}' does not watch file descriptor {}", reactor, fd),
+                  "each Watch is undone once, before the descriptor is closed");
 }
 
 }  // namespace
@@ -165,36 +174,81 @@ void Reactor::RemovePoller(PollerId id) {
   std::erase_if(pollers_, [id](const PollerEntry& entry) { return entry.id == id; });
 }
 
-Status Reactor::Watch(int fd, FdInterest interest, std::function<void(FdReadiness)> callback) {
-  if (watch_ids_.contains(fd)) {
+std::uint32_t Reactor::WatchOf(int fd) const {
+  const auto index = static_cast<std::size_t>(fd);
+  return fd >= 0 && index < watch_of_fd_.size() ? watch_of_fd_[index] : kNoWatch;
+}
+
+Result<std::uint32_t> Reactor::AddWatch(int fd, FdInterest interest) {
+  if (WatchOf(fd) != kNoWatch) {
     return AlreadyExists(
         fmt::format("reactor '{}' watches file descriptor {} already", options_.name, fd),
         "Unwatch it first");
   }
-  const std::uint64_t id = next_id_++;
-  CIREIN_RETURN_IF_ERROR(Register(epoll_fd_, fd, ToEpoll(interest), id));
-  watches_.emplace(id, std::make_shared<FileWatch>(FileWatch{fd, std::move(callback)}));
-  watch_ids_.emplace(fd, id);
+  if (free_watches_.empty()) {
+    free_watches_.push_back(static_cast<std::uint32_t>(watches_.size()));
+    watches_.emplace_back();
+  }
+  const std::uint32_t place = free_watches_.back();
+  const std::uint32_t generation = std::max(watches_[place].generation + 1, 1U);
+  CIREIN_RETURN_IF_ERROR(
+      Register(epoll_fd_, fd, ToEpoll(interest), std::uint64_t{generation} << 32 | place));
+  free_watches_.pop_back();
+  watches_[place] = {.fd = fd, .generation = generation, .handler = nullptr, .callback = nullptr};
+  const auto index = static_cast<std::size_t>(fd);
+  if (index >= watch_of_fd_.size()) watch_of_fd_.resize(index + 1, kNoWatch);
+  watch_of_fd_[index] = place;
+  ++watched_;
+  return place;
+}
+
+Status Reactor::Watch(int fd, FdInterest interest, std::function<void(FdReadiness)> callback) {
+  CIREIN_ASSIGN_OR_RETURN(const std::uint32_t place, AddWatch(fd, interest));
+  watches_[place].callback =
+      std::make_shared<const std::function<void(FdReadiness)>>(std::move(callback));
   return OkStatus();
 }
 
+Status Reactor::Watch(int fd, FdInterest interest, FdHandler& handler) {
+  CIREIN_ASSIGN_OR_RETURN(const std::uint32_t place, AddWatch(fd, interest));
+  watches_[place].handler = &handler;
+  return OkStatus();
+}
+
+Status Reactor::SetInterest(int fd, FdInterest interest) {
+  const std::uint32_t place = WatchOf(fd);
+  if (place == kNoWatch) return NotWatched(options_.name, fd);
+  epoll_event event{};
+  event.events = ToEpoll(interest);
+  event.data.u64 = std::uint64_t{watches_[place].generation} << 32 | place;
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event) == 0) return OkStatus();
+  return IoError(fmt::format("cannot watch file descriptor {}: {}", fd, SystemError(errno)));
+}
+
 Status Reactor::Unwatch(int fd) {
-  const auto found = watch_ids_.find(fd);
-  if (found == watch_ids_.end()) {
-    return NotFound(
-        fmt::format("reactor '{}' does not watch file descriptor {}", options_.name, fd),
-        "each Watch is undone once, before the descriptor is closed");
-  }
+  const std::uint32_t place = WatchOf(fd);
+  if (place == kNoWatch) return NotWatched(options_.name, fd);
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
-  watches_.erase(found->second);
-  watch_ids_.erase(found);
+  FileWatch& watch = watches_[place];
+  watch.fd = -1;
+  watch.handler = nullptr;
+  const auto callback = std::exchange(watch.callback, nullptr);  // It may hold anything.
+  watch_of_fd_[static_cast<std::size_t>(fd)] = kNoWatch;
+  free_watches_.push_back(place);
+  --watched_;
   return OkStatus();
 }
 
 void Reactor::Run() {
   AdaptiveWait wait;
   while (!stop_.load(std::memory_order_acquire)) {
-    if (RunOnce()) {
+    if (options_.idle == ReactorOptions::Idle::kBlocks) {
+      if (RunQueues()) {
+        RunDescriptors(std::chrono::nanoseconds::zero());
+      } else {
+        Sleep();
+      }
+    } else if (RunOnce()) {
       wait.Reset();
     } else if (!wait.Pause()) {
       Sleep();
@@ -211,12 +265,17 @@ void Reactor::Stop() {
   WakeIfAsleep();
 }
 
-bool Reactor::RunOnce() {
-  ++rounds_;
+bool Reactor::RunQueues() {
   bool did_something = RunPosts();
   did_something |= RunTimers();
   did_something |= RunPollers();
-  if (!watches_.empty() && (!did_something || rounds_ % kRoundsPerDescriptorCheck == 0)) {
+  return did_something;
+}
+
+bool Reactor::RunOnce() {
+  ++rounds_;
+  bool did_something = RunQueues();
+  if (watched_ != 0 && (!did_something || rounds_ % kRoundsPerDescriptorCheck == 0)) {
     did_something |= RunDescriptors(std::chrono::nanoseconds::zero());
   }
   return did_something;
@@ -272,7 +331,7 @@ bool Reactor::RunPollers() {
 }
 
 bool Reactor::RunDescriptors(std::optional<std::chrono::nanoseconds> limit) {
-  std::array<epoll_event, 64> events;
+  Events events;
   const int count = WaitForEvents(epoll_fd_, events, limit);
   asleep_.store(false, std::memory_order_relaxed);
   bool did_something = false;
@@ -284,14 +343,29 @@ bool Reactor::RunDescriptors(std::optional<std::chrono::nanoseconds> limit) {
       continue;
     }
     // An earlier callback of this batch may have ended this watch, even reused its descriptor: the
-    // id tells.
-    const auto found = watches_.find(event.data.u64);
-    if (found == watches_.end()) continue;
-    const std::shared_ptr<FileWatch> watch = found->second;
-    RunCounted([&watch, &event] { watch->callback(FromEpoll(event.events)); });
+    // generation tells.
+    const FileWatch& watch = watches_[static_cast<std::uint32_t>(event.data.u64)];
+    if (watch.fd < 0 || watch.generation != event.data.u64 >> 32) continue;
+    Dispatch(watch, FromEpoll(event.events));
     did_something = true;
   }
   return did_something;
+}
+
+void Reactor::Dispatch(const FileWatch& watch, FdReadiness readiness) {
+  if (watch.handler == nullptr) {
+    const auto callback = watch.callback;  // It may end its own watch.
+    return RunCounted([&] { (*callback)(readiness); });
+  }
+  // What is watched for thousands of events a round is not wrapped in functions.
+  try {
+    watch.handler->OnReady(readiness);
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    LogCaughtException(options_.name);
+    failed_.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 void Reactor::Sleep() {
@@ -334,7 +408,9 @@ void Reactor::Close() {
   while (posts_.TryPop()) {
   }
   std::exchange(pollers_, {});
-  while (!watch_ids_.empty()) static_cast<void>(Unwatch(watch_ids_.begin()->first));
+  for (std::size_t place = 0; place < watches_.size(); ++place) {
+    if (watches_[place].fd >= 0) static_cast<void>(Unwatch(watches_[place].fd));
+  }
 }
 
 ReactorStats Reactor::Stats() const {

@@ -9,7 +9,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "cirein/status.h"
@@ -24,6 +23,11 @@ namespace cirein {
 struct ReactorOptions {
   std::string name = "reactor";    ///< In messages and the log.
   std::size_t queue_max = 16'384;  ///< Posts that may wait, rounded up to a power of two.
+  /// What Run does when it finds nothing to do: polls and yields a little before it blocks, for
+  /// answers that other cores give within microseconds; or blocks at once, for descriptors, of
+  /// which each look is a system call anyway.
+  enum class Idle : std::uint8_t { kPatient, kBlocks };
+  Idle idle = Idle::kPatient;
 };
 
 /// What a reactor has done since it was made.
@@ -39,11 +43,21 @@ struct ReactorStats {
 
 /// What to wait for on a file descriptor, and what was found. `failed` (an error or a hang-up) is
 /// reported whether it was asked for or not.
-enum class FdInterest : std::uint8_t { kReadable, kWritable, kReadableOrWritable };
+enum class FdInterest : std::uint8_t { kReadable, kWritable, kReadableOrWritable, kNothing };
 struct FdReadiness {
   bool readable = false;
   bool writable = false;
   bool failed = false;
+};
+
+/// Who is told of a descriptor's readiness. An object that is watched many times over costs less so
+/// than by a function of its own.
+class FdHandler {
+ public:
+  virtual void OnReady(FdReadiness readiness) = 0;
+
+ protected:
+  ~FdHandler() = default;
 };
 
 /// A loop on one thread that runs work posted from any thread, timers, pollers, and callbacks of
@@ -91,6 +105,10 @@ class Reactor final : public TimerService {
   /// descriptor stays the caller's, who must Unwatch it before closing it. AlreadyExists when it is
   /// watched, IoError when the system refuses.
   Status Watch(int fd, FdInterest interest, std::function<void(FdReadiness)> callback);
+  /// The same; `handler` stays until Unwatch, and may Unwatch and end itself when it is called.
+  Status Watch(int fd, FdInterest interest, FdHandler& handler);
+  /// From now on waits for this of a watched descriptor. NotFound when it is not watched.
+  Status SetInterest(int fd, FdInterest interest);
   /// No callback for `fd` runs after this. NotFound when it is not watched.
   Status Unwatch(int fd);
 
@@ -111,9 +129,12 @@ class Reactor final : public TimerService {
   ReactorStats Stats() const;
 
  private:
+  // A place for a watch, used again and again; its generation tells events of an earlier one.
   struct FileWatch {
-    int fd;
-    std::function<void(FdReadiness)> callback;
+    int fd = -1;
+    std::uint32_t generation = 0;
+    FdHandler* handler = nullptr;
+    std::shared_ptr<const std::function<void(FdReadiness)>> callback;
   };
   struct PollerEntry {
     PollerId id;
@@ -122,6 +143,7 @@ class Reactor final : public TimerService {
 
   Reactor(Clock& clock, ReactorOptions options, int epoll_fd, int wake_fd);
 
+  bool RunQueues();
   bool RunPosts();
   bool RunTimers();
   bool RunPollers();
@@ -129,6 +151,10 @@ class Reactor final : public TimerService {
   void Sleep();
   void WakeIfAsleep();
   void RunCounted(const std::function<void()>& work);
+  Result<std::uint32_t> AddWatch(int fd, FdInterest interest);
+  /// The place of its watch, or kNoWatch.
+  std::uint32_t WatchOf(int fd) const;
+  void Dispatch(const FileWatch& watch, FdReadiness readiness);
 
   Clock& clock_;
   const ReactorOptions options_;
@@ -149,8 +175,11 @@ class Reactor final : public TimerService {
   // The loop's own.
   std::vector<PollerEntry> pollers_;
   std::uint64_t next_id_ = 1;
-  std::unordered_map<std::uint64_t, std::shared_ptr<FileWatch>> watches_;
-  std::unordered_map<int, std::uint64_t> watch_ids_;
+  static constexpr std::uint32_t kNoWatch = UINT32_MAX;
+  std::vector<FileWatch> watches_;
+  std::vector<std::uint32_t> free_watches_;  // Places in it that are not in use.
+  std::vector<std::uint32_t> watch_of_fd_;   // By descriptor; kNoWatch for none.
+  std::size_t watched_ = 0;
   std::uint64_t rounds_ = 0;
 
   std::atomic<std::uint64_t> posts_run_{0};
