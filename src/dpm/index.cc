@@ -102,6 +102,7 @@ Status Index::Impl::CheckAndCount() {
   }
   writer.keys.Set(check.keys());
   writer.rows.Set(check.rows());
+  writer.row_entries.Set(check.row_entries());
   if (!memory.region().has_stores()) return OkStatus();
   for (const std::uint64_t home : check.empty_tables()) tables.RemoveAll(home);
   for (const auto& idle : check.idle_rows()) writer.TidyRow(idle.home, RowRef(memory, idle.node));
@@ -190,6 +191,12 @@ void Index::SetLiveBytes(std::uint64_t segment, std::uint64_t bytes) {
 std::optional<Index::Found> Index::Find(const KeyView& key, std::uint16_t slot) const {
   return impl_->reader.Find(key, slot);
 }
+
+EntryView Index::FindRowEntry(const KeyView& row, std::uint16_t slot) const {
+  return impl_->reader.FindRowEntry(row, slot);
+}
+
+std::uint64_t Index::row_entries() const noexcept { return impl_->writer.row_entries.get(); }
 
 bool Index::WalkRow(const KeyView& row, std::uint16_t slot, const Visitor& visit) const {
   return impl_->reader.WalkRow(row, slot, visit);

@@ -110,10 +110,16 @@ class Index {
     Location location;
     /// Of the row: the newest kRow entry, if there is one.
     EntryView row_entry;
+    /// The row has neither columns nor a kRow entry.
+    bool alone = false;
   };
   /// The newest entry of exactly this key (its column, or the object without column), also when it
   /// is a gone one; nullopt when the index knows none. What the row entry hides is not found.
   std::optional<Found> Find(const KeyView& key, std::uint16_t slot) const;
+  /// The newest kRow entry of a row, if there is one.
+  EntryView FindRowEntry(const KeyView& row, std::uint16_t slot) const;
+  /// How many rows have a kRow entry. Any thread, without a guard.
+  std::uint64_t row_entries() const noexcept;
   /// All that Find could find in a row, in no order; false when the visitor ended it.
   using Visitor = std::function<bool(const Found&)>;
   bool WalkRow(const KeyView& row, std::uint16_t slot, const Visitor& visit) const;

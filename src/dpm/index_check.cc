@@ -120,6 +120,7 @@ bool IndexCheck::WalkNode(Cell cell) {
     }
   }
   if (row.object()) ++keys_;
+  if (row.row_entry()) ++row_entries_;
   ++rows_;
   const std::size_t empty_before = empty_tables_.size();
   if (!WalkTable(row.table_home(), Level::kRow)) return false;

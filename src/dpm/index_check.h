@@ -24,6 +24,7 @@ class IndexCheck {
   /// After Walk.
   std::uint64_t keys() const noexcept { return keys_; }
   std::uint64_t rows() const noexcept { return rows_; }
+  std::uint64_t row_entries() const noexcept { return row_entries_; }
   struct Counted {
     std::uint64_t home = 0;
     TableWord table;
@@ -59,6 +60,7 @@ class IndexCheck {
   std::vector<IdleRow> idle_rows_;
   std::uint64_t keys_ = 0;
   std::uint64_t rows_ = 0;
+  std::uint64_t row_entries_ = 0;
   std::uint32_t slot_ = 0;
   Status status_;
 };

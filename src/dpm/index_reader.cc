@@ -9,7 +9,13 @@ std::optional<Index::Found> IndexReader::Find(const KeyView& key, std::uint16_t 
   if (row.cell.kind() == CellKind::kRowNode) return FindInNode(parts_.Row(row.cell), key);
   if (key.has_column) return std::nullopt;
   const Location location = row.cell.location();
-  return Found{parts_.log.At(location), location, {}};
+  return Found{parts_.log.At(location), location, {}, true};
+}
+
+EntryView IndexReader::FindRowEntry(const KeyView& row, std::uint16_t slot) const {
+  const Probe found = parts_.FindRow(parts_.Home(slot), row.row_hash, RowName::Of(row));
+  if (!found || found.cell.kind() != CellKind::kRowNode) return {};
+  return parts_.RowEntry(parts_.Row(found.cell));
 }
 
 // The row entry is read before and after: only if it is the same did both belong together at some

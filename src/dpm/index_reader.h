@@ -20,6 +20,7 @@ class IndexReader {
   explicit IndexReader(const IndexParts& parts) : parts_(parts) {}
 
   std::optional<Found> Find(const KeyView& key, std::uint16_t slot) const;
+  EntryView FindRowEntry(const KeyView& row, std::uint16_t slot) const;
   bool WalkRow(const KeyView& key, std::uint16_t slot, const Visitor& visit) const;
   bool WalkSlot(std::uint16_t slot, const Visitor& visit) const;
   bool LeadsTo(const EntryView& entry, Location location) const;

@@ -200,6 +200,7 @@ Outcome IndexWriter::NewRow(const Step& step, const Probe& row, RowFields fields
     return Outcome::kNoSpace;
   }
   rows.Add(1);
+  if (fields.row_entry) row_entries.Add(1);
   return Outcome::kApplied;
 }
 
@@ -258,6 +259,7 @@ Outcome IndexWriter::ApplyRowEntry(const Step& step, const Probe& row) {
   const bool same_version = old.entry && old.entry.version() == step.entry.version();
   if (outcome == Outcome::kApplied) {
     parts_.memory.Link(node.row_entry_word(), step.location.offset);
+    if (!old.location) row_entries.Add(1);
     Tell(step, old.location, old.entry);
     if (same_version) return outcome;  // Moved by the cleaner: what it hides went when it came.
   } else if (!same_version || outcome == Outcome::kConflict) {
@@ -330,6 +332,7 @@ bool IndexWriter::Forget(const EntryView& entry, Location location) {
   if (entry.kind() == EntryKind::kRow) {
     if (node.row_entry() != location) return false;
     parts_.memory.Link(node.row_entry_word(), 0);
+    row_entries.Subtract(1);
   } else if (!entry.has_column()) {
     if (node.object() != location) return false;
     parts_.memory.Link(node.object_word(), 0);

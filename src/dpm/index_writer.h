@@ -29,9 +29,11 @@ class IndexWriter {
   /// Takes away a node whose row, in the slot of this home, has at most an object left.
   void TidyRow(std::uint64_t home, const RowRef& row);
 
-  /// How many cells lead to entries, and how many to row nodes.
+  /// How many cells lead to entries, and how many to row nodes; and how many of these have a row
+  /// entry.
   IndexCounter keys;
   IndexCounter rows;
+  IndexCounter row_entries;
   IndexCounter probed_buckets;
 
  private:

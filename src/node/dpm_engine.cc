@@ -15,7 +15,6 @@ namespace cirein::node {
 using dpm::EntryFields;
 using dpm::EntryKind;
 using dpm::EntryView;
-using dpm::Index;
 using dpm::Location;
 using dpm::ReadEpochs;
 
@@ -23,6 +22,13 @@ namespace {
 
 /// Own writes that a read looks at whether they are merged.
 constexpr std::size_t kMergedAtOnce = 4;
+
+KeyView RowOnly(const KeyView& key) {
+  KeyView row = key;
+  row.has_column = false;
+  row.column = {};
+  return row;
+}
 
 }  // namespace
 
@@ -47,10 +53,7 @@ DpmEngine::Place DpmEngine::PlaceFor(const KeyView& key) noexcept {
 
 void DpmEngine::BeginCall(Garbage& garbage) {
   const std::uint64_t merged = log_->merged();
-  if (!hidden_rows_.empty()) {
-    absl::erase_if(hidden_rows_,
-                   [merged](const auto& row) { return row.second.ordinal <= merged; });
-  }
+  if (!unmerged_rows_.empty()) ForgetMergedRows(merged);
   cache_.Merged(merged, kMergedAtOnce, garbage);
   // What the last call has added, so that no call has to ask what it may still use.
   cache_.Shrink(log_->kept(), garbage);
@@ -80,13 +83,10 @@ TimePoint DpmEngine::FromWall(std::uint64_t expiry_ms) const {
   return now + std::chrono::milliseconds(static_cast<std::int64_t>(left_ms));
 }
 
-std::uint64_t DpmEngine::ExpiryOf(const Index::Found& found) {
-  std::uint64_t expiry_ms = found.entry.expiry_ms().value_or(0);
-  if (found.row_entry) {
-    const std::uint64_t of_row = found.row_entry.expiry_ms().value_or(0);
-    if (of_row != 0 && (expiry_ms == 0 || of_row < expiry_ms)) expiry_ms = of_row;
-  }
-  return expiry_ms;
+TimePoint DpmEngine::ExpiresAt(const KeyView& key, std::uint64_t own_expiry_ms) {
+  const TimePoint own = FromWall(own_expiry_ms);
+  if (row_facts_.empty()) return own;
+  return std::min(own, FromWall(RowExpiryOf(RowId::Of(key))));
 }
 
 // ---- Looking up ----
@@ -118,10 +118,10 @@ Result<CacheRecord*> DpmEngine::Lookup(const KeyView& key, Place place, Count co
 }
 
 bool DpmEngine::IsHidden(const EntryView& entry) {
-  if (hidden_rows_.empty()) return false;
-  const auto row = hidden_rows_.find(std::pair(entry.bucket().id(), std::string(entry.row())));
-  if (row == hidden_rows_.end() || !(entry.version() < row->second.below)) return false;
-  if (row->second.ordinal > log_->kept()) RaiseTicket(ShardLog::TicketFor(row->second.ordinal));
+  if (row_facts_.empty()) return false;
+  const RowFacts* const facts = FindFacts({entry.bucket().id(), entry.row()});
+  if (facts == nullptr || !(entry.version() < facts->below)) return false;
+  if (facts->ordinal > log_->kept()) RaiseTicket(ShardLog::TicketFor(facts->ordinal));
   return true;
 }
 
@@ -134,7 +134,8 @@ Result<CacheRecord*> DpmEngine::Learn(const KeyView& key, Place place, Garbage& 
     if (!found || found->entry.kind() != EntryKind::kObject || IsHidden(found->entry)) {
       return nullptr;
     }
-    const std::uint64_t expiry_ms = ExpiryOf(*found);
+    if (found->row_entry) LearnFacts(key, found->row_entry);
+    const std::uint64_t expiry_ms = found->entry.expiry_ms().value_or(0);
     expired = Expired(expiry_ms, place.slot);
     if (!expired) {
       CIREIN_RETURN_IF_ERROR(Validate(found->entry, found->location));
@@ -144,6 +145,8 @@ Result<CacheRecord*> DpmEngine::Learn(const KeyView& key, Place place, Garbage& 
       record->generation = segments.generation(segments.segment_of(found->location.offset));
       record->set_version(found->entry.version());
       record->expiry_ms = expiry_ms;
+      record->gone = false;
+      if (found->alone && cache_.UnmergedOf(place.slot) == nullptr) record->columns = 0;
       expiring_ = expiring_ || expiry_ms != 0;
     }
   }
@@ -204,11 +207,17 @@ Result<DataObject> DpmEngine::ReadObject(const EntryView& entry) const {
   return DataObject::Copy(entry.data(), entry.meta(), entry.type());
 }
 
+StoredObject DpmEngine::Stored(const KeyView& key, Version version, std::uint64_t expiry_ms) {
+  StoredObject stored;
+  stored.version = version;
+  stored.expires = expiry_ms == 0 && row_facts_.empty() ? kEndOfTime : ExpiresAt(key, expiry_ms);
+  stored.expiry_ms = expiry_ms;
+  return stored;
+}
+
 Result<StoredObject> DpmEngine::Read(const KeyView& key, CacheRecord* record, Load load,
                                      Garbage& garbage) {
-  StoredObject stored;
-  stored.version = record->version();
-  stored.expires = FromWall(record->expiry_ms);
+  StoredObject stored = Stored(key, record->version(), record->expiry_ms);
   if (!record->value.is_null()) {
     stored.meta_bytes = record->value.meta_bytes();
     stored.data_bytes = record->value.data_bytes();
@@ -227,7 +236,8 @@ Result<StoredObject> DpmEngine::Read(const KeyView& key, CacheRecord* record, Lo
 
 Result<bool> DpmEngine::Get(const KeyView& key, Load load, StoredObject& found) {
   Garbage garbage;
-  BeginCall(garbage);
+  // What is over is not seen, with or without an entry that says so.
+  static_cast<void>(BeginCall(key, garbage).ok());
   const Count count = load == Load::kObject ? Count::kYes : Count::kNo;
   CIREIN_ASSIGN_OR_RETURN(CacheRecord * record, Lookup(key, PlaceFor(key), count, garbage));
   bool there = record != nullptr;
@@ -323,13 +333,49 @@ Status DpmEngine::Append(std::span<Write> writes, Garbage& garbage) {
   absl::InlinedVector<Location, 2> locations(writes.size());
   CIREIN_ASSIGN_OR_RETURN(const std::uint64_t last,
                           log_->Append(fields, std::span(locations.data(), locations.size())));
-  for (std::size_t i = 0; i < writes.size(); ++i) {
-    Remember(writes[i], locations[i], last - (writes.size() - 1 - i), garbage);
+  Remember(writes, std::span(locations.data(), locations.size()), last - (writes.size() - 1),
+           garbage);
+  return OkStatus();
+}
+
+Status DpmEngine::Append(std::span<Batch> batches, Garbage& garbage) {
+  std::vector<EntryFields> fields;
+  for (Batch& batch : batches) {
+    for (Write& write : batch.writes) {
+      fields.push_back(write.fields);
+      if (write.fields.kind == EntryKind::kRow) {
+        fields.back().data = std::as_bytes(std::span(&write.row_record, 1));
+      }
+    }
   }
+  if (fields.empty()) return OkStatus();
+  std::vector<Location> locations(fields.size());
+  ShardLog& log = *batches[0].engine->log_;
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t last, log.Append(fields, locations));
+  std::size_t done = 0;
+  for (Batch& batch : batches) {
+    const std::size_t count = batch.writes.size();
+    batch.engine->Remember(batch.writes, std::span(locations).subspan(done, count),
+                           last - (fields.size() - 1 - done), garbage);
+    done += count;
+  }
+  return OkStatus();
+}
+
+void DpmEngine::Remember(std::span<Write> writes, std::span<const Location> locations,
+                         std::uint64_t first, Garbage& garbage) {
+  if (writes.empty()) return;
+  for (std::size_t i = 0; i < writes.size(); ++i) {
+    if (writes[i].fields.kind == EntryKind::kRow) {
+      RememberRow(writes[i], first + i, garbage);
+    } else {
+      Remember(writes[i], locations[i], first + i, garbage);
+    }
+  }
+  const std::uint64_t last = first + writes.size() - 1;
   if (last > log_->kept()) RaiseTicket(ShardLog::TicketFor(last));
   // More than were added, so that they never pile up.
   cache_.Merged(log_->merged(), 2 * writes.size(), garbage);
-  return OkStatus();
 }
 
 // In memory of the library, or in an extent: not in memory that a user's function frees.
@@ -350,6 +396,7 @@ void DpmEngine::Remember(Write& write, Location location, std::uint64_t ordinal,
   record->expiry_ms = write.fields.expiry_ms.value_or(0);
   record->gone = write.fields.kind == EntryKind::kGone;
   record->used = true;
+  if (record->has_column) NoteColumn(write, ordinal, garbage);
   expiring_ = expiring_ || record->expiry_ms != 0;
   cache_.SetUnmerged(record, ordinal);
   // Until it is kept the log cannot be read there, so the object stays here at least for so long.
@@ -366,7 +413,7 @@ void DpmEngine::Remember(Write& write, Location location, std::uint64_t ordinal,
 }
 
 Result<PutOutcome> DpmEngine::Put(const KeyView& key, PutRequest& request, Garbage& garbage) {
-  BeginCall(garbage);
+  CIREIN_RETURN_IF_ERROR(BeginCall(key, garbage));
   const Place place = PlaceFor(key);
   if (request.mode != PutMode::kOverwrite) {
     CIREIN_ASSIGN_OR_RETURN(CacheRecord * present, Lookup(key, place, Count::kNo, garbage));
@@ -391,7 +438,7 @@ Result<PutOutcome> DpmEngine::Put(const KeyView& key, PutRequest& request, Garba
 }
 
 Result<PutOutcome> DpmEngine::PutGroup(std::span<PutItem> items, Garbage& garbage) {
-  BeginCall(garbage);
+  CIREIN_RETURN_IF_ERROR(BeginCall(items[0].key, garbage));
   bool store = true;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const PutItem& item = items[i];
@@ -489,7 +536,7 @@ void DpmEngine::Bury(const KeyView& key, Place place, Garbage& garbage) {
 
 Result<std::uint64_t> DpmEngine::Drop(const KeyView& row, const Pattern& pattern,
                                       Garbage& garbage) {
-  BeginCall(garbage);
+  CIREIN_RETURN_IF_ERROR(BeginCall(row, garbage));
   if (pattern.is_exact()) {
     KeyView key = row;
     key.has_column = pattern.column_match() == Pattern::ColumnMatch::kExact;
@@ -497,7 +544,17 @@ Result<std::uint64_t> DpmEngine::Drop(const KeyView& row, const Pattern& pattern
     const Place place = PlaceFor(key);
     CIREIN_ASSIGN_OR_RETURN(CacheRecord * present, Lookup(key, place, Count::kNo, garbage));
     if (present == nullptr) return std::uint64_t{0};
+    if (RowExpiryOf(RowId::Of(row)) != 0) {
+      CIREIN_ASSIGN_OR_RETURN(const RowState state, GetRowState(RowOnly(row)));
+      const std::uint64_t objects = state.columns + (state.has_object ? 1 : 0);
+      // The last object takes the row's expiry with it.
+      if (objects == 1) {
+        CIREIN_RETURN_IF_ERROR(DropRow(RowOnly(row), garbage));
+        return objects;
+      }
+    }
     Write write = NewWrite(key, place, EntryKind::kGone);
+    write.before = Presence::kPresent;
     CIREIN_RETURN_IF_ERROR(Append(std::span(&write, 1), garbage));
     return std::uint64_t{1};
   }
@@ -519,8 +576,9 @@ Result<std::uint64_t> DpmEngine::Drop(const KeyView& row, const Pattern& pattern
     keys.back().has_column = true;
     keys.back().column = column;
   }
-  if (pattern.column_match() == Pattern::ColumnMatch::kAll && !FitsOneGroup(keys)) {
-    CIREIN_RETURN_IF_ERROR(DropRow(row, keys, garbage));
+  const bool expires = RowExpiryOf(RowId::Of(row)) != 0;
+  if (pattern.column_match() == Pattern::ColumnMatch::kAll && (expires || !FitsOneGroup(keys))) {
+    CIREIN_RETURN_IF_ERROR(DropRow(row, garbage));
     return std::uint64_t{keys.size()};
   }
   std::uint64_t dropped = 0;
@@ -547,36 +605,11 @@ Status DpmEngine::DropKeys(std::span<const KeyView> keys, std::uint64_t* dropped
       bytes += GoneBytes(key);
       if (bytes > log_->max_group_bytes() / 2 && !writes.empty()) break;
       writes.push_back(NewWrite(key, PlaceFor(key), EntryKind::kGone));
+      writes.back().before = Presence::kPresent;
     }
     CIREIN_RETURN_IF_ERROR(Append(writes, garbage));
     *dropped += writes.size();
     keys = keys.subspan(writes.size());
-  }
-  return OkStatus();
-}
-
-// One entry hides all of the row (SAFETY 10), and until the index knows it, hidden_rows_ does.
-Status DpmEngine::DropRow(const KeyView& row, const std::vector<KeyView>& keys, Garbage& garbage) {
-  const Version version = NextVersion();
-  const dpm::RowRecord record{version.counter, static_cast<std::uint32_t>(version.epoch), 0};
-  EntryFields fields{
-      .kind = EntryKind::kRow, .key = row, .slot = SlotOfRow(row.row), .version = version};
-  fields.data = std::as_bytes(std::span(&record, 1));
-  Location location;
-  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t ordinal,
-                          log_->Append(std::span(&fields, 1), std::span(&location, 1)));
-  if (ordinal > log_->kept()) RaiseTicket(ShardLog::TicketFor(ordinal));
-  hidden_rows_[std::pair(row.bucket.id(), std::string(row.row))] = {version, ordinal};
-  for (const KeyView& key : keys) {
-    CacheRecord* const known = cache_.Find(key, KeyCache::HashOf(key));
-    if (known == nullptr) continue;
-    if (known->unmerged) {
-      known->gone = true;
-      cache_.SetUnmerged(known, ordinal);
-      cache_.SetValue(known, DataObject(), garbage);
-    } else {
-      cache_.Erase(known, garbage);
-    }
   }
   return OkStatus();
 }

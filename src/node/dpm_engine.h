@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,6 +13,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include "base/hash.h"
 #include "dpm/dpm.h"
 #include "node/key_cache.h"
 #include "node/shard_log.h"
@@ -55,6 +57,9 @@ class DpmEngine final : public Engine {
                        const std::optional<std::optional<std::string_view>>& after, Load load,
                        const Visitor& visit) override;
   Result<RowPage> Rows(const RowName& from, const Pattern& pattern, std::size_t max_rows) override;
+  Result<RowState> GetRowState(const KeyView& row) override;
+  /// The engines share one log.
+  Status Apply(std::span<Part> parts, Garbage& garbage) override;
   /// The pool's cleaner makes room of what expired; this lets go of what is in DRAM.
   bool Sweep(std::size_t max_rows, Garbage& garbage) override;
   /// `objects` and `rows` are those of the whole pool, and include dropped keys that must still be
@@ -66,6 +71,8 @@ class DpmEngine final : public Engine {
   static constexpr std::size_t kDropsAtOnce = 1024;
   static constexpr unsigned kSlotBits = 14;  // Of a place.
   static_assert(kSlotCount == 1U << kSlotBits);
+
+  using Index = dpm::Index;
 
   // A key to be looked up or written.
   struct Place {
@@ -79,13 +86,40 @@ class DpmEngine final : public Engine {
     CacheRecord* record = nullptr;
     dpm::EntryView entry;
     dpm::Location location;
-    std::uint64_t expiry_ms = 0;
+    std::uint64_t expiry_ms = 0;  // Its own.
   };
-  // A row that was dropped by one entry, until the index knows.
-  struct HiddenRow {
-    Version below;
+  // What the newest row entry says of a row: remembered while the index does not know it, and as
+  // long as the row is to expire.
+  struct RowFacts {
+    Version below;  // What is older is gone.
+    std::uint64_t expiry_ms = 0;
     std::uint64_t ordinal = 0;
   };
+  // A row's name, to be looked up without a copy of it.
+  struct RowId {
+    std::uint32_t bucket = 0;
+    std::string_view name;
+    static RowId Of(const KeyView& key) { return {key.bucket.id(), key.row}; }
+  };
+  struct RowKey {
+    std::uint32_t bucket = 0;
+    std::string name;
+  };
+  struct RowHasher {
+    using is_transparent = void;
+    template <typename Row>
+    std::size_t operator()(const Row& row) const {
+      return Hash64(row.name, row.bucket);
+    }
+  };
+  struct RowEqual {
+    using is_transparent = void;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return a.bucket == b.bucket && std::string_view(a.name) == std::string_view(b.name);
+    }
+  };
+  enum class Presence : std::uint8_t { kUnknown, kAbsent, kPresent };
   // An entry to be written, and what is remembered of it then.
   struct Write {
     Place place;
@@ -93,21 +127,60 @@ class DpmEngine final : public Engine {
     DataObject object;
     std::shared_ptr<void> prepared;
     std::shared_ptr<const std::string> name;  // Of a column that is nobody else's.
+    Presence before = Presence::kUnknown;     // Was there an object?
+    // Of a row entry: its data, and the records it makes void.
+    dpm::RowRecord row_record = {};
+    std::vector<CacheRecord*> hidden = {};
+  };
+  // What one engine writes of a group.
+  struct Batch {
+    DpmEngine* engine = nullptr;
+    std::vector<Write> writes;
   };
 
   static Place PlaceFor(const KeyView& key) noexcept;
   /// What every call does first: takes note of what is merged, and keeps to the budget.
   void BeginCall(Garbage& garbage);
+  /// The same for a call on one row, which is dropped if its time is over. An error: it should be,
+  /// and there is no room to say so; nothing of it is seen any more all the same.
+  Status BeginCall(const KeyView& row, Garbage& garbage);
 
   // Times of expiry are wall time in ms, 0 for never, and judged by the pool alone.
   std::uint64_t WallNowMs() const;
   std::uint64_t ToWall(TimePoint expires) const;
   TimePoint FromWall(std::uint64_t expiry_ms) const;
-  static std::uint64_t ExpiryOf(const dpm::Index::Found& found);
+  /// When the object itself is over, or its row.
+  TimePoint ExpiresAt(const KeyView& key, std::uint64_t own_expiry_ms);
   /// What is told of it waits until the judgement is kept.
   bool Expired(std::uint64_t expiry_ms, std::uint16_t slot);
   /// Does a dropped row, which the index may not know yet, hide this entry?
   bool IsHidden(const dpm::EntryView& entry);
+
+  // dpm_engine_rows.cc: rows as a whole.
+  RowFacts* FindFacts(RowId row);
+  /// Takes note of what the index says of the row.
+  void LearnFacts(const KeyView& row, const dpm::EntryView& row_entry);
+  void NoteRowEntry(const KeyView& row, const RowFacts& facts);
+  void ForgetMergedRows(std::uint64_t merged);
+  /// When the row as a whole is over; 0: never.
+  std::uint64_t RowExpiryOf(const Index::Found& found);
+  std::uint64_t RowExpiryOf(RowId row);
+  /// Its object's time or its row's is over.
+  bool IsOver(const Index::Found& found, std::uint16_t slot);
+  Result<RowState> LearnRow(const KeyView& row, Place place, Garbage& garbage);
+  /// The records of a row's objects, and its anchor, that the index knows.
+  std::vector<CacheRecord*> RecordsOf(const KeyView& row);
+  Write NewRowWrite(const KeyView& row, Version below, std::uint64_t expiry_ms);
+  Write DropRowWrite(const KeyView& row);
+  Result<Write> ExpireRowWrite(const KeyView& row, std::uint64_t expiry_ms);
+  /// True while there are rows that will expire.
+  bool DropExpiredRows(std::size_t max_rows, Garbage& garbage);
+  void RememberRow(Write& write, std::uint64_t ordinal, Garbage& garbage);
+  /// Keeps the anchor's count right.
+  void NoteColumn(const Write& write, std::uint64_t ordinal, Garbage& garbage);
+  Status MakeWrites(std::span<Change* const> changes, std::vector<Write>* writes, Garbage& garbage);
+  Result<std::vector<Presence>> LookAtChanges(std::span<Change* const> changes, Garbage& garbage);
+  static Status Append(std::span<Batch> batches, Garbage& garbage);
 
   enum class Count : std::uint8_t { kNo, kYes };
   /// The record of the object that is there; null when none is. Learns it from the index if need
@@ -120,6 +193,7 @@ class DpmEngine final : public Engine {
   /// Its bytes are what was written: believed of this process's writes, checked of older ones.
   Status Validate(const dpm::EntryView& entry, dpm::Location location) const;
   Result<DataObject> ReadObject(const dpm::EntryView& entry) const;
+  StoredObject Stored(const KeyView& key, Version version, std::uint64_t expiry_ms);
   Result<StoredObject> Read(const KeyView& key, CacheRecord* record, Load load, Garbage& garbage);
   Result<StoredObject> Read(const Seen& seen, const KeyView& key, Load load, Garbage& garbage);
   void See(const CacheRecord& record) {
@@ -139,6 +213,9 @@ class DpmEngine final : public Engine {
   Result<Write> MakeWrite(const KeyView& key, Place place, PutRequest& request);
   /// Appends them as one group, and remembers them.
   Status Append(std::span<Write> writes, Garbage& garbage);
+  /// What was appended, the first as the `first`-th of the log.
+  void Remember(std::span<Write> writes, std::span<const dpm::Location> locations,
+                std::uint64_t first, Garbage& garbage);
   void Remember(Write& write, dpm::Location location, std::uint64_t ordinal, Garbage& garbage);
   /// Adds what makes room for the newest `keep` columns of the row; of very many the oldest go
   /// before.
@@ -151,7 +228,7 @@ class DpmEngine final : public Engine {
   /// when it fails.
   Status DropKeys(std::span<const KeyView> keys, std::uint64_t* dropped, Garbage& garbage);
   void Bury(const KeyView& key, Place place, Garbage& garbage);
-  Status DropRow(const KeyView& row, const std::vector<KeyView>& keys, Garbage& garbage);
+  Status DropRow(const KeyView& row, Garbage& garbage);
 
   /// All objects of a row that match, those of the index and those not merged yet, in no order;
   /// valid inside the guard the caller holds.
@@ -168,8 +245,9 @@ class DpmEngine final : public Engine {
   KeyCache cache_;
   std::uint64_t counter_ = 0;  // Of the last version.
   bool expiring_ = false;      // Was anything written or seen that will expire?
-  // By bucket and row name.
-  absl::flat_hash_map<std::pair<std::uint32_t, std::string>, HiddenRow> hidden_rows_;
+  absl::flat_hash_map<RowKey, RowFacts, RowHasher, RowEqual> row_facts_;
+  std::deque<std::pair<std::uint64_t, RowKey>> unmerged_rows_;  // By ordinal.
+  std::uint64_t last_column_ = 0;  // The ordinal of the last write of a column.
   Stats stats_;
 };
 

@@ -11,7 +11,6 @@
 namespace cirein::node {
 
 using dpm::EntryKind;
-using dpm::Index;
 using dpm::ReadEpochs;
 
 namespace {
@@ -48,9 +47,9 @@ void DpmEngine::CollectRow(const KeyView& row, const Pattern& pattern,
       const CacheRecord* own = cache_.Find(key, KeyCache::HashOf(key));
       if (own != nullptr && own->unmerged) return true;
     }
-    const std::uint64_t expiry_ms = ExpiryOf(found);
-    if (IsHidden(found.entry) || Expired(expiry_ms, slot)) return true;
-    seen.push_back({key.has_column, key.column, nullptr, found.entry, found.location, expiry_ms});
+    if (IsHidden(found.entry) || IsOver(found, slot)) return true;
+    seen.push_back({key.has_column, key.column, nullptr, found.entry, found.location,
+                    found.entry.expiry_ms().value_or(0)});
     return true;
   });
   for (const CacheRecord* own = cache_.UnmergedOf(slot); own != nullptr; own = own->slot_next) {
@@ -69,11 +68,9 @@ Result<StoredObject> DpmEngine::Read(const Seen& seen, const KeyView& key, Load 
                                      Garbage& garbage) {
   if (seen.record != nullptr) return Read(key, seen.record, load, garbage);
   CIREIN_RETURN_IF_ERROR(Validate(seen.entry, seen.location));
-  StoredObject stored;
+  StoredObject stored = Stored(key, seen.entry.version(), seen.expiry_ms);
   stored.meta_bytes = seen.entry.meta().size();
   stored.data_bytes = seen.entry.data_bytes();
-  stored.version = seen.entry.version();
-  stored.expires = FromWall(seen.expiry_ms);
   if (load == Load::kObject) {
     CIREIN_ASSIGN_OR_RETURN(stored.object, ReadObject(seen.entry));
   }
@@ -96,7 +93,7 @@ Result<bool> DpmEngine::WalkRow(const KeyView& row, const Pattern& pattern,
     return VisitKey(key, load, visit);
   }
   Garbage garbage;
-  BeginCall(garbage);
+  static_cast<void>(BeginCall(row, garbage).ok());
   const ReadEpochs::Guard guard(reader_);
   std::vector<Seen> seen;
   CollectRow(row, pattern, after, seen);
@@ -157,14 +154,16 @@ void DpmEngine::CollectSlot(std::uint16_t slot, std::vector<RowName>& rows) {
       const CacheRecord* own = cache_.Find(key, KeyCache::HashOf(key));
       if (own != nullptr && own->unmerged) return true;
     }
-    if (!IsHidden(found.entry) && !Expired(ExpiryOf(found), slot)) {
+    if (!IsHidden(found.entry) && !IsOver(found, slot)) {
       add(found.entry.bucket(), found.entry.row());
     }
     return true;
   });
   for (const CacheRecord* own = cache_.UnmergedOf(slot); own != nullptr; own = own->slot_next) {
     See(*own);
-    if (!own->gone && !Expired(own->expiry_ms, slot)) add(Bucket(own->bucket), own->row());
+    if (own->gone || Expired(own->expiry_ms, slot)) continue;
+    if (!row_facts_.empty() && Expired(RowExpiryOf({own->bucket, own->row()}), slot)) continue;
+    add(Bucket(own->bucket), own->row());
   }
 }
 
@@ -211,7 +210,7 @@ bool DpmEngine::Sweep(std::size_t max_rows, Garbage& garbage) {
     return Expired(record.expiry_ms, record.slot);
   };
   if (expiring_) cache_.DropExpired(expired, max_rows, garbage);
-  return expiring_;
+  return DropExpiredRows(max_rows, garbage) || expiring_;
 }
 
 Engine::Stats DpmEngine::GetStats() const {

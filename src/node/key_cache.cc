@@ -124,7 +124,8 @@ void KeyCache::Unlink(CacheRecord* record) {
 void KeyCache::SetUnmerged(CacheRecord* record, std::uint64_t ordinal) {
   record->ordinal = ordinal;
   unmerged_writes_.push_back({record, ordinal});
-  if (std::exchange(record->unmerged, true)) return;
+  if (record->unmerged) return;
+  record->unmerged = true;
   CacheRecord*& first = unmerged_slots_[record->slot];
   record->slot_next = first;
   if (first != nullptr) first->slot_previous = record;
@@ -139,9 +140,10 @@ void KeyCache::Merged(std::uint64_t ordinal, std::size_t max_writes, Garbage& ga
     CacheRecord* const record = oldest.record;
     if (record->ordinal != oldest.ordinal) continue;  // Overwritten: a later one counts.
     Unlink(record);
-    if (record->gone) {
+    if (record->gone && !record->counts_columns()) {
       Erase(record, garbage);  // The index says so from now on.
-    } else if (std::exchange(record->passing, false)) {
+    } else if (record->passing) {
+      record->passing = false;
       SetValue(record, DataObject(), garbage);
     }
   }
@@ -185,8 +187,8 @@ void KeyCache::Shrink(std::uint64_t kept, Garbage& garbage) {
     if (i >= kJudgedAtOnce && before - used_bytes_ >= added) break;
     CacheRecord* const record = hand_;
     hand_ = record->round_next;
-    const CachePolicy::Use use{std::exchange(record->used, false), !record->value.is_null(),
-                               ValueBytes(record->value)};
+    const CachePolicy::Use use{record->used, !record->value.is_null(), ValueBytes(record->value)};
+    record->used = false;
     const CachePolicy::Verdict verdict = policy_->Judge(use);
     if (verdict == CachePolicy::Verdict::kKeep || record->ordinal > kept) continue;
     if (verdict == CachePolicy::Verdict::kDropRecord && !record->unmerged) {

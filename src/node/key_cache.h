@@ -22,9 +22,14 @@ namespace cirein::node {
 /// What a shard knows of one key: where its newest entry is (a shortcut), and maybe the object.
 /// While an own write is not merged the index does not lead to it, so its record stays.
 ///
+/// The record of a row's object without column, there or not, is the row's *anchor*: it may know
+/// how many columns the row has.
+///
 /// What a read needs stands last, next to the key, which follows the record: a value hit touches
 /// one or two cache lines here.
 struct CacheRecord {
+  static constexpr std::uint32_t kUnknown = UINT32_MAX;
+
   CacheRecord* round_next = nullptr;  ///< The policy's round, of all records.
   CacheRecord* round_previous = nullptr;
   CacheRecord* slot_next = nullptr;  ///< The slot's unmerged writes.
@@ -39,15 +44,18 @@ struct CacheRecord {
   std::uint64_t expiry_ms = 0;  ///< Wall time; 0: never.
   std::uint64_t ordinal = 0;    ///< Of the entry in the shard's log, if it is an own write.
   std::uint32_t bucket = 0;
+  std::uint32_t columns = kUnknown;  ///< Of an anchor: columns of the row that have an object.
   std::uint16_t row_bytes = 0;
   std::uint16_t column_bytes = 0;
   std::uint16_t slot = 0;
-  bool has_column = false;
-  bool gone = false;      ///< The newest entry says that the key was dropped.
-  bool unmerged = false;  ///< The index does not know the newest entry yet.
-  bool passing = false;   ///< The value is here only until it is kept: it is not for keeping here.
-  bool used = false;      ///< Since the policy last asked.
+  bool has_column : 1 = false;
+  bool gone : 1 = false;      ///< There is no object: the newest entry says so, or there is none.
+  bool unmerged : 1 = false;  ///< The index does not know the newest entry yet.
+  bool passing : 1 = false;   ///< The value is here only until it is kept, not for keeping.
+  bool used : 1 = false;      ///< Since the policy last asked.
 
+  /// Worth keeping though there is no object.
+  bool counts_columns() const noexcept { return columns != kUnknown && columns != 0; }
   Version version() const noexcept { return {epoch, counter}; }
   void set_version(Version version) noexcept {
     epoch = version.epoch;

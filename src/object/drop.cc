@@ -9,6 +9,7 @@ Result<std::uint64_t> Store::Drop(const KeyView& row, const Pattern& pattern, Ef
   CIREIN_ASSIGN_OR_RETURN(const std::uint64_t dropped,
                           engine_->Drop(row, pattern, effects.garbage));
   stats_.dropped += dropped;
+  if (dropped != 0) watches_.Changed(row);
   return dropped;
 }
 

@@ -23,6 +23,10 @@ bool MemoryBudget::Acquire(std::uint64_t bytes) noexcept {
   return true;
 }
 
+void MemoryBudget::AcquireAnyway(std::uint64_t bytes) noexcept {
+  taken_.fetch_add(bytes, std::memory_order_relaxed);
+}
+
 void MemoryBudget::Release(std::uint64_t bytes) noexcept {
   taken_.fetch_sub(bytes, std::memory_order_relaxed);
 }
@@ -45,6 +49,14 @@ bool MemoryCredit::Take(std::uint64_t bytes) noexcept {
   }
   used_ += bytes;
   return true;
+}
+
+void MemoryCredit::TakeAnyway(std::uint64_t bytes) noexcept {
+  if (Take(bytes)) return;
+  const std::uint64_t missing = bytes - (held_ - used_);
+  budget_.AcquireAnyway(missing);
+  held_ += missing;
+  used_ += bytes;
 }
 
 void MemoryCredit::Give(std::uint64_t bytes) noexcept {

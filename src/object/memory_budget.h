@@ -20,6 +20,8 @@ class MemoryBudget {
   std::uint64_t chunk() const noexcept { return chunk_; }
 
   bool Acquire(std::uint64_t bytes) noexcept;
+  /// For what is there already: beyond the limit if it must be.
+  void AcquireAnyway(std::uint64_t bytes) noexcept;
   void Release(std::uint64_t bytes) noexcept;
 
  private:
@@ -38,6 +40,9 @@ class MemoryCredit {
 
   /// False when the budget has not that much left.
   bool Take(std::uint64_t bytes) noexcept;
+  /// What was given back a moment ago: others may have taken it, and then the limit is exceeded by
+  /// so much.
+  void TakeAnyway(std::uint64_t bytes) noexcept;
   void Give(std::uint64_t bytes) noexcept;
   /// Bytes taken and not given back.
   std::uint64_t used() const noexcept { return used_; }

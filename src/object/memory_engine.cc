@@ -11,10 +11,50 @@ namespace {
 // One process is one incarnation of its memory, so all versions have one epoch.
 constexpr std::uint64_t kEpoch = 1;
 
+constexpr std::int64_t kNsPerMs = 1'000'000;
+
 }  // namespace
 
 MemoryEngine::MemoryEngine(unsigned skip_bits, const Clock& clock, MemoryBudget& budget)
-    : clock_(clock), rows_(skip_bits), credit_(budget) {}
+    : clock_(clock),
+      wall_offset_ns_(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(clock.WallNow()).count() -
+          std::chrono::duration_cast<std::chrono::nanoseconds>(clock.Now()).count()),
+      rows_(skip_bits),
+      credit_(budget) {}
+
+std::uint64_t MemoryEngine::ToWall(TimePoint expires) const {
+  if (expires == kEndOfTime) return 0;
+  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(expires).count();
+  return static_cast<std::uint64_t>(std::max<std::int64_t>((ns + wall_offset_ns_) / kNsPerMs, 1));
+}
+
+TimePoint MemoryEngine::FromWall(std::uint64_t expiry_ms) const {
+  constexpr std::uint64_t kLastMs = INT64_MAX / kNsPerMs;
+  if (expiry_ms == 0 || expiry_ms >= kLastMs) return kEndOfTime;
+  const std::int64_t wall_ns = static_cast<std::int64_t>(expiry_ms) * kNsPerMs;
+  return TimePoint(std::chrono::nanoseconds(wall_ns - wall_offset_ns_));
+}
+
+Row* MemoryEngine::FindRow(const KeyView& key) const {
+  Row* const row = rows_.Find(key);
+  return row == nullptr || IsOver(*row) ? nullptr : row;
+}
+
+Row* MemoryEngine::FindRow(const KeyView& key, Garbage& garbage) {
+  Row* const row = rows_.Find(key);
+  if (row == nullptr || !IsOver(*row)) return row;
+  ClearExpired(*row, garbage);
+  EraseIfEmpty(row);
+  return nullptr;
+}
+
+void MemoryEngine::SetRowExpiry(Row& row, TimePoint expires) {
+  if (row.expires != kEndOfTime) --expiring_;
+  if (expires != kEndOfTime) ++expiring_;
+  row.expires = expires;
+  earliest_expiry_ = std::min(earliest_expiry_, expires);
+}
 
 Cell* MemoryEngine::FindCell(Row* row, const KeyView& key) noexcept {
   if (row == nullptr) return nullptr;
@@ -24,12 +64,13 @@ Cell* MemoryEngine::FindCell(Row* row, const KeyView& key) noexcept {
   return column == row->columns->cells.end() ? nullptr : &column->second;
 }
 
-StoredObject MemoryEngine::Stored(const Cell& cell) const {
+StoredObject MemoryEngine::Stored(const Row& row, const Cell& cell) const {
   return {.object = cell.object,
           .meta_bytes = cell.object.meta_bytes(),
           .data_bytes = cell.object.data_bytes(),
           .version = {kEpoch, cell.version},
-          .expires = cell.expires};
+          .expires = std::min(cell.expires, row.expires),
+          .expiry_ms = ToWall(cell.expires)};
 }
 
 std::optional<PutOutcome> MemoryEngine::Refusal(const Cell* cell, const PutRequest& request) const {
@@ -63,7 +104,7 @@ bool MemoryEngine::Take(Need need) {
 }
 
 Result<PutOutcome> MemoryEngine::Put(const KeyView& key, PutRequest& request, Garbage& garbage) {
-  Row* row = rows_.Find(key);
+  Row* row = FindRow(key, garbage);
   Cell* cell = FindCell(row, key);
   if (const auto refused = Refusal(cell, request)) return *refused;
   if (!request.store) return PutOutcome{PutOutcome::Code::kStored, {kEpoch, ++last_version_}};
@@ -96,6 +137,7 @@ MemoryEngine::Need MemoryEngine::NeedOf(std::span<PutItem> items) {
 
 Result<PutOutcome> MemoryEngine::PutGroup(std::span<PutItem> items, Garbage& garbage) {
   bool store = true;
+  if (!items.empty()) static_cast<void>(FindRow(items[0].key, garbage));
   for (std::size_t i = 0; i < items.size(); ++i) {
     auto refused = Refusal(FindCell(rows_.Find(items[i].key), items[i].key), items[i].request);
     if (refused) {
@@ -187,9 +229,10 @@ void MemoryEngine::KeepNewest(const KeyView& key, Row& row, std::uint32_t keep, 
 }
 
 Result<bool> MemoryEngine::Get(const KeyView& key, Load /*load*/, StoredObject& found) {
-  const Cell* cell = FindCell(rows_.Find(key), key);
+  Row* const row = FindRow(key);
+  const Cell* cell = FindCell(row, key);
   if (cell == nullptr || !Alive(*cell)) return false;
-  found = Stored(*cell);
+  found = Stored(*row, *cell);
   return true;
 }
 
@@ -216,13 +259,14 @@ MemoryEngine::ColumnIterator MemoryEngine::EraseColumn(Row& row, ColumnIterator 
 void MemoryEngine::EraseIfEmpty(Row* row) {
   if (row->columns != nullptr && row->columns->cells.empty()) row->columns.reset();
   if (!row->empty()) return;
+  if (row->expires != kEndOfTime) --expiring_;
   credit_.Give(RowTable::RowBytes(row->name_bytes));
   rows_.Erase(row);
 }
 
 Result<std::uint64_t> MemoryEngine::Drop(const KeyView& row_key, const Pattern& pattern,
                                          Garbage& garbage) {
-  Row* row = rows_.Find(row_key);
+  Row* row = FindRow(row_key, garbage);
   if (row == nullptr) return std::uint64_t{0};
   std::uint64_t dropped = 0;
   if (!row->cell.object.is_null() && pattern.MatchesColumn(std::nullopt)) {
@@ -242,7 +286,7 @@ Result<std::uint64_t> MemoryEngine::Drop(const KeyView& row_key, const Pattern& 
 }
 
 Result<bool> MemoryEngine::GetRowInfo(const KeyView& row_key, RowInfo& info) {
-  const Row* row = rows_.Find(row_key);
+  const Row* row = FindRow(row_key);
   if (row == nullptr) return false;
   info = RowInfo();
   if (Alive(row->cell)) {
@@ -269,12 +313,12 @@ Result<bool> MemoryEngine::GetRowInfo(const KeyView& row_key, RowInfo& info) {
 Result<bool> MemoryEngine::WalkRow(const KeyView& row_key, const Pattern& pattern,
                                    const std::optional<std::optional<std::string_view>>& after,
                                    Load /*load*/, const Visitor& visit) {
-  const Row* row = rows_.Find(row_key);
+  const Row* row = FindRow(row_key);
   if (row == nullptr) return true;
   KeyView key = row_key;
   key.has_column = false;
   if (!after && pattern.MatchesColumn(std::nullopt) && Alive(row->cell) &&
-      !visit(key, Stored(row->cell))) {
+      !visit(key, Stored(*row, row->cell))) {
     return false;
   }
   if (row->columns == nullptr || pattern.column_match() == Pattern::ColumnMatch::kNone) return true;
@@ -285,7 +329,7 @@ Result<bool> MemoryEngine::WalkRow(const KeyView& row_key, const Pattern& patter
   for (; column != cells.end() && pattern.MatchesColumn(column->first); ++column) {
     if (!Alive(column->second)) continue;
     key.column = column->first;
-    if (!visit(key, Stored(column->second))) return false;
+    if (!visit(key, Stored(*row, column->second))) return false;
   }
   return true;
 }
@@ -299,7 +343,7 @@ Result<Engine::RowPage> MemoryEngine::Rows(const RowName& from, const Pattern& p
       page.next = RowName{row->hash, row->bucket, std::string(row->name())};
       break;
     }
-    if (row->bucket == pattern.bucket() && pattern.MatchesRow(row->name())) {
+    if (row->bucket == pattern.bucket() && pattern.MatchesRow(row->name()) && !IsOver(*row)) {
       page.rows.push_back({row->hash, row->bucket, std::string(row->name())});
     }
   }
@@ -308,14 +352,15 @@ Result<Engine::RowPage> MemoryEngine::Rows(const RowName& from, const Pattern& p
 
 std::uint64_t MemoryEngine::ClearExpired(Row& row, Garbage& garbage) {
   std::uint64_t cleared = 0;
-  if (!row.cell.object.is_null() && !Alive(row.cell)) {
+  const bool over = IsOver(row);
+  if (!row.cell.object.is_null() && (over || !Alive(row.cell))) {
     ClearObject(row, garbage);
     ++cleared;
   }
   if (row.columns == nullptr) return cleared;
   auto& cells = row.columns->cells;
   for (auto column = cells.begin(); column != cells.end();) {
-    if (Alive(column->second)) {
+    if (!over && Alive(column->second)) {
       ++column;
     } else {
       column = EraseColumn(row, column, garbage);
@@ -334,6 +379,7 @@ bool MemoryEngine::ClearAllExpired(Garbage& garbage) {
   for (Row* row = rows_.Seek({}); row != nullptr;) {
     Row* const next = rows_.Next(row);
     ClearExpired(*row, garbage);
+    if (!row->empty()) earliest_expiry_ = std::min(earliest_expiry_, row->expires);
     keep_earliest(row->cell);
     if (row->columns != nullptr) {
       for (const auto& [name, cell] : row->columns->cells) keep_earliest(cell);
@@ -342,6 +388,94 @@ bool MemoryEngine::ClearAllExpired(Garbage& garbage) {
     row = next;
   }
   return true;
+}
+
+Result<RowState> MemoryEngine::GetRowState(const KeyView& row_key) {
+  RowState state;
+  const Row* row = FindRow(row_key);
+  if (row == nullptr) return state;
+  state.has_object = Alive(row->cell);
+  state.expiry_ms = ToWall(row->expires);
+  if (row->columns == nullptr) return state;
+  const auto& cells = row->columns->cells;
+  if (expiring_ == 0) {
+    state.columns = cells.size();
+  } else {
+    state.columns = static_cast<std::uint64_t>(std::count_if(
+        cells.begin(), cells.end(), [this](const auto& column) { return Alive(column.second); }));
+  }
+  return state;
+}
+
+// So much that all that is put fits as if nothing were there; one object alone may replace what is.
+std::uint64_t MemoryEngine::Reservation(const Part& part, Garbage& garbage) {
+  std::uint64_t bytes = 0;
+  std::uint64_t replaced = 0;
+  for (const Change* change : part.changes) {
+    if (change->kind != Change::Kind::kPut) continue;
+    const KeyView& key = change->key;
+    Row* const row = FindRow(key, garbage);
+    bytes += NeedOf(key, nullptr, nullptr, change->object).takes;
+    replaced = NeedOf(key, row, FindCell(row, key), change->object).frees;
+  }
+  return part.changes.size() == 1 ? bytes - std::min(bytes, replaced) : bytes;
+}
+
+// Memory for all that is put is taken first; what is not needed is given back.
+Status MemoryEngine::Apply(std::span<Part> parts, Garbage& garbage) {
+  absl::InlinedVector<std::uint64_t, 2> reserved;
+  const auto take = [&](MemoryEngine& engine, const Part& part) {
+    reserved.push_back(engine.Reservation(part, garbage));
+    if (engine.credit_.Take(reserved.back())) return true;
+    if (engine.ClearAllExpired(garbage) && engine.credit_.Take(reserved.back())) return true;
+    reserved.pop_back();
+    return false;
+  };
+  for (const Part& part : parts) {
+    // The engines of one host are of one kind.
+    if (take(static_cast<MemoryEngine&>(*part.engine), part)) continue;
+    for (std::size_t i = 0; i < reserved.size(); ++i) {
+      static_cast<MemoryEngine&>(*parts[i].engine).credit_.Give(reserved[i]);
+    }
+    return ResourceExhausted("no memory left for what is to be stored",
+                             "drop objects, publish with a ttl, or raise memory.limit");
+  }
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    auto& engine = static_cast<MemoryEngine&>(*parts[i].engine);
+    // Each change takes and frees as it must, out of what it finds when its turn comes.
+    engine.credit_.Give(reserved[i]);
+    for (Change* change : parts[i].changes) engine.Apply(*change, garbage);
+  }
+  return OkStatus();
+}
+
+void MemoryEngine::Apply(Change& change, Garbage& garbage) {
+  const KeyView& key = change.key;
+  switch (change.kind) {
+    case Change::Kind::kPut: {
+      Row* const row = FindRow(key, garbage);
+      Cell* const cell = FindCell(row, key);
+      credit_.TakeAnyway(NeedOf(key, row, cell, change.object).takes);
+      credit_.Give(NeedOf(key, row, cell, change.object).frees);
+      PutRequest request;
+      request.object = std::move(change.object);
+      request.expires = FromWall(change.expiry_ms);
+      Store(key, row, cell, request, garbage);
+      return;
+    }
+    case Change::Kind::kDrop:
+    case Change::Kind::kDropRow: {
+      Pattern pattern = Pattern::Row(std::string(key.row));
+      if (change.kind == Change::Kind::kDrop) {
+        pattern = key.ToKey();
+      }
+      static_cast<void>(Drop(key, pattern, garbage).ok());
+      return;
+    }
+    case Change::Kind::kExpireRow:
+      if (Row* const row = FindRow(key, garbage)) SetRowExpiry(*row, FromWall(change.expiry_ms));
+      return;
+  }
 }
 
 bool MemoryEngine::Sweep(std::size_t max_rows, Garbage& garbage) {

@@ -30,6 +30,8 @@ class MemoryEngine : public Engine {
                        const std::optional<std::optional<std::string_view>>& after, Load load,
                        const Visitor& visit) override;
   Result<RowPage> Rows(const RowName& from, const Pattern& pattern, std::size_t max_rows) override;
+  Result<RowState> GetRowState(const KeyView& row) override;
+  Status Apply(std::span<Part> parts, Garbage& garbage) override;
   bool Sweep(std::size_t max_rows, Garbage& garbage) override;
   Stats GetStats() const override;
 
@@ -38,7 +40,21 @@ class MemoryEngine : public Engine {
   bool Alive(const Cell& cell) const {
     return !cell.object.is_null() && (cell.expires == kEndOfTime || cell.expires > clock_.Now());
   }
-  StoredObject Stored(const Cell& cell) const;
+  /// The row if its time is not over.
+  Row* FindRow(const KeyView& key) const;
+  /// The same, to be written to: one that is over goes.
+  Row* FindRow(const KeyView& key, Garbage& garbage);
+  bool IsOver(const Row& row) const {
+    return row.expires != kEndOfTime && row.expires <= clock_.Now();
+  }
+  void SetRowExpiry(Row& row, TimePoint expires);
+  StoredObject Stored(const Row& row, const Cell& cell) const;
+  // Wall time in ms, and what it is to the clock: always the same, so that nothing is lost.
+  std::uint64_t ToWall(TimePoint expires) const;
+  TimePoint FromWall(std::uint64_t expiry_ms) const;
+  std::uint64_t Reservation(const Part& part, Garbage& garbage);
+  /// There is room for it.
+  void Apply(Change& change, Garbage& garbage);
   /// What keeps the request from being carried out, if anything does.
   std::optional<PutOutcome> Refusal(const Cell* cell, const PutRequest& request) const;
   static Version VersionOf(const Cell* cell);
@@ -66,11 +82,12 @@ class MemoryEngine : public Engine {
   static std::uint64_t ColumnBytes(std::size_t name_bytes) noexcept;
 
   const Clock& clock_;
+  const std::int64_t wall_offset_ns_;  ///< Of wall time to the clock's.
   RowTable rows_;
   MemoryCredit credit_;
   std::uint64_t objects_ = 0;
-  std::uint64_t expiring_ = 0;              ///< Objects kept that have an expiry.
-  TimePoint earliest_expiry_ = kEndOfTime;  ///< No object expires before; may be too early.
+  std::uint64_t expiring_ = 0;              ///< Objects and rows kept that have an expiry.
+  TimePoint earliest_expiry_ = kEndOfTime;  ///< None expires before; may be too early.
   std::uint64_t last_version_ = 0;
   RowName sweep_from_;
 };

@@ -70,6 +70,7 @@ Result<ObjectInfo> Store::Publish(const KeyView& key, PutRequest&& request, Effe
     return Refusal(key, request, outcome);
   }
   ++stats_.publishes;
+  watches_.Changed(key);
   info.version = outcome.version;
   if (!waiters_.empty()) Collect(key, published, info, effects);
   return info;
@@ -93,6 +94,7 @@ Result<std::vector<ObjectInfo>> Store::PublishGroup(std::span<PutItem> items, Ef
     return Refusal(refused.key, refused.request, *outcome);
   }
   stats_.publishes += items.size();
+  watches_.Changed(items[0].key);
   for (std::size_t i = 0; i < items.size(); ++i) {
     infos[i].version = outcome->version;
     infos[i].version.counter -= items.size() - 1 - i;

@@ -40,6 +40,7 @@ struct Row {
   std::uint32_t name_bytes = 0;
   Cell cell;
   std::unique_ptr<Columns> columns;
+  TimePoint expires = kEndOfTime;  ///< Of the row as a whole.
 
   std::string_view name() const noexcept {
     return {reinterpret_cast<const char*>(this + 1), name_bytes};

@@ -47,6 +47,7 @@ Store::Stats& Store::Stats::operator+=(const Stats& other) {
   infos += other.infos;
   row_infos += other.row_infos;
   list_pages += other.list_pages;
+  changes += other.changes;
   computes += other.computes;
   waiting += other.waiting;
   engine.rows += other.engine.rows;

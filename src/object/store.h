@@ -11,6 +11,7 @@
 #include "cirein/operations.h"
 
 #include "object/engine.h"
+#include "object/row_watches.h"
 #include "object/waiters.h"
 #include "runtime/clock.h"
 
@@ -52,6 +53,8 @@ class Store {
 
   /// get.cc. NotFound is said by false, because a miss is no error to those who then wait.
   Result<bool> Get(const KeyView& key, StoredObject& found);
+  /// The same, with sizes alone if need be, which are not counted.
+  Result<bool> Look(const KeyView& key, Load load, StoredObject& found);
   /// Would Publish be taken? Says why not, as Publish does, and changes nothing but statistics of
   /// what was refused.
   Status Check(const KeyView& key, const PutRequest& request);
@@ -74,6 +77,17 @@ class Store {
   /// info.cc.
   Result<ObjectInfo> Info(const KeyView& key);
   Result<RowInfo> GetRowInfo(const KeyView& row);
+
+  /// What there is of a row.
+  Result<RowState> GetRowState(const KeyView& row);
+  /// apply.cc. Changes of a transaction in several partitions of one host: all or none.
+  struct Part {
+    Store* store = nullptr;
+    absl::InlinedVector<Change*, 2> changes;
+  };
+  static Status Apply(std::span<Part> parts, Effects& effects);
+  /// Marks that grow with each write to a row that is watched.
+  RowWatches& watches() noexcept { return watches_; }
 
   /// list.cc: the walks of Engine, for listing, looking and computing.
   Status WalkRow(const KeyView& row, const Pattern& pattern,
@@ -107,6 +121,7 @@ class Store {
     std::uint64_t infos = 0;     ///< Also of what is not there; so are those of rows.
     std::uint64_t row_infos = 0;
     std::uint64_t list_pages = 0;
+    std::uint64_t changes = 0;   ///< Of transactions.
     std::uint64_t computes = 0;  ///< Rows looked at for a compute, whether it ran or not.
     std::uint64_t waiting = 0;
     Engine::Stats engine;
@@ -121,12 +136,14 @@ class Store {
  private:
   Status RefuseIfClosed() const;
   ObjectInfo InfoOfNew(const PutRequest& request, const DataObject& object, Version version) const;
+  void CollectApplied(const KeyView& key, const DataObject& object, Effects& effects);
   void Collect(const KeyView& key, const DataObject& object, const ObjectInfo& info,
                Effects& effects);
 
   std::unique_ptr<Engine> engine_;  ///< Null once closed.
   const Clock& clock_;
   WaiterTable waiters_;
+  RowWatches watches_;
   Stats stats_;
 };
 

@@ -11,7 +11,7 @@
 #include "object/finished.h"
 #include "object/list_cursor.h"
 #include "object/memory_engine.h"
-#include "runtime/adaptive_wait.h"
+#include "object/stripe_lock.h"
 
 namespace cirein {
 namespace {
@@ -109,7 +109,9 @@ std::shared_ptr<StripedStore> StripedStore::Create(const Environment& environmen
                                                    Engine::PlaceOf place_of,
                                                    std::vector<Partition> partitions) {
   std::shared_ptr<StripedStore> store(new StripedStore(environment, place_of, partitions.size()));
+  const Keeper* const keeper = partitions.empty() ? nullptr : partitions[0].keeper.get();
   for (Partition& partition : partitions) {
+    store->one_keeper_ = store->one_keeper_ && partition.keeper.get() == keeper;
     store->stripes_.push_back(std::make_unique<Stripe>(std::move(partition), environment.clock));
   }
   return store;
@@ -124,21 +126,6 @@ StripedStore::StripedStore(const Environment& environment, Engine::PlaceOf place
 }
 
 StripedStore::~StripedStore() { Close(); }
-
-namespace {
-
-// Two that meet wait for less than it costs to sleep and be woken.
-std::unique_lock<std::mutex> LockSoon(std::mutex& mutex) {
-  std::unique_lock lock(mutex, std::try_to_lock);
-  if (lock.owns_lock()) return lock;
-  for (AdaptiveWait wait; wait.Pause();) {
-    if (lock.try_lock()) return lock;
-  }
-  lock.lock();
-  return lock;
-}
-
-}  // namespace
 
 // Runs an operation inside a stripe; its result, and how far the stripe must be kept before anybody
 // hears of it.

@@ -93,16 +93,15 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
     std::shared_ptr<Effects> effects;  ///< Null when there is nobody to tell.
   };
   /// Carries out its changes and lets others in.
-  Committed Commit(Transaction transaction);
+  Committed Commit(Transaction&& transaction);
   /// Answers those who waited for what it put.
   static void Tell(Committed& committed, const Status& kept);
 
   /// From now on changes of the row are noticed, until Unwatch, once for each Watch. The mark grows
-  /// with every write to the row, whoever makes it; not with its expiry.
+  /// with every write to the row, whoever makes it; not with its expiry. What it has become is what
+  /// Transaction::WatchMark says.
   std::uint64_t Watch(const KeyView& row);
   void Unwatch(const KeyView& row);
-  /// The mark now; of a row that is watched.
-  std::uint64_t WatchMark(const KeyView& row);
 
   /// Everyone who waits gets Unavailable, all objects go, later calls are Unavailable.
   void Close();
@@ -150,6 +149,9 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   Result<std::optional<Engine::RowName>> EachRow(
       const Pattern& pattern, Engine::RowName from, std::size_t max_rows, TimePoint end,
       const std::function<bool(const Engine::RowName& row)>& visit);
+
+  Result<Engine::RowPage> RowsOf(Transaction& transaction, const Engine::RowName& from,
+                                 const Pattern& pattern, std::size_t max_rows);
 
   void ArmSweep();
   void Sweep();

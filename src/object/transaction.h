@@ -3,7 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <forward_list>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -54,10 +55,16 @@ class Transaction {
   Result<Engine::RowPage> Rows(const Engine::RowName& from, const Pattern& pattern,
                                std::size_t max_rows);
 
+  /// Of a row that is watched (StripedStore::Watch): has it changed since?
+  std::uint64_t WatchMark(const KeyView& row);
+
   // ---- What is to be changed. ----
 
   /// Replaces what is there.
   void Put(const KeyView& key, DataObject object, std::uint64_t expiry_ms = 0);
+  /// The same of a large object that Keeper::Prepare has brought to where it will stay.
+  void Put(const KeyView& key, DataObject object, std::uint64_t expiry_ms,
+           std::shared_ptr<void> prepared);
   /// One object; nothing happens when it is not there.
   void Drop(const KeyView& key);
   /// All objects of the row, and its expiry, with one entry.
@@ -82,20 +89,25 @@ class Transaction {
 
   explicit Transaction(StripedStore& host);
   Store& StoreOf(const KeyView& row);
-  void Add(Change change);
-  /// Null when the row has no changes.
-  const Overlay* OverlayOf(const KeyView& row);
+  static std::string NameOf(const KeyView& row);
+  /// What the changes so far make of a row; null when it has none.
+  Result<const Overlay*> OverlayOf(const KeyView& row);
+  /// Puts the changes that are not there yet into the overlays.
   Status CatchUp();
+  Status Lay(const Change& change);
+  /// Rows that were changed and are there now.
+  void ForEachChangedRow(const std::function<void(const KeyView& row)>& visit) const;
 
   StripedStore* host_;
   std::uint64_t now_ms_ = 0;
-  bool all_ = false;  // Of all rows.
-  absl::InlinedVector<std::unique_lock<std::mutex>, 2> locks_;
-  absl::InlinedVector<std::uint32_t, 2> stripes_;  // Of the locks; ascending.
+  // What is let go is freed after the locks are: members end in the reverse of this order.
   absl::InlinedVector<Change, 2> changes_;
   std::size_t overlaid_ = 0;  // So many changes are in the overlays.
   absl::flat_hash_map<std::string, std::unique_ptr<Overlay>> overlays_;
-  std::deque<std::string> kept_;
+  std::forward_list<std::string> kept_;
+  Garbage given_up_;
+  absl::InlinedVector<std::uint32_t, 2> stripes_;  // Of the locks; ascending.
+  absl::InlinedVector<std::unique_lock<std::mutex>, 2> locks_;
 };
 
 }  // namespace cirein
