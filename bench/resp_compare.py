@@ -18,6 +18,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 
 from resp_servers import Cirein, Memcached, Redis, ServerError, Twin, files_bytes, on_cpus
 
@@ -40,6 +41,9 @@ class LoadError(Exception):
     """A run of the load generator that failed; the text is what it said."""
 
 
+FAILURES = (LoadError, ServerError, OSError, subprocess.TimeoutExpired)
+
+
 class Bench:
     """What all parts share: options, programs, and what went wrong."""
 
@@ -52,7 +56,7 @@ class Bench:
         self.ours = Twin if arguments.twin else Cirein
         self.skipped = []
         self.failures = []
-        self.missed = []
+        self.aims = {}
         if arguments.twin:
             self.programs["cirein"] = self.programs["redis"]
         elif not self.programs["cirein"]:
@@ -66,7 +70,7 @@ class Bench:
         ours = [self.ours] if self.programs["cirein"] else []
         return ours + ([Redis] if self.programs["redis"] else [])
 
-    def load(self, *options, cpu=True):
+    def load(self, *options):
         """One run of the load generator; what it says."""
         command = [self.programs["load"], "--json", *map(str, options)]
         done = subprocess.run(
@@ -84,11 +88,22 @@ class Bench:
         self.failures.append(f"{what}: {error}")
         progress(f"FAILED {what}: {error}")
 
-    def aim(self, where, reached, wanted, at_most=False):
-        """Notes an aim that is missed."""
-        if reached is None or (reached <= wanted if at_most else reached >= wanted):
+    def aim_at_least(self, wanted, what, where, reached):
+        if reached is not None:
+            self.aim(f"{what}: at least {wanted}", where, reached, reached < wanted)
+
+    def aim_at_most(self, wanted, what, where, reached):
+        if reached is not None:
+            self.aim(f"{what}: at most {wanted}", where, reached, reached > wanted)
+
+    def aim(self, aim, where, reached, missed):
+        """Keeps how often an aim was looked at, and where it was missed."""
+        if self.arguments.twin:
             return
-        self.missed.append(f"{where}: {reached:.2f}, aim {'at most ' if at_most else ''}{wanted}")
+        entry = self.aims.setdefault(aim, {"cells": 0, "missed": []})
+        entry["cells"] += 1
+        if missed:
+            entry["missed"].append(f"{where} ({reached:.2f})")
 
 
 def progress(text):
@@ -104,10 +119,9 @@ def programs(arguments):
         done = subprocess.run([path, "up", "--help"], capture_output=True, check=False)
         return done.returncode == 0
 
-    load = next((path for path in (arguments.load, ROOT / "build/bench/bench/resp_load") if path), None)
-    cirein = [arguments.cirein] if arguments.cirein else [
-        ROOT / "build/bench/bin/cirein", ROOT / "build/bin/cirein",
-    ]  # fmt: skip
+    load = arguments.load or ROOT / "build/bench/bench/resp_load"
+    built = [ROOT / "build/bench/bin/cirein", ROOT / "build/bin/cirein"]
+    cirein = [arguments.cirein] if arguments.cirein else built
     found = [str(path) for path in cirein if os.access(path, os.X_OK) and has_up(path)]
     if not os.access(load, os.X_OK):
         sys.exit(f"resp_compare: there is no {load}; next: make bench-resp")
@@ -142,9 +156,10 @@ def against(ours, theirs, digits=None):
 
 
 def table(header, rows):
+    """Prints each row as soon as it is there: a long run that is ended has said what it knows."""
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
     for row in rows:
-        print(f"| {' | '.join(row)} |")
+        print(f"| {' | '.join(row)} |", flush=True)
     print(flush=True)
 
 
@@ -166,11 +181,12 @@ def in_turns(bench, what, targets, options):
                 continue
             try:
                 said[name].append(bench.load(*targets[name], *options))
-            except (LoadError, subprocess.TimeoutExpired) as error:
+            except FAILURES as error:
                 bench.failed(f"{name}, {what}", error)
                 said[name] = None
+    figures = ("per_second", "server_cpu_us", "p50_us", "p99_us")
     return {
-        name: {key: median([run[key] for run in runs]) for key in runs[0] if key.endswith(("_us", "second"))}
+        name: {figure: median([run[figure] for run in runs]) for figure in figures}
         for name, runs in said.items()
         if runs
     }
@@ -189,28 +205,33 @@ def groups(bench, durability):
                 yield operation, size
 
 
-def cell_row(bench, cell, said, ours, ceiling):
+def cell_row(bench, cell, said, ours):
     """One row of the table, and the aims it misses."""
     durability, transport, operation, size, connections, pipeline = cell
-    own, redis, other = said.get(ours), said.get("Redis"), said.get("memcached")
+    own, redis = said.get(ours, {}), said.get("Redis", {})
     shape = f"{connections} × {pipeline}"
     value = "number" if operation == "incr" else size_text(size)
-    where = f"{operation} {value}, {transport}, {shape}, `{durability}`"
+    where = f"{operation} {value} {transport} {shape}" + (", power" if durability == "power" else "")
 
     def both(key):
-        return own and own[key], redis and redis[key]
+        return own.get(key), redis.get(key)
 
     rate, cpu = ratio(*both("per_second")), ratio(*both("server_cpu_us"))
-    bench.aim(f"{where}, requests", rate, AIM_RATE[pipeline])
     if durability == "power" and connections == AIM_POWER_CONNECTIONS:
-        bench.aim(f"{where}, requests", rate, AIM_POWER_RATE)
-    bench.aim(f"{where}, CPU", cpu, AIM_CPU, at_most=True)
+        what = f"requests/s beside Redis, `power`, {connections} connections"
+        bench.aim_at_least(AIM_POWER_RATE, what, where, rate)
+    elif pipeline in AIM_RATE:
+        what = f"requests/s beside Redis, pipeline {pipeline}"
+        bench.aim_at_least(AIM_RATE[pipeline], what, where, rate)
+    bench.aim_at_most(AIM_CPU, "server CPU beside Redis", where, cpu)
     row = [transport, operation.upper(), value, shape]
-    row += [against(*both(key), digits) for key, digits in
-            (("per_second", 0), ("server_cpu_us", 2), ("p50_us", None), ("p99_us", None))]  # fmt: skip
+    row += [against(*both("per_second"), 0), against(*both("server_cpu_us"), 2)]
+    row += [against(*both("p50_us")), against(*both("p99_us"))]
     if durability == "process":
-        row.append(f"{number(other and other['per_second'], 0)}; {number(other and other['server_cpu_us'], 2)}")
-        row.append(number(ceiling, 0))
+        other, ceiling = said.get("memcached", {}), said.get("ceiling", {})
+        cpu = number(other.get("server_cpu_us"), 2)
+        row.append(f"{number(other.get('per_second'), 0)}; {cpu}" if other else "—")
+        row.append(number(ceiling.get("per_second"), 0))
     return row
 
 
@@ -237,24 +258,20 @@ def measure_group(bench, durability, operation, size):
                 targets = {server.name: server.target(transport) for server in servers}
                 if transport in others:
                     targets["memcached"] = others[transport].target(transport)
+                if durability == "process":
+                    targets["ceiling"] = ceiling_target(stack, transport)
                 options = [
                     *common, "--connections", connections, "--pipeline", pipeline,
                     "--seconds", arguments.seconds, "--warm", arguments.seconds / 5,
                 ]  # fmt: skip
                 cell = (durability, transport, operation, size, connections, pipeline)
                 said = in_turns(bench, " ".join(map(str, cell)), targets, options)
-                own = {"ceiling": ceiling_target(stack, transport)}
-                ceiling = None
-                if durability == "process":
-                    ceiling = in_turns(bench, "ceiling", own, options).get("ceiling", {}).get("per_second")
-                yield cell_row(bench, cell, said, bench.ours.name, ceiling)
+                yield cell_row(bench, cell, said, bench.ours.name)
 
 
 def ceiling_target(stack, transport):
     if transport == "tcp":
         return ["--ceiling"]
-    import tempfile
-
     directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="cirein-resp-"))
     return ["--ceiling", "--unix", os.path.join(directory, "s")]
 
@@ -265,20 +282,25 @@ def measure_cells(bench, durability):
     if durability == "process":
         promises.append("memcached (keeps nothing)")
     print(f"### Requests, durability `{durability}`\n")
-    print(f"{', '.join(promises)}; {bench.arguments.keys} keys, drawn evenly; median of "
-          f"{bench.arguments.rounds} turns of {bench.arguments.seconds} s each. The shape is connections × "
-          f"pipeline. Each pair is {ours} / Redis = **ratio**; the latency is that of a whole "
-          "pipeline. CPU is the server's, user and system, of all its threads.\n")  # fmt: skip
-    rows = []
-    for operation, size in groups(bench, durability):
-        try:
-            rows += measure_group(bench, durability, operation, size)
-        except (LoadError, ServerError) as error:
-            bench.failed(f"{durability} {operation} {size}", error)
-    header = ["over", "request", "value", "shape", "requests/s", "CPU µs/request", "p50 µs", "p99 µs"]
+    print(
+        f"{', '.join(promises)}; {bench.arguments.keys} keys, drawn evenly; median of "
+        f"{bench.arguments.rounds} turns of {bench.arguments.seconds} s each. The shape is "
+        f"connections × pipeline. Each pair is {ours} / Redis = **ratio**; the latency is that of "
+        "a whole pipeline. CPU is the server's, user and system, of all its threads.\n"
+    )
+    header = ["over", "request", "value", "shape", "requests/s", "CPU µs/request", "p50 µs"]
+    header.append("p99 µs")
     if durability == "process":
         header += ["memcached: requests/s; CPU µs", "ceiling of the load, requests/s"]
-    table(header, rows)
+    table(header, cell_rows(bench, durability))
+
+
+def cell_rows(bench, durability):
+    for operation, size in groups(bench, durability):
+        try:
+            yield from measure_group(bench, durability, operation, size)
+        except FAILURES as error:
+            bench.failed(f"{durability} {operation} {size}", error)
 
 
 # ---- large values ---------------------------------------------------------------------------------
@@ -288,18 +310,24 @@ def measure_large(bench):
     arguments = bench.arguments
     ours = bench.ours.name
     promises = ", ".join(f"{kind.name} ({kind(bench).promise()})" for kind in bench.pair())
-    print(f"### Large values\n\n{promises}; one connection, MB/s (10^6 bytes of values), "
-          f"{ours} / Redis = **ratio**, median of {arguments.rounds} turns.\n")  # fmt: skip
-    rows = []
-    for size, keys in ((MIB, 16 if arguments.quick else 256), (64 * MIB, 2 if arguments.quick else 8)):
+    print(
+        f"### Large values\n\n{promises}; one connection, MB/s (10^6 bytes of values), "
+        f"{ours} / Redis = **ratio**, median of {arguments.rounds} turns.\n"
+    )
+    table(["over", "request", "value", "MB/s", "CPU ms/request"], large_rows(bench))
+
+
+def large_rows(bench):
+    quick = bench.arguments.quick
+    for size, keys in ((MIB, 16 if quick else 256), (64 * MIB, 2 if quick else 8)):
         try:
-            rows += large_rows(bench, size, keys)
-        except (LoadError, ServerError) as error:
+            yield from measure_size(bench, size, keys)
+        except FAILURES as error:
             bench.failed(f"large {size_text(size)}", error)
-    table(["over", "request", "value", "MB/s", "CPU ms/request"], rows)
 
 
-def large_rows(bench, size, keys):
+def measure_size(bench, size, keys):
+    """The rows of one size of values."""
     seconds = max(bench.arguments.seconds, 0.1 if bench.arguments.quick else 1)
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(kind(bench)) for kind in bench.pair()]
@@ -313,11 +341,12 @@ def large_rows(bench, size, keys):
                 options = ["--operation", operation, "--value-bytes", size, "--keys", keys,
                            "--seconds", seconds, "--warm", 0.01]  # fmt: skip
                 said = in_turns(bench, what, targets, options)
-                own, redis = said.get(bench.ours.name), said.get("Redis")
-                rates = [name and name["per_second"] * size / 1e6 for name in (own, redis)]
-                bench.aim(f"{what}, MB/s", ratio(*rates), 1.0)
-                costs = [name and name["server_cpu_us"] / 1e3 for name in (own, redis)]
-                yield [transport, operation.upper(), size_text(size), against(*rates, 0), against(*costs)]
+                both = [said.get(bench.ours.name), said.get("Redis")]
+                rates = [one and one["per_second"] * size / 1e6 for one in both]
+                bench.aim_at_least(1.0, "MB/s beside Redis", what, ratio(*rates))
+                costs = [one and one["server_cpu_us"] / 1e3 for one in both]
+                yield [transport, operation.upper(), size_text(size), against(*rates, 0),
+                       against(*costs)]  # fmt: skip
 
 
 # ---- memory for each key --------------------------------------------------------------------------
@@ -325,22 +354,26 @@ def large_rows(bench, size, keys):
 
 def measure_memory(bench):
     keys = bench.arguments.memory_keys
-    print(f"### Memory for each key\n\n{keys} keys of 16 bytes, one server at a time; bytes for each key: "
-          "what the process has resident more than before (of it: in no file), and what its files "
-          "take.\n")  # fmt: skip
-    rows = []
+    print(
+        f"### Memory for each key\n\n{keys} keys of 16 bytes, one server at a time; bytes for each "
+        "key: what the process has resident more than before (of it: in no file), and what its "
+        "files take.\n"
+    )
+    table(["value", "server", "resident", "of it in no file", "files"], memory_rows(bench, keys))
+
+
+def memory_rows(bench, keys):
     for size in (64, 1024):
         for kind in bench.pair():
-            promise = kind(bench).promise()
+            progress(f"memory {kind.name} {size_text(size)}")
             try:
                 with kind(bench) as server:
-                    progress(f"memory {server.name} {size_text(size)}")
-                    resident, anonymous, files = memory_of(bench, server, size, keys)
-                rows.append([size_text(size), f"{kind.name} ({promise})", number(resident, 0),
-                             number(anonymous, 0), number(files, 0)])  # fmt: skip
-            except (LoadError, ServerError) as error:
+                    figures = memory_of(bench, server, size, keys)
+            except FAILURES as error:
                 bench.failed(f"memory {kind.name} {size}", error)
-    table(["value", "server", "resident", "of it in no file", "files"], rows)
+                continue
+            name = f"{kind.name} ({kind(bench).promise()})"
+            yield [size_text(size), name, *(number(figure, 0) for figure in figures)]
 
 
 def memory_of(bench, server, size, keys):
@@ -348,7 +381,6 @@ def memory_of(bench, server, size, keys):
     bench.load(*server.target("unix"), "--value-bytes", size, "--keys", keys, "--load-only")
     server.settle()
     after = server.memory_bytes()
-    # The list of what the commands have said would be as good; but this is what the user sees.
     more = [(after[kind] - before[kind]) / keys for kind in ("VmRSS", "RssAnon")]
     return [*more, (files_bytes(server.directory) - files_before) / keys]
 
@@ -357,31 +389,33 @@ def memory_of(bench, server, size, keys):
 
 
 def measure_start(bench):
-    arguments = bench.arguments
-    print("### From the start to the first answer, after kill -9\n\n"
-          f"One server at a time; seconds, median of {arguments.start_rounds} starts, until PING is answered and "
-          "all keys are there. Files are in the page cache for all. Redis loads its append-only "
-          "file: as commands have written it, and as rewritten in its binary form.\n")  # fmt: skip
-    rows = []
-    for size, keys in arguments.start_shapes:
+    print(
+        "### From the start to the first answer, after kill -9\n\n"
+        f"One server at a time; seconds, median of {bench.arguments.start_rounds} starts, until "
+        "PING is answered with all keys there. Files are in the page cache for all. Redis loads "
+        "its append-only file: as commands have written it, and as rewritten in its binary form.\n"
+    )
+    ours, *redis = [f"{kind.name} ({kind(bench).promise()})" for kind in bench.pair()] or [""]
+    header = ["keys", ours, redis[0] if redis else "Redis", "times sooner"]
+    table([*header, "Redis, rewritten", "times sooner"], start_rows(bench))
+
+
+def start_rows(bench):
+    for size, keys in bench.arguments.start_shapes:
+        shape = f"{keys} × {size_text(size)}"
         took = {}
         for kind in bench.pair():
             for rewritten in (False, True) if kind is Redis else (False,):
-                name = f"{kind.name}, rewritten" if rewritten else kind.name
-                progress(f"start {name} {keys} × {size_text(size)}")
+                name = "rewritten" if rewritten else kind.name
+                progress(f"start {name} {shape}")
                 try:
                     took[name] = start_of(bench, kind, (size, keys), rewritten)
-                except (LoadError, ServerError) as error:
-                    bench.failed(f"start {name} {size}", error)
-        own, redis = took.get(bench.ours.name), took.get("Redis")
-        anew = took.get("Redis, rewritten")
-        times = ratio(redis, own)
-        bench.aim(f"start with {keys} keys of {size_text(size)}, times sooner", times, AIM_START)
-        rows.append([f"{keys} × {size_text(size)}", number(own, 3), number(redis, 3), f"**{number(times, 1)}**",
-                     number(anew, 3), f"**{number(ratio(anew, own), 1)}**"])  # fmt: skip
-    promises = [f"{kind.name} ({kind(bench).promise()})" for kind in bench.pair()]
-    table(["keys", *(promises if len(promises) == 2 else [bench.ours.name, "Redis"]), "times sooner",
-           "Redis, rewritten", "times sooner"], rows)  # fmt: skip
+                except FAILURES as error:
+                    bench.failed(f"start {name} {shape}", error)
+        own, redis, anew = (took.get(name) for name in (bench.ours.name, "Redis", "rewritten"))
+        bench.aim_at_least(AIM_START, "times sooner ready than Redis", shape, ratio(redis, own))
+        yield [shape, number(own, 3), number(redis, 3), f"**{number(ratio(redis, own), 1)}**",
+               number(anew, 3), f"**{number(ratio(anew, own), 1)}**"]  # fmt: skip
 
 
 def start_of(bench, kind, shape, rewritten):
@@ -424,7 +458,8 @@ def parse():
     words.add_argument("--memory-keys", type=int, help="1000000")
     words.add_argument("--start-shapes", help="bytes x keys: 1024x1000000,64x10000000")
     words.add_argument("--start-rounds", type=int, help="3")
-    words.add_argument("--disk", default=str(ROOT / "build"), help="where the servers' directories are")
+    disk = "build" if os.path.isdir("build") else "."
+    words.add_argument("--disk", default=disk, help="where the servers' directories are")
     words.add_argument("--load", help="the load generator")
     words.add_argument("--cirein", help="the command")
     words.add_argument("--twin", action="store_true", help="a second Redis in Cirein's place")
@@ -466,17 +501,23 @@ def say_versions(bench):
         for name in ("redis", "memcached")
         if bench.programs[name]
     ]
-    print(f"{'; '.join(versions)}. {bench.arguments.disk_kind}\n")
+    load = bench.arguments.load_cpus or "any"
+    servers = bench.arguments.server_cpus or "any"
+    print(f"{'; '.join(versions)}. Processors: {load} for the load, {servers} for the servers.\n")
     for name in bench.skipped:
         print(f"Skipped: {name}.\n")
+
+
+def aim_rows(bench):
+    for aim, entry in bench.aims.items():
+        cells, missed = entry["cells"], entry["missed"]
+        yield [aim, f"{cells - len(missed)} of {cells}", "; ".join(missed)]
 
 
 def main():
     # So that an end by signal leaves nothing behind either.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("resp_compare: interrupted"))
     arguments = parse()
-    arguments.disk_kind = f"Load on processors {arguments.load_cpus or 'of its choice'}, servers on " \
-                          f"{arguments.server_cpus or 'those of theirs'}."  # fmt: skip
     bench = Bench(arguments)
     say_versions(bench)
     parts = {
@@ -489,8 +530,8 @@ def main():
     for name in PARTS:
         if name in arguments.only:
             parts[name]()
-    if bench.missed:
-        print("Aims missed:\n\n" + "\n".join(f"- {text}" for text in bench.missed) + "\n")
+    if bench.aims:
+        table(["aim", "reached in", "missed in"], aim_rows(bench))
     if bench.failures:
         print("Failed:\n\n" + "\n".join(f"- {text}" for text in bench.failures) + "\n")
         sys.exit(1)

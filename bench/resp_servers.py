@@ -160,7 +160,9 @@ class Server:
 
     def target(self, transport):
         """The load generator's options to reach it."""
-        where = ["--unix", self.unix] if transport == "unix" else ["--address", f"127.0.0.1:{self.port}"]
+        where = ["--address", f"127.0.0.1:{self.port}"]
+        if transport == "unix":
+            where = ["--unix", self.unix]
         return [*where, "--protocol", self.protocol, "--server-pid", str(self.process.pid)]
 
 
@@ -234,7 +236,9 @@ class Memcached(Server):
         return "keeps nothing"
 
     def command(self, data):
-        where = ["-s", self.unix] if self.transport == "unix" else ["-l", "127.0.0.1", "-p", str(self.port)]
+        where = ["-l", "127.0.0.1", "-p", str(self.port)]
+        if self.transport == "unix":
+            where = ["-s", self.unix]
         user = pwd.getpwuid(os.getuid()).pw_name
         return [self.place.programs["memcached"], *where, "-U", "0", "-u", user, "-m", "4096"]
 
