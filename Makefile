@@ -49,6 +49,12 @@ bench: setup ## measure, and put the figures into docs/benchmarks.md (minutes)
 	@$(call build,bench)
 	@scripts/bench $(BENCH_FLAGS)
 
+.PHONY: bench-resp
+bench-resp: setup ## the same of the server beside Redis and memcached (BENCH_FLAGS=--quick: a minute)
+	@$(call configure,bench)
+	@$(call build,bench) --target resp_load cirein_command
+	@scripts/bench resp -- $(BENCH_FLAGS)
+
 .PHONY: dev
 dev: setup ## build and test with debug checks; a warning is an error
 	@$(call configure,dev)
