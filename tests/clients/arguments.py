@@ -13,11 +13,14 @@ from collections.abc import Callable
 from commands import OPTIONS, TEMPLATES, UNCHANGED
 from wire import Command
 
-# Few, so that commands meet on them, and so do types.
-KEYS = [b"k%d" % number for number in range(8)] + [
-    b"", b"\x00\xff\r\n", b"{tag}a", b"{tag}b", b"k" * 300, b"K0",
+# Few, so that commands meet on them. Commands of strings and of hashes prefer keys of their own, or
+# every other reply would be WRONGTYPE.
+HASHES = [b"h%d" % number for number in range(4)] + [b"{tag}h"]
+STRINGS = [b"k%d" % number for number in range(6)] + [
+    b"", b"\x00\xff\r\n", b"{tag}a", b"k" * 300, b"K0",
 ]  # fmt: skip
-FIELDS = [b"f%d" % number for number in range(6)] + [b"", b"\r\n\x00", b"1", b"f" * 100]
+KEYS = STRINGS + HASHES
+FIELDS = [b"f%d" % number for number in range(4)] + [b"", b"\r\n\x00", b"1", b"f" * 100]
 ODD = [
     b"", b"-1", b"0", b"1", b"-0", b"+1", b"01", b" 1", b"1 ", b"1.5", b"abc", b"\x00", b"*",
     b"9223372036854775807", b"9223372036854775808", b"-9223372036854775808",
@@ -30,7 +33,7 @@ ODD = [
 HUGE = [b"9223372036854775807", b"-9223372036854775808", b"4611686018427387904", b"9999999999999"]
 SETTINGS = [b"save", b"appendonly", b"maxmemory", b"*", b"no-such-setting", b"max*"]
 SECTIONS = [b"server", b"clients", b"memory", b"keyspace", b"everything", b"none", b"all"]
-PATTERNS = [b"*", b"k?", b"k[0-3]", b"k[^0-3]", b"[", b"\\*", b"", b"{tag}*", b"*0", b"f*", b"??"]
+PATTERNS = [b"*", b"k?", b"h?", b"k[0-3]", b"k[^0-3]", b"[", b"\\*", b"", b"{tag}*", b"*0", b"f*", b"??"]
 NAMES = [b"one", b"two", b"", b"with space", b"with\nnewline", b"x" * 60]
 COMMANDS = [b"get", b"SET", b"hset", b"mget", b"del", b"client|id", b"expire", b"no-such-command"]
 
@@ -106,7 +109,10 @@ class Arguments:
         ]
 
     def key(self) -> bytes:
-        return self.rng.choice(KEYS)
+        return self.rng.choice(STRINGS if self.rng.random() < 0.85 else HASHES)
+
+    def hash(self) -> bytes:
+        return self.rng.choice(HASHES if self.rng.random() < 0.85 else STRINGS)
 
     def value(self) -> bytes:
         rng = self.rng
@@ -171,8 +177,8 @@ class Arguments:
         return b"%d" % self.rng.choice((0, 1, 2, 3, 10, 1000, -1, -3, -10))
 
 
-def _running_sums(weights: list[int]) -> list[int]:
-    sums, total = [], 0
+def _running_sums(weights: list[float]) -> list[float]:
+    sums, total = [], 0.0
     for weight in weights:
         total += weight
         sums.append(total)
@@ -185,8 +191,8 @@ def _one_of(*words: bytes) -> Draw:
 
 _DRAWS: dict[str, Draw] = {
     "key": lambda draw: [draw.key()],
-    # Mostly other keys than those of strings, or hardly any hash would grow.
-    "hash": lambda draw: [draw.rng.choice(KEYS[3:8])] if draw.rng.random() < 0.8 else [draw.key()],
+    "hash": lambda draw: [draw.hash()],
+    "any": lambda draw: [draw.rng.choice(KEYS)],
     "field": lambda draw: [draw.rng.choice(FIELDS)],
     "value": lambda draw: [draw.value()],
     "key-value": lambda draw: [draw.key(), draw.value()],

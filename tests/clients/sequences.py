@@ -68,7 +68,7 @@ class Sequence:
         kind = rng.random()
         if kind < 0.06:
             return self._transaction(connection)
-        if self._plain or kind < 0.75:
+        if self._plain or kind < 0.88:
             return self._pipeline(connection, rng.choice((1, 1, 2, 3, 10, 40, 80)))
         special = rng.choice((
             self._expiring, self._scanning, self._drawn_key, self._drawn_field, self._silent,
@@ -107,7 +107,7 @@ class Sequence:
     def _transaction(self, connection: int) -> list[Step]:
         """WATCH here, perhaps a write there, MULTI and EXEC here."""
         rng, draw = self._rng, self._arguments
-        steps = [self._step(connection, (b"WATCH", draw.key(), draw.key()))]
+        steps = [self._step(connection, (b"WATCH", rng.choice(KEYS), rng.choice(KEYS)))]
         if rng.random() < 0.6:
             self._batch += 1
             steps += self._pipeline((connection + 1) % CONNECTIONS, rng.randrange(1, 5))
@@ -125,7 +125,7 @@ class Sequence:
         return Step(connection, payload, every, kind, self._batch)
 
     def _expiring(self, connection: int) -> Step:
-        key, time_ms = self._arguments.key(), b"%d" % self._rng.randint(1, 20)
+        key, time_ms = self._rng.choice(KEYS), b"%d" % self._rng.randint(1, 20)
         commands = [(b"PEXPIRE", key, time_ms), (b"SET", key, b"short", b"PX", time_ms)]
         return self._of_commands(connection, Kind.EXPIRING, self._rng.choice(commands))
 
@@ -139,7 +139,7 @@ class Sequence:
         return self._of_commands(connection, Kind.DRAWN, (b"KEYS", b"*"), (b"RANDOMKEY",))
 
     def _drawn_field(self, connection: int) -> Step:
-        key = self._rng.choice(KEYS[3:8])
+        key = self._arguments.hash()
         draw = (b"HRANDFIELD", key, self._arguments.count())
         if self._rng.random() < 0.5:
             draw += (b"WITHVALUES",)
@@ -193,7 +193,7 @@ class Sequence:
 
     def _grown_hash(self, connection: int) -> Step:
         """A hash of many fields, which Redis keeps in another form than small ones."""
-        key = self._rng.choice(KEYS[3:8])
+        key = self._arguments.hash()
         pairs = [word for n in range(150) for word in (b"many%d" % n, b"%d" % (n * n))]
         return Step(
             connection, encode((b"HSET", key, *pairs)), ((b"HSET", key, *pairs),),

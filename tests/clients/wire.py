@@ -12,7 +12,7 @@ _LINES = frozenset(b"+-:_#,(")
 _BULKS = frozenset(b"$=!")
 _ARRAYS = frozenset(b"*~>")
 _MAPS = frozenset(b"%|")
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 20.0
 
 
 class WireError(Exception):
@@ -166,6 +166,19 @@ class Connection:
             raise
         del self.unread[:start]
         return found
+
+    def matches(self, expected: bytes) -> bool:
+        """Takes what comes as long as it is as `expected`: all of it, or, if False, nothing."""
+        while expected.startswith(self.unread):
+            if len(self.unread) == len(expected):
+                self.unread.clear()
+                return True
+            try:
+                if not self.receive():
+                    break
+            except WireError:
+                break  # Told by whoever waits for the replies one by one.
+        return False
 
     def to_the_end(self) -> bytes:
         """All that comes until the server closes the connection."""
