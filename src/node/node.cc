@@ -46,10 +46,15 @@ Node::Node(std::shared_ptr<dpm::Dpm> pool, const Environment& environment, Execu
   // Before there are writers, which tell it of their commits.
   processor_ = std::make_unique<dpm::Processor>(*pool_, environment.clock, environment.timers,
                                                 executor, dpm::Processor::Options());
-  const std::uint32_t shards = ShardsFor(*pool_, std::max(options.shards, 1U));
+  const std::uint32_t wanted = std::bit_floor(std::clamp(options.shards, 1U, kMaxShards));
+  const std::uint32_t shards = options.shared_log ? wanted : ShardsFor(*pool_, wanted);
+  const auto commit = options.shared_log ? ShardLog::Commit::kTogether : ShardLog::Commit::kEach;
   std::vector<StripedStore::Partition> partitions;
   for (std::uint32_t shard = 0; shard < shards; ++shard) {
-    logs_.push_back(std::make_shared<ShardLog>(pool_, shard, environment.clock, executor));
+    if (shard == 0 || !options.shared_log) {
+      logs_.push_back(
+          std::make_shared<ShardLog>(pool_, shard, environment.clock, executor, commit));
+    }
     auto engine = std::make_unique<DpmEngine>(
         pool_, logs_.back(), environment.clock,
         DpmEngine::Options{

@@ -32,6 +32,9 @@ class Node {
     /// may have an open segment and what waits to be merged.
     std::uint32_t shards = 16;
     std::uint64_t cache_bytes = std::uint64_t{256} << 20;  ///< Of DRAM, for all shards together.
+    /// All shards write to one log: then a transaction over any of them is one group (SAFETY 5),
+    /// and what many have written is kept by one write. For a host that asks once for many.
+    bool shared_log = false;
   };
   static constexpr std::uint32_t kMaxShards = 64;
 

@@ -17,9 +17,9 @@ constexpr std::size_t kExtentChunkBytes = std::size_t{256} << 10;
 }  // namespace
 
 ShardLog::ShardLog(std::shared_ptr<dpm::Dpm> pool, std::uint32_t shard, const Clock& clock,
-                   Executor& executor)
+                   Executor& executor, Commit commit)
     : pool_(std::move(pool)),
-      power_(pool_->durability() == dpm::Durability::kPower),
+      at_once_(pool_->durability() == dpm::Durability::kProcess && commit == Commit::kEach),
       large_bytes_(pool_->superblock().large_bytes),
       clock_(clock),
       executor_(executor),
@@ -37,7 +37,7 @@ Result<std::uint64_t> ShardLog::Append(std::span<const dpm::EntryFields> group,
     FlyOrWait(lock);
   }
   const std::uint64_t last = writer_->staged_entries();
-  if (!power_) {
+  if (at_once_) {
     // No medium to wait for: what is written is kept.
     failed_ = writer_->Commit();
     if (!failed_.ok()) return failed_;

@@ -22,15 +22,21 @@ namespace cirein::node {
 /// asks of the pool beside its partition.
 ///
 /// Entries are counted: the n-th is kept when kept() has reached n, and in the index when merged()
-/// has. With Durability::kProcess an entry is kept when Append returns. An extent's data is written
-/// by Prepare, before the entry that names it.
+/// has. With Durability::kProcess an entry is kept when Append returns, unless it is asked to wait
+/// for others (Commit::kTogether). An extent's data is written by Prepare, before the entry that
+/// names it.
 ///
-/// Append by one thread at a time (the partition's); everything else from any thread.
+/// Thread-safe: several partitions may share one log, and then a group of it may be of several.
 class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardLog> {
  public:
+  /// When what is staged is written, at Durability::kProcess.
+  enum class Commit : std::uint8_t {
+    kEach,      ///< At once: for callers that each wait for their own.
+    kTogether,  ///< When somebody must know that it is kept: for a host that asks once for many.
+  };
   /// `executor` runs what nobody waits for; it may block. It and `clock` outlive Close.
   ShardLog(std::shared_ptr<dpm::Dpm> pool, std::uint32_t shard, const Clock& clock,
-           Executor& executor);
+           Executor& executor, Commit commit = Commit::kEach);
   ~ShardLog() override;
 
   /// Stages a group, all or none: where its entries will be, and the number of the last one. Blocks
@@ -41,7 +47,7 @@ class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardL
   std::uint64_t merged() const noexcept { return writer_->merged_entries(); }
   /// No group is larger.
   std::uint64_t max_group_bytes() const noexcept { return writer_->max_batch_bytes(); }
-  bool keeps_at_once() const noexcept { return !power_; }
+  bool keeps_at_once() const noexcept { return at_once_; }
 
   /// The ticket for entry `ordinal`, and for all that the pool has judged of expiry so far; for
   /// that alone with ordinal 0.
@@ -99,7 +105,7 @@ class ShardLog final : public Keeper, public std::enable_shared_from_this<ShardL
   void EndPrepare();
 
   const std::shared_ptr<dpm::Dpm> pool_;
-  const bool power_;
+  const bool at_once_;
   const std::uint64_t large_bytes_;
   const Clock& clock_;
   Executor& executor_;
