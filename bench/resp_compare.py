@@ -314,7 +314,8 @@ def measure_large(bench):
         f"### Large values\n\n{promises}; one connection, MB/s (10^6 bytes of values), "
         f"{ours} / Redis = **ratio**, median of {arguments.rounds} turns.\n"
     )
-    table(["over", "request", "value", "MB/s", "CPU ms/request"], large_rows(bench))
+    header = ["over", "request", "value", "MB/s", "CPU ms/request", "ceiling of the load, MB/s"]
+    table(header, large_rows(bench))
 
 
 def large_rows(bench):
@@ -338,15 +339,18 @@ def measure_size(bench, size, keys):
                 what = f"large {transport} {operation} {size_text(size)}"
                 progress(what)
                 targets = {server.name: server.target(transport) for server in servers}
+                targets["ceiling"] = ceiling_target(stack, transport)
                 options = ["--operation", operation, "--value-bytes", size, "--keys", keys,
                            "--seconds", seconds, "--warm", 0.01]  # fmt: skip
                 said = in_turns(bench, what, targets, options)
                 both = [said.get(bench.ours.name), said.get("Redis")]
-                rates = [one and one["per_second"] * size / 1e6 for one in both]
+                *rates, ceiling = [
+                    one and one["per_second"] * size / 1e6 for one in (*both, said.get("ceiling"))
+                ]
                 bench.aim_at_least(1.0, "MB/s beside Redis", what, ratio(*rates))
                 costs = [one and one["server_cpu_us"] / 1e3 for one in both]
                 yield [transport, operation.upper(), size_text(size), against(*rates, 0),
-                       against(*costs)]  # fmt: skip
+                       against(*costs), number(ceiling, 0)]  # fmt: skip
 
 
 # ---- memory for each key --------------------------------------------------------------------------
