@@ -91,6 +91,18 @@ simulate: release ## run SEEDS (2000) seeds of each scenario, each twice
 	  build/bin/cirein simulate --scenario $$scenario --seeds $(SEEDS) --jobs $(JOBS) --twice --shrink || exit; \
 	done
 
+clients_python := /usr/bin/python3 -B tests/clients
+clients_server = CIREIN_CLIENTS_SERVER=$(abspath build/bin/cirein)
+.PHONY: differential
+differential: SEEDS = 100
+differential: setup release ## compare the replies to SEEDS (100) random sequences with redis-server's
+	@$(clients_server) $(clients_python)/differential.py --seeds $(SEEDS)
+
+CLIENTS_SECONDS ?= 300
+.PHONY: clients-soak
+clients-soak: setup release ## kill the server every second under clients, CLIENTS_SECONDS (300) long
+	@$(clients_server) $(clients_python)/kill_minutes.py --seconds $(CLIENTS_SECONDS)
+
 .PHONY: docs
 docs: ## bring the generated parts of docs/ up to date
 	@$(call configure,release)

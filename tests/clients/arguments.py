@@ -33,7 +33,9 @@ ODD = [
 HUGE = [b"9223372036854775807", b"-9223372036854775808", b"4611686018427387904", b"9999999999999"]
 SETTINGS = [b"save", b"appendonly", b"maxmemory", b"*", b"no-such-setting", b"max*"]
 SECTIONS = [b"server", b"clients", b"memory", b"keyspace", b"everything", b"none", b"all"]
-PATTERNS = [b"*", b"k?", b"h?", b"k[0-3]", b"k[^0-3]", b"[", b"\\*", b"", b"{tag}*", b"*0", b"f*", b"??"]
+PATTERNS = [
+    b"*", b"k?", b"h?", b"k[0-3]", b"k[^0-3]", b"[", b"\\*", b"", b"{tag}*", b"*0", b"f*", b"??",
+]  # fmt: skip
 NAMES = [b"one", b"two", b"", b"with space", b"with\nnewline", b"x" * 60]
 COMMANDS = [b"get", b"SET", b"hset", b"mget", b"del", b"client|id", b"expire", b"no-such-command"]
 

@@ -1,7 +1,8 @@
 """The replies that need not be the same byte for byte, each with its canonical form and the reason.
 
-This is the whole list: a command that is not in RULES is compared byte for byte. A form says what is
-left of a reply when everything is taken away that may differ; two replies agree when their forms do.
+This is the whole list: a command that is not in RULES is compared byte for byte. A form says what
+is left of a reply when everything is taken away that may differ; two replies agree when their forms
+do.
 Errors are compared byte for byte whatever the command, but for the one at the end.
 """
 
@@ -68,7 +69,8 @@ def size_and_kinds(_: Command, reply: Reply) -> Form:
 
 def cursor_page(_: Command, reply: Reply) -> Form:
     cursor, page = reply.value
-    return cursor.kind, cursor.value.isdigit(), page.kind, all(part.kind == "$" for part in page.value)
+    kinds = {part.kind for part in page.value}
+    return cursor.kind, cursor.value.isdigit(), page.kind, kinds <= {"$"}
 
 
 def near_seconds(_: Command, reply: Reply) -> Form:
@@ -98,7 +100,8 @@ def client_fields(_: Command, reply: Reply) -> Form:
     """The fields that programs read are there, and what a client chose itself is told."""
     values = dict(re.findall(rb"(\w+(?:-\w+)*)=(\S*)", reply.value.splitlines()[0]))
     named = {b"id", b"addr", b"laddr", b"fd", b"name", b"age", b"idle", b"flags", b"db", b"cmd"}
-    return reply.kind, named - set(values), values.get(b"name"), values.get(b"db"), values.get(b"resp")
+    told = [values.get(name) for name in (b"name", b"db", b"resp")]
+    return reply.kind, named - set(values), told
 
 
 def client_lines(_: Command, reply: Reply) -> Form:
@@ -126,7 +129,8 @@ def command_entries(command: Command, reply: Reply) -> Form:
     entries = [command_entry(entry) for entry in reply.value]
     if len(command) > 2:
         return reply.kind, entries
-    return reply.kind, sorted((entry for entry in entries if entry and entry[0].value in SUPPORTED), key=repr)
+    known = [entry for entry in entries if entry and entry[0].value in SUPPORTED]
+    return reply.kind, sorted(known, key=repr)
 
 
 def supported_names(_: Command, reply: Reply) -> Form:

@@ -1,7 +1,7 @@
 """The commands of the differential test as data: what each takes, and in which ranges.
 
-A template is the command's words. <name> stands for what `arguments.py` draws for that name; a + after
-it repeats it; [name] stands for some of OPTIONS[name].
+A template is the command's words. <name> stands for what `arguments.py` draws for that name; a +
+after it repeats it; [name] stands for some of OPTIONS[name].
 """
 
 from __future__ import annotations

@@ -152,7 +152,8 @@ class Comparison:
         if theirs.unread:
             raise Difference(answered[-1], bytes(theirs.unread), "(not read yet)")
         other = self._replies_of_ours(ours, answered, replies)
-        if replies is not other or self._queues[number].commands is not None or _has_multi(answered):
+        queued = self._queues[number].commands is not None
+        if replies is not other or queued or _has_multi(answered):
             for command, their_reply, our_reply in zip(answered, replies, other):
                 self._compare(number, command, their_reply, our_reply)
         return replies, other

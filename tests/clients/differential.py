@@ -4,8 +4,8 @@ reply; see canonical.py for what may differ.
 
   differential.py [--seeds N] [--first SEED] [--commands N]
 
-A difference is told with its seed, the few steps that still show it on two emptied servers, and both
-replies; the exit code is then 1. CIREIN_CLIENTS_SERVER names the server under test (see server.py).
+A difference is told with its seed, the few steps that still show it on two emptied servers, and
+both replies; the exit code is then 1. CIREIN_CLIENTS_SERVER names the server under test (see server.py).
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""npm's ioredis and redis do their ordinary work, each in its program in node/. The argument is the
-folder whose node_modules has them."""
+"""npm's ioredis and redis do their ordinary work, each in its program in node/. The argument is a
+folder to install them in; they stay there."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import unittest
@@ -12,14 +14,30 @@ import unittest
 from server import ServerTest, need_tools
 
 PROGRAMS = pathlib.Path(__file__).resolve().parent / "node"
-MODULES = pathlib.Path(sys.argv.pop(1)) / "node_modules"
+FOLDER = pathlib.Path(sys.argv.pop(1))
+
+
+def install_modules() -> None:
+    """Installs what package-lock.json names, unless that is done already; one process at a time."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    done = FOLDER / "installed.json"
+    with open(FOLDER / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = (PROGRAMS / "package-lock.json").read_bytes()
+        if done.exists() and done.read_bytes() == wanted:
+            return
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(PROGRAMS / name, FOLDER / name)
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run(command, cwd=FOLDER, check=True, timeout=240)
+        done.write_bytes(wanted)
 
 
 class NodeTest(ServerTest):
     def run_program(self, name: str) -> None:
         result = subprocess.run(
             ["node", str(PROGRAMS / name), str(self.server.port), self.server.socket_path],
-            env={**os.environ, "NODE_PATH": str(MODULES)},
+            env={**os.environ, "NODE_PATH": str(FOLDER / "node_modules")},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60,
         )  # fmt: skip
         self.assertEqual(result.returncode, 0, result.stdout)
@@ -32,5 +50,6 @@ class NodeTest(ServerTest):
 
 
 if __name__ == "__main__":
-    need_tools("node")
+    need_tools("node", "npm")
+    install_modules()
     unittest.main()
