@@ -259,7 +259,7 @@ def measure_group(bench, durability, operation, size):
                 if transport in others:
                     targets["memcached"] = others[transport].target(transport)
                 if durability == "process":
-                    targets["ceiling"] = ceiling_target(stack, transport)
+                    targets["ceiling"] = ceiling_target(bench, stack, transport)
                 options = [
                     *common, "--connections", connections, "--pipeline", pipeline,
                     "--seconds", arguments.seconds, "--warm", arguments.seconds / 5,
@@ -269,11 +269,15 @@ def measure_group(bench, durability, operation, size):
                 yield cell_row(bench, cell, said, bench.ours.name)
 
 
-def ceiling_target(stack, transport):
-    if transport == "tcp":
-        return ["--ceiling"]
-    directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="cirein-resp-"))
-    return ["--ceiling", "--unix", os.path.join(directory, "s")]
+def ceiling_target(bench, stack, transport):
+    """As of a server: of the load's own thread, where the servers would run."""
+    target = ["--ceiling"]
+    if bench.server_cpus:
+        target += ["--ceiling-cpus", bench.arguments.server_cpus]
+    if transport == "unix":
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="cirein-resp-"))
+        target += ["--unix", os.path.join(directory, "s")]
+    return target
 
 
 def measure_cells(bench, durability):
@@ -339,7 +343,7 @@ def measure_size(bench, size, keys):
                 what = f"large {transport} {operation} {size_text(size)}"
                 progress(what)
                 targets = {server.name: server.target(transport) for server in servers}
-                targets["ceiling"] = ceiling_target(stack, transport)
+                targets["ceiling"] = ceiling_target(bench, stack, transport)
                 options = ["--operation", operation, "--value-bytes", size, "--keys", keys,
                            "--seconds", seconds, "--warm", 0.01]  # fmt: skip
                 said = in_turns(bench, what, targets, options)

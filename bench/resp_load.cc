@@ -9,6 +9,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <pthread.h>
+#include <sched.h>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -42,6 +44,7 @@ struct Arguments {
   bool load = false;
   bool load_only = false;
   bool ceiling = false;
+  std::vector<std::size_t> ceiling_cpus;
   bool json = false;
 };
 
@@ -59,6 +62,9 @@ void AddTarget(CLI::App& app, Arguments& arguments) {
   app.add_option("--protocol", arguments.workload.protocol, "resp, resp3 or memcached")
       ->transform(CLI::Transformer(protocols));
   app.add_flag("--ceiling", arguments.ceiling, "answer by a thread of its own that does the least");
+  app.add_option("--ceiling-cpus", arguments.ceiling_cpus, "processors of that thread: 0,1")
+      ->delimiter(',')
+      ->check(CLI::Range(0, CPU_SETSIZE - 1));
 }
 
 void AddWorkload(CLI::App& app, Arguments& arguments) {
@@ -186,6 +192,15 @@ LoopResult Measure(const Arguments& arguments, const Server& server, CpuWindow& 
   return all;
 }
 
+void RunOn(const std::vector<std::size_t>& processors, std::thread& thread) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const std::size_t processor : processors) CPU_SET(processor, &set);
+  if (pthread_setaffinity_np(thread.native_handle(), sizeof set, &set) != 0) {
+    Fail("there are no such processors");
+  }
+}
+
 void Print(const Arguments& arguments, const Report& report) {
   fmt::print("{}\n", arguments.json ? JsonLine(report) : TextLine(report));
 }
@@ -201,6 +216,7 @@ void Run(const Arguments& arguments) {
   Server server = arguments.server;
   if (arguments.ceiling) {
     echo = std::make_unique<Echo>(arguments.workload, server.address.unix_path);
+    if (!arguments.ceiling_cpus.empty()) RunOn(arguments.ceiling_cpus, echo->thread());
     server = {echo->address(), {}, {}};
     cpu.meter.emplace(echo->thread());
   } else if (arguments.server_pid != 0) {
