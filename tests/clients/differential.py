@@ -26,6 +26,14 @@ def addresses(server: Server) -> list[int | str]:
     return [server.port, server.socket_path]
 
 
+def revive(server: Server) -> None:
+    """Starts a server that ended by itself again, and tells what it said last."""
+    if not server.alive():
+        server.kill()
+        print(f"the server under test ended by itself; it said:\n{server.log[-3000:]}", flush=True)
+        server.start()
+
+
 def run_seed(comparison: Comparison, seed: int, commands: int) -> bool:
     """Plays one seed, tells what came of it, and whether all replies were the same."""
     steps = list(Sequence(seed, commands).steps())
@@ -50,7 +58,8 @@ def run(arguments: argparse.Namespace, directory: pathlib.Path) -> int:
     try:
         for server in servers:
             server.start()
-        comparison = Comparison(*(addresses(server) for server in servers))
+        theirs, ours = (addresses(server) for server in servers)
+        comparison = Comparison(theirs, ours, lambda: revive(servers[1]))
         seeds = range(arguments.first, arguments.first + arguments.seeds)
         failed = [seed for seed in seeds if not run_seed(comparison, seed, arguments.commands)]
         comparison.close()

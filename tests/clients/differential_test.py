@@ -3,6 +3,7 @@ found out, with few steps left."""
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import socket
 import tempfile
@@ -15,7 +16,7 @@ from comparison import Comparison
 from minimiser import Failure, Minimiser, play_sequence, told_steps
 from sequences import Sequence
 from server import REDIS, Server, make_server, need_tools
-from wire import Command, Connection, Reply, encode, parse, reply_end
+from wire import Command, Connection, Reply, WireError, encode, parse, reply_end
 
 # Says what comes back instead of the reply to a command.
 Breaking = Callable[[Command, bytes], bytes]
@@ -49,10 +50,16 @@ class Proxy:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        upstream = Connection(self._port)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        data = b""
         with client:
+            try:
+                self._forward(client, Connection(self._port))
+            except (OSError, WireError):
+                pass  # The server has ended.
+
+    def _forward(self, client: socket.socket, upstream: Connection) -> None:
+        data = b""
+        with contextlib.closing(upstream):
             while received := client.recv(1 << 16):
                 data += received
                 while data and (end := reply_end(data, 0)) >= 0:
@@ -60,7 +67,6 @@ class Proxy:
                     data = data[end:]
                     upstream.send(encode(self._instead(command)))
                     client.sendall(self._breaking(command, upstream.replies(1)[0]))
-        upstream.close()
 
 
 def same_command(command: Command) -> Command:
@@ -155,6 +161,30 @@ class DifferentialTest(unittest.TestCase):
                 least = Minimiser(comparison, seconds=20).minimise(failure)
                 print(told_steps(least.steps))
                 self.assertLessEqual(len(least.steps), 6)
+
+    def test_a_server_that_ends_is_found_out_and_started_again(self) -> None:
+        mortal = self.servers[1]
+
+        def kill_by_lcs(command: Command, reply: bytes) -> bytes:
+            if command[0] == b"LCS":
+                mortal.kill()
+            return reply
+
+        def revive() -> None:
+            if not mortal.alive():
+                mortal.kill()
+                mortal.start()
+
+        proxy = Proxy(mortal.port, kill_by_lcs, same_command)
+        self.addCleanup(proxy.close)
+        comparison = Comparison([self.servers[0].port], [proxy.port], revive)
+        self.addCleanup(comparison.close)
+        self.addCleanup(revive)
+        failure = self.first_failure(comparison, True, 5)
+        assert failure is not None
+        least = Minimiser(comparison, seconds=20).minimise(failure)
+        print(told_steps(least.steps))
+        self.assertLessEqual(len(least.steps), 2)
 
     def test_the_same_seed_is_the_same_sequence(self) -> None:
         one, again = (list(Sequence(5, 500).steps()) for _ in range(2))

@@ -7,7 +7,7 @@ from __future__ import annotations
 import enum
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from arguments import KEYS, Arguments
 from wire import Command, encode
@@ -73,6 +73,7 @@ class Sequence:
         special = rng.choice((
             self._expiring, self._scanning, self._drawn_key, self._drawn_field, self._silent,
             self._skipping, self._plain_text, self._nothing, self._closing, self._grown_hash,
+            self._large,
         ))  # fmt: skip
         return [special(connection)]
 
@@ -186,10 +187,23 @@ class Sequence:
             b"SET 'a'b\r\n", b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n:5\r\n",
         ))  # fmt: skip
         before = self._arguments.command() if self._rng.random() < 0.5 else (b"PING",)
-        if before[0].upper() not in (b"SET", b"GET", b"HSET", b"INCR", b"DEL"):
+        if before[0].upper() not in (b"SET", b"GET", b"HSET", b"INCR", b"DEL") or len(before) > 3:
             before = (b"PING",)
         discard = encode((b"DISCARD",))
         return Step(connection, discard + encode(before) + end, (), Kind.CLOSING, self._batch)
+
+    def _large(self, connection: int) -> Step:
+        """Values that no buffer holds whole, sent in pieces."""
+        key, row = self._arguments.key(), self._arguments.hash()
+        value = self._rng.randbytes(self._rng.randrange(20_000, 400_000))
+        step = self._of_commands(
+            connection, Kind.ORDINARY,
+            (b"SET", key, value), (b"APPEND", key, b"end"), (b"GETRANGE", key, b"-5", b"-1"),
+            (b"GET", key), (b"HSET", row, b"large", value), (b"HGET", row, b"large"),
+            (b"DEL", key), (b"HDEL", row, b"large"),
+        )  # fmt: skip
+        cuts = sorted(self._rng.randrange(len(step.payload)) for _ in range(10))
+        return replace(step, cuts=tuple(cuts))
 
     def _grown_hash(self, connection: int) -> Step:
         """A hash of many fields, which Redis keeps in another form than small ones."""

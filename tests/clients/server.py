@@ -123,6 +123,7 @@ class Server:
         self.start()
 
     def alive(self) -> bool:
+        """Whether the process that was started runs."""
         return self._process is not None and self._process.poll() is None
 
     def _read(self, stream: IO[bytes]) -> None:
