@@ -1,0 +1,175 @@
+"""Clients that are none: bytes one by one, broken off anywhere, malformed, unread, very many; and a
+server with a password."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import threading
+import time
+import unittest
+
+from server import Server, ServerTest, make_server
+from wire import Connection, Reply, WireError, encode
+
+IDLE_CONNECTIONS = 5000
+# Files this process has open besides.
+OTHER_FILES = 200
+# In this time a client that does nothing wrong is answered, whatever the others do.
+PROMPT_SECONDS = 5.0
+NOAUTH = b"NOAUTH Authentication required."
+EXECABORT = b"EXECABORT Transaction discarded because of: "
+NOAUTH_HELLO = (
+    b"NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH "
+    b"<user> <pass> option can be used to authenticate the client and select the RESP protocol "
+    b"version at the same time"
+)
+WRONGPASS = b"WRONGPASS invalid username-password pair or user is disabled."
+
+
+class ProtocolTest(ServerTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.client = self.connect()
+
+    def connect(self, server: Server | None = None) -> Connection:
+        connection = Connection((server or self.server).port)
+        self.addCleanup(connection.close)
+        return connection
+
+    def test_bytes_one_by_one(self) -> None:
+        commands = encode((b"SET", b"k", b"v\r\n")) + encode((b"GET", b"k")) + b"PING\r\n"
+        self.client.send(commands, range(1, len(commands)))
+        self.assertEqual(self.client.replies(3), [b"+OK\r\n", b"$3\r\nv\r\n\r\n", b"+PONG\r\n"])
+
+    def test_a_client_may_vanish_between_any_two_bytes(self) -> None:
+        commands = (
+            encode((b"SET", b"k", b"value")) + encode((b"MULTI",)) + encode((b"INCR", b"n"))
+            + encode((b"INCR", b"m")) + encode((b"EXEC",)) + encode((b"GET", b"k"))
+        )  # fmt: skip
+        for length in range(len(commands)):
+            gone = Connection(self.server.port)
+            gone.send(commands[:length])
+            gone.close()
+        counts = self.client.ask(b"MGET", b"n", b"m").value
+        self.assertEqual(counts[0], counts[1])
+        self.assertTrue(self.server.alive())
+
+    def test_what_cannot_be_understood_is_told_and_ends_the_connection(self) -> None:
+        for sent, told in (
+            (b"*1\r\n" * 100_000, b"expected '$', got '*'"),
+            (b"*9999999999\r\n", b"invalid multibulk length"),
+            (b"*1\r\n$9999999999\r\n", b"invalid bulk length"),
+            (b"*1\r\n$5x\r\nabcde\r\n", b"invalid bulk length"),
+            (b"x" * 70_000, b"too big inline request"),
+            (b"*" + b"1" * 70_000, b"too big mbulk count string"),
+            (b"*1\r\n$" + b"1" * 70_000, b"too big bulk count string"),
+            (b"GET 'k\r\n", b"unbalanced quotes in request"),
+        ):
+            with self.subTest(told):
+                connection = self.connect()
+                # Some of it may still be unsent when the server closes, and its reply be lost then.
+                with contextlib.suppress(WireError):
+                    connection.send(sent)
+                end = connection.to_the_end()
+                if len(sent) < 70_000 or end:
+                    self.assertEqual(end, b"-ERR Protocol error: " + told + b"\r\n")
+        self.assertEqual(self.client.ask(b"PING").value, b"PONG")
+
+    def test_many_idle_connections_hold_nobody(self) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        count = min(IDLE_CONNECTIONS, hard - OTHER_FILES)
+        if soft < count + OTHER_FILES:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (count + OTHER_FILES, hard))
+        with contextlib.ExitStack() as stack:
+            for _ in range(count):
+                stack.enter_context(contextlib.closing(Connection(self.server.port)))
+            self.check_prompt()
+            self.assertGreater(self.client.ask(b"CLIENT", b"LIST").value.count(b"\n"), count)
+
+    def check_prompt(self) -> None:
+        start = time.monotonic()
+        for number in range(100):
+            self.assertEqual(self.client.ask(b"INCR", b"prompt").value, b"%d" % (number + 1))
+        self.assertLess(time.monotonic() - start, PROMPT_SECONDS)
+
+    def test_a_client_that_does_not_read_holds_nobody(self) -> None:
+        value = b"0123456789abcdef" * (1 << 14)
+        self.client.ask(b"SET", b"large", value)
+        slow = self.connect()
+        slow.send(encode((b"GET", b"large")) * 200)
+        self.check_prompt()
+        # It may be cut off for it; what it gets until then is right.
+        replies = self.replies_until_cut(slow, 200)
+        self.assertGreater(len(replies), 0)
+        self.assertEqual(set(replies), {b"$%d\r\n%b\r\n" % (len(value), value)})
+
+    def replies_until_cut(self, connection: Connection, count: int) -> list[bytes]:
+        try:
+            return connection.replies(count)
+        except WireError as error:
+            return error.replies
+
+    def test_a_value_that_never_ends_holds_nobody(self) -> None:
+        slow = self.connect()
+        slow.send(b"*3\r\n$3\r\nSET\r\n$5\r\nlarge\r\n$100000000\r\n" + b"x" * 1_000_000)
+        self.check_prompt()
+        self.assertEqual(self.client.ask(b"EXISTS", b"large").value, b"0")
+
+    def test_a_large_value_both_ways(self) -> None:
+        value = b"\x00\r\n$5\xff+-:*" * (6 << 20)
+        sending = threading.Thread(target=self.client.send, args=(encode((b"SET", b"k", value)),))
+        sending.start()
+        self.assertEqual(self.client.replies(1), [b"+OK\r\n"])
+        sending.join()
+        self.assertEqual(self.client.ask(b"GET", b"k").value, value)
+
+    def test_the_types_of_resp3(self) -> None:
+        hello = self.client.ask(b"HELLO", b"3", b"SETNAME", b"three")
+        self.assertEqual(hello.kind, "%")
+        fields = {key.value: value for key, value in zip(hello.value[::2], hello.value[1::2])}
+        self.assertEqual(fields[b"proto"], Reply(":", b"3"))
+        self.client.ask(b"HSET", b"h", b"f", b"v")
+        self.assertEqual(self.client.ask(b"HGETALL", b"h").kind, "%")
+        self.assertEqual(self.client.ask(b"GET", b"none"), Reply("_", None))
+        self.assertEqual(self.client.ask(b"INFO").kind, "=")
+        self.assertEqual(self.client.ask(b"CLIENT", b"GETNAME").value, b"three")
+        self.assertEqual(self.client.ask(b"RESET").value, b"RESET")
+        self.assertEqual(self.client.ask(b"GET", b"none"), Reply("$", None))
+
+    def test_the_password(self) -> None:
+        server = make_server(self.directory / "locked", password="open sesame")
+        server.start()
+        self.addCleanup(server.kill)
+        stranger = self.connect(server)
+        for words, told in (
+            ("PING", NOAUTH), ("GET k", NOAUTH), ("MULTI", NOAUTH), ("EXEC", EXECABORT + NOAUTH),
+            ("CLIENT ID", NOAUTH), ("SHUTDOWN", NOAUTH), ("HELLO 3", NOAUTH_HELLO),
+            ("AUTH wrong", WRONGPASS), ("AUTH default wrong", WRONGPASS),
+            ("AUTH nobody sesame", WRONGPASS), ("HELLO 3 AUTH default wrong", WRONGPASS),
+        ):  # fmt: skip
+            reply = stranger.ask(*words.encode().split())
+            self.assertEqual((words, reply), (words, Reply("-", told)))
+        self.assertEqual(stranger.ask(b"AUTH", b"open sesame").value, b"OK")
+        self.assertEqual(stranger.ask(b"PING").value, b"PONG")
+        stranger.ask(b"RESET")
+        self.assertEqual(stranger.ask(b"PING").value, NOAUTH)
+        friend = self.connect(server)
+        hello = friend.ask(b"HELLO", b"3", b"AUTH", b"default", b"open sesame")
+        self.assertEqual(hello.kind, "%")
+
+    def test_strangers_cannot_send_much(self) -> None:
+        server = make_server(self.directory / "strict", password="open sesame")
+        server.start()
+        self.addCleanup(server.kill)
+        for sent, told in (
+            (b"*11\r\n", b"unauthenticated multibulk length"),
+            (b"*1\r\n$16385\r\n", b"unauthenticated bulk length"),
+        ):
+            connection = self.connect(server)
+            connection.send(sent)
+            self.assertEqual(connection.to_the_end(), b"-ERR Protocol error: " + told + b"\r\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
