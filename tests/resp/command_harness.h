@@ -7,6 +7,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <ostream>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,8 +56,8 @@ class NodeStoreHost final : public StoreHost {
  public:
   NodeStoreHost() {
     dpm::CreateOptions options;
-    options.segment_bytes = 64 * 1024;
-    options.log_bytes = 64 * options.segment_bytes;
+    options.segment_bytes = 256 * 1024;  // An entry of the longest key fits.
+    options.log_bytes = 32 * options.segment_bytes;
     options.index_bytes = 4 << 20;
     options.extent_limit_bytes = 64 << 20;
     options.large_bytes = 4096;
@@ -65,7 +66,7 @@ class NodeStoreHost final : public StoreHost {
     auto space = std::make_unique<ShadowSpace>(ShadowSpace::Medium::kFlushable);
     EXPECT_OK(dpm::Dpm::Create(*space, options));
     auto node = node::Node::Open(std::move(space), world_.environment(), executor_,
-                                 {.shards = 2, .cache_bytes = 1 << 20});
+                                 {.shards = 2, .cache_bytes = 1 << 20, .shared_log = true});
     EXPECT_OK(node);
     node_ = std::move(*node);
   }
@@ -80,9 +81,14 @@ class NodeStoreHost final : public StoreHost {
 struct StoreKind {
   const char* name;
   std::unique_ptr<StoreHost> (*make)();
+  /// Expiries after the year 2262 are kept, not taken for never.
+  bool far_expiries = true;
+
+  friend void PrintTo(const StoreKind& kind, std::ostream* out) { *out << kind.name; }
 };
 inline const StoreKind kStores[] = {
-    {"Memory", []() -> std::unique_ptr<StoreHost> { return std::make_unique<MemoryStoreHost>(); }},
+    {"Memory", []() -> std::unique_ptr<StoreHost> { return std::make_unique<MemoryStoreHost>(); },
+     false},
     {"Node", []() -> std::unique_ptr<StoreHost> { return std::make_unique<NodeStoreHost>(); }},
 };
 inline std::string StoreKindName(const testing::TestParamInfo<StoreKind>& info) {
@@ -135,7 +141,7 @@ class CommandHarness {
     }
     return Run(words);
   }
-  /// Looks at the store and changes it as only the native API can.
+  /// Looks at the store and changes it as only the native API can. Keys it names outlive the call.
   void InTransaction(std::string_view row, const std::function<void(Transaction&)>& work) {
     const KeyView view(kBucket, row);
     Transaction transaction = store().Begin(std::span(&view, 1));
