@@ -128,9 +128,9 @@ class DpmEngine final : public Engine {
     std::shared_ptr<void> prepared;
     std::shared_ptr<const std::string> name;  // Of a column that is nobody else's.
     Presence before = Presence::kUnknown;     // Was there an object?
-    // Of a row entry: its data, and the records it makes void.
+    // Of a row entry: its data, and the columns it makes void that the cache knows.
     dpm::RowRecord row_record = {};
-    std::vector<CacheRecord*> hidden = {};
+    std::vector<std::string> hidden = {};
   };
   // What one engine writes of a group.
   struct Batch {
@@ -168,8 +168,10 @@ class DpmEngine final : public Engine {
   /// Its object's time or its row's is over.
   bool IsOver(const Index::Found& found, std::uint16_t slot);
   Result<RowState> LearnRow(const KeyView& row, Place place, Garbage& garbage);
-  /// The records of a row's objects, and its anchor, that the index knows.
-  std::vector<CacheRecord*> RecordsOf(const KeyView& row);
+  /// Columns of the row that the index leads to and the cache knows.
+  std::vector<std::string> KnownColumns(const KeyView& row);
+  /// Forgets the row's anchor and these columns, but for those that the index does not know.
+  void Forget(const KeyView& row, std::span<const std::string> columns, Garbage& garbage);
   Write NewRowWrite(const KeyView& row, Version below, std::uint64_t expiry_ms);
   Write DropRowWrite(const KeyView& row);
   Result<Write> ExpireRowWrite(const KeyView& row, std::uint64_t expiry_ms);

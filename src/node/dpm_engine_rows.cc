@@ -201,22 +201,32 @@ void DpmEngine::NoteColumn(const Write& write, std::uint64_t ordinal, Garbage& g
 
 // ---- Row entries ----
 
-std::vector<CacheRecord*> DpmEngine::RecordsOf(const KeyView& row) {
-  const std::uint16_t slot = SlotOfRow(row.row);
-  std::vector<CacheRecord*> records;
-  CacheRecord* const anchor = cache_.Find(row, KeyCache::HashOf(row));
-  if (anchor != nullptr && !anchor->unmerged) records.push_back(anchor);
+std::vector<std::string> DpmEngine::KnownColumns(const KeyView& row) {
+  std::vector<std::string> columns;
   const ReadEpochs::Guard guard(reader_);
-  pool_->index().WalkRow(row, slot, [&](const Index::Found& found) {
+  pool_->index().WalkRow(row, SlotOfRow(row.row), [&](const Index::Found& found) {
+    if (!found.entry.has_column()) return true;
     KeyView key = row;
-    key.has_column = found.entry.has_column();
+    key.has_column = true;
     key.column = found.entry.column();
-    if (!key.has_column) return true;
-    CacheRecord* const known = cache_.Find(key, KeyCache::HashOf(key));
-    if (known != nullptr && !known->unmerged) records.push_back(known);
+    if (cache_.Find(key, KeyCache::HashOf(key)) != nullptr) columns.emplace_back(key.column);
     return true;
   });
-  return records;
+  return columns;
+}
+
+void DpmEngine::Forget(const KeyView& row, std::span<const std::string> columns, Garbage& garbage) {
+  const auto forget = [&](const KeyView& key) {
+    CacheRecord* const known = cache_.Find(key, KeyCache::HashOf(key));
+    if (known != nullptr && !known->unmerged) cache_.Erase(known, garbage);
+  };
+  forget(row);
+  KeyView key = row;
+  key.has_column = true;
+  for (const std::string& column : columns) {
+    key.column = column;
+    forget(key);
+  }
 }
 
 DpmEngine::Write DpmEngine::NewRowWrite(const KeyView& row, Version below,
@@ -232,7 +242,7 @@ DpmEngine::Write DpmEngine::DropRowWrite(const KeyView& row) {
   Write write = NewRowWrite(row, {}, 0);
   const Version version = write.fields.version;
   write.row_record = {version.counter, static_cast<std::uint32_t>(version.epoch), 0};
-  write.hidden = RecordsOf(row);
+  write.hidden = KnownColumns(row);
   return write;
 }
 
@@ -252,7 +262,8 @@ void DpmEngine::RememberRow(Write& write, std::uint64_t ordinal, Garbage& garbag
   const KeyView& row = write.fields.key;
   const Version below{write.row_record.hide_epoch, write.row_record.hide_counter};
   NoteRowEntry(row, {below, write.fields.expiry_ms.value_or(0), ordinal});
-  for (CacheRecord* const known : write.hidden) cache_.Erase(known, garbage);
+  if (below != write.fields.version) return;  // It only changes the expiry.
+  Forget(row, write.hidden, garbage);
   // Those that the index does not know yet, of this very group, too.
   for (const CacheRecord* own = cache_.UnmergedOf(SlotOfRow(row.row)); own != nullptr;
        own = own->slot_next) {
@@ -276,7 +287,7 @@ Status DpmEngine::DropRow(const KeyView& row, Garbage& garbage) {
   // It is not seen any more in this process, at least.
   if (RowFacts* const facts = FindFacts(RowId::Of(row)); facts != nullptr) {
     facts->below = batch.writes[0].fields.version;
-    for (CacheRecord* const known : batch.writes[0].hidden) cache_.Erase(known, garbage);
+    Forget(row, batch.writes[0].hidden, garbage);
   }
   return dropped;
 }

@@ -33,6 +33,8 @@ class EngineHost {
  public:
   virtual ~EngineHost() = default;
   virtual Engine& engine() = 0;
+  /// What goes on beside the engine: merging.
+  virtual void Work() {}
 };
 
 struct EngineKind {
@@ -82,6 +84,7 @@ class DpmHost : public EngineHost {
     EXPECT_OK(pool_->Close());
   }
   Engine& engine() override { return *engine_; }
+  void Work() override { EXPECT_OK(pool_->Work(dpm::Dpm::Urgency::kNormal)); }
 
  private:
   ManualExecutor executor_{"pool"};
