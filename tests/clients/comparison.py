@@ -248,6 +248,23 @@ class Comparison:
             raise Difference(command, *(f"{each}" for each in found))
 
 
+def compare_keyspaces(theirs: Connection, ours: Connection) -> None:
+    """Compares all keys of two servers, with their values and times of expiry. Raises Difference."""
+    names = _compare_reply(theirs, ours, (b"KEYS", b"*"))
+    for name in sorted(part.value for part in names.value):
+        kind = _compare_reply(theirs, ours, (b"TYPE", name)).value
+        read = b"HGETALL" if kind == b"hash" else b"GET"
+        _compare_reply(theirs, ours, (read, name))
+        _compare_reply(theirs, ours, (b"PEXPIRETIME", name))
+
+
+def _compare_reply(theirs: Connection, ours: Connection, command: Command) -> Reply:
+    their_reply, our_reply = (connection.ask(*command) for connection in (theirs, ours))
+    if not agree(command, our_reply, their_reply):
+        raise Difference(command, f"{their_reply}", f"{our_reply}")
+    return their_reply
+
+
 def _scan(connection: Connection, command: Command) -> list[Reply] | bytes:
     """All elements of a scan from start to end, or the error it ends with."""
     at = 2 if command[0] == b"HSCAN" else 1

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 
-from server import REDIS, SKIPPED, Server, make_server, need_tools, wanted_server
+from server import REDIS, SKIPPED, Server, ServerError, make_server, need_tools, wanted_server
 
 try:
     import redis
@@ -142,8 +142,8 @@ def main() -> int:
         server = make_server(pathlib.Path(directory), redis_arguments=REDIS_ARGUMENTS)
         try:
             run(server, arguments)
-        except Lost as lost:
-            print(f"--seed {arguments.seed}: {lost}", flush=True)
+        except (Lost, ServerError, redis.RedisError) as failure:
+            print(f"--seed {arguments.seed}: {failure!r}\n{server.log[-3000:]}", flush=True)
             return 1
         finally:
             server.kill()
