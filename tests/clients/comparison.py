@@ -249,7 +249,7 @@ class Comparison:
 
 
 def compare_keyspaces(theirs: Connection, ours: Connection) -> None:
-    """Compares all keys of two servers, with their values and times of expiry. Raises Difference."""
+    """Compares all keys of two servers, with values and times of expiry. Raises Difference."""
     names = _compare_reply(theirs, ours, (b"KEYS", b"*"))
     for name in sorted(part.value for part in names.value):
         kind = _compare_reply(theirs, ours, (b"TYPE", name)).value

@@ -99,7 +99,7 @@ def one_life(server: Server, threads: list[ClientThread], seconds: float) -> Non
 
 
 def start_again(server: Server, rng: random.Random) -> float:
-    """Starts the server, sometimes after a start that is killed too. Seconds it took to be ready."""
+    """Starts the server, sometimes after a start that is killed too. The seconds it took."""
     if rng.random() < 0.15:
         server.launch()
         threading.Event().wait(rng.uniform(0, 0.05))

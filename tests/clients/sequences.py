@@ -1,5 +1,5 @@
 """Random sequences of what clients do, one for each seed: commands alone and pipelined,
-transactions that meet, keys that expire, whole scans, plain-text commands, connections that are cut.
+transactions that meet, keys that expire, whole scans, plain-text commands, cut connections.
 """
 
 from __future__ import annotations
