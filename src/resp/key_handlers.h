@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -35,6 +36,12 @@ Status Scan(DataCall& call);
 Status RandomKey(DataCall& call);
 Status DbSize(DataCall& call);
 Status Flush(DataCall& call);
+
+/// Drops rows of a bucket from a place on, so many as are surely one group of a pool; where to go
+/// on, null after the last one. FLUSHALL of more rows than fit into one group takes several
+/// transactions.
+Result<std::optional<Engine::RowName>> DropSomeRows(Transaction& transaction, Bucket bucket,
+                                                    const Engine::RowName& from);
 
 /// Of OBJECT; object_commands.cc.
 std::span<const CommandSpec> ObjectSubcommands();

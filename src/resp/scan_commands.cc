@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -72,9 +73,11 @@ Result<ScanPage> ReadScanPage(DataCall& call, const Pattern& rows, std::uint64_t
     const std::uint64_t left = count > looked_at ? count - looked_at : 1;
     const auto max_rows = static_cast<std::size_t>(std::min(left, kPageRows));
     CIREIN_ASSIGN_OR_RETURN(RowPage page, call.transaction.Rows(from, rows, max_rows));
+    // A page that ends with its partition may have looked at few rows, or at none.
+    const bool whole = page.next && page.next->name.empty();
+    looked_at += whole ? page.rows.size() : max_rows;
     for (RowName& row : page.rows) answer.rows.push_back(std::move(row));
     if (!page.next) return answer;
-    looked_at += max_rows;
     from = std::move(*page.next);
   }
   while (!answer.rows.empty() && answer.rows.back().place == from.place) answer.rows.pop_back();
@@ -92,6 +95,33 @@ Result<std::optional<std::string>> PickKey(DataCall& call, RowPage& page) {
     if (type != KeyType::kNone) return std::optional<std::string>(std::move(name));
   }
   return std::optional<std::string>();
+}
+
+// How many rows are dropped at once.
+struct DropLimits {
+  std::size_t page_rows = 0;  // Asked for at a time.
+  std::size_t max_rows = 0;   // More than either of these only by a page.
+  std::size_t max_name_bytes = 0;
+};
+
+// Drops rows of a bucket from a place on; where to go on, null after the last one.
+Result<std::optional<RowName>> DropRows(Transaction& transaction, Bucket bucket,
+                                        const RowName& from, const DropLimits& limits) {
+  const Pattern rows = RowsOf(bucket, std::nullopt);
+  std::optional<RowName> next = from;
+  // All are looked for first: a transaction with many changes looks for rows slowly.
+  std::vector<std::string_view> names;
+  std::size_t name_bytes = 0;
+  while (next && names.size() < limits.max_rows && name_bytes < limits.max_name_bytes) {
+    CIREIN_ASSIGN_OR_RETURN(RowPage page, transaction.Rows(*next, rows, limits.page_rows));
+    for (const RowName& row : page.rows) {
+      names.push_back(transaction.Keep(row.name));
+      name_bytes += row.name.size();
+    }
+    next = std::move(page.next);
+  }
+  for (const std::string_view name : names) transaction.DropRow(KeyView(bucket, name));
+  return next;
 }
 
 }  // namespace
@@ -166,6 +196,13 @@ Status DbSize(DataCall& call) {
   return OkStatus();
 }
 
+Result<std::optional<RowName>> DropSomeRows(Transaction& transaction, Bucket bucket,
+                                            const RowName& from) {
+  // Names may be long, so that few are asked for at once.
+  return DropRows(transaction, bucket, from,
+                  {.page_rows = 64, .max_rows = 4096, .max_name_bytes = std::size_t{256} << 10});
+}
+
 // ASYNC and SYNC are the same: what is dropped is freed later.
 Status Flush(DataCall& call) {
   const bool known =
@@ -175,11 +212,9 @@ Status Flush(DataCall& call) {
     call.reply.Error(kSyntaxError);
     return OkStatus();
   }
-  const auto visit = [&](RowName& row) -> Status {
-    call.transaction.DropRow(KeyView(call.bucket, call.transaction.Keep(row.name)));
-    return OkStatus();
-  };
-  CIREIN_RETURN_IF_ERROR(EachRow(call, RowsOf(call.bucket, std::nullopt), visit));
+  constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+  const DropLimits no_limits = {.page_rows = kPageRows, .max_rows = kAll, .max_name_bytes = kAll};
+  CIREIN_RETURN_IF_ERROR(DropRows(call.transaction, call.bucket, RowName{}, no_limits).status());
   call.reply.Ok();
   return OkStatus();
 }
