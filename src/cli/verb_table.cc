@@ -84,6 +84,12 @@ constexpr auto kSimulateExamples = std::to_array<VerbExample>({
     {"cirein simulate --scenario store --seed 17 --shrink", "one run; if it fails, a smaller one"},
     {"cirein simulate --scenario echo --seed 3 --log events.txt", "every event of a run"},
 });
+constexpr auto kUpExamples = std::to_array<VerbExample>({
+    {"cirein up --dir /data/objects", "Redis clients find it at 127.0.0.1:6380"},
+    {"cirein up --port 6379 --unixsocket /run/user/1000/cirein --durability power",
+     "in Redis's place; what is answered survives a power cut"},
+    {"cirein up --bind 0.0.0.0 --requirepass-file secret", "for other machines"},
+});
 constexpr auto kCompletionExamples = std::to_array<VerbExample>({
     {"source <(cirein completion bash)", "for this shell"},
     {"cirein completion bash > ~/.local/share/bash-completion/completions/cirein",
@@ -104,6 +110,10 @@ constexpr auto kVersionExamples = std::to_array<VerbExample>({
   "in one process at a time: see Pool::Want and Pool::Need in cirein/pool.h."
 
 constexpr auto kVerbs = std::to_array<VerbEntry>({
+    {"up", "Begin", "serve a pool to Redis clients until it is stopped",
+     "Makes the pool if there is none. Prints one line when it is ready, and ends in order on "
+     "SIGTERM, SIGINT or SHUTDOWN. Without a password it listens on this machine only.",
+     kUpExamples, MakeUpVerb},
     {"demo", "Begin", "exchange objects made of files of this system, and check every step",
      "Publishes files as objects (row: directory, column: name), wants and needs them, lists, "
      "drops and computes, records a trace and plays it back. Ends with 0 only if everything was as "

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "resp/reply_writer.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -40,6 +41,10 @@ void ReplyWriter::Simple(std::string_view text) {
 
 void ReplyWriter::Error(std::string_view text) {
   while (!text.empty() && (text.back() == '\r' || text.back() == '\n')) text.remove_suffix(1);
+  ++errors_;
+  const std::string_view code = text.substr(0, std::min(text.find(' '), error_code_.size()));
+  std::copy(code.begin(), code.end(), error_code_.begin());
+  error_code_bytes_ = static_cast<std::uint8_t>(code.size());
   char* const begin = output_.Room(text.size() + 1 + kLineEndBytes);
   char* at = begin;
   *at++ = '-';

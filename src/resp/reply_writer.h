@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -31,6 +32,12 @@ class ReplyWriter {
   void Simple(std::string_view text);
   /// With its code first, such as "ERR ..."; line ends in it become spaces.
   void Error(std::string_view text);
+  /// How many errors were written, and what stands before the last one's first blank, as far as it
+  /// is short.
+  std::uint32_t errors() const noexcept { return errors_; }
+  std::string_view error_code() const noexcept {
+    return {error_code_.data(), errors_ == 0 ? std::size_t{0} : error_code_bytes_};
+  }
   void Integer(std::int64_t value);
   void Bulk(std::string_view bytes);
   /// The object's data; large ones are not copied but held until they are sent.
@@ -52,6 +59,9 @@ class ReplyWriter {
 
   OutputBuffer& output_;
   Protocol protocol_;
+  std::uint32_t errors_ = 0;
+  std::uint8_t error_code_bytes_;      // This and the next mean something after an error.
+  std::array<char, 31> error_code_;
 };
 
 }  // namespace cirein::resp

@@ -16,6 +16,8 @@ class InterruptFlag {
   static InterruptFlag& Install();
 
   bool IsSet() const noexcept { return happened_.HasHappened(); }
+  /// As if a signal had come, but the first real one does not end the process at once.
+  void Raise() noexcept { happened_.Notify(); }
   /// The number of the signal that came, or 0.
   int signal_number() const noexcept { return signal_number_.load(std::memory_order_relaxed); }
   /// Blocks until it is set or the real monotonic clock shows `end`; true when it is set.

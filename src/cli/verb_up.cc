@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cirein/library.h"
+
+#include "base/logging.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "cli/verb_table.h"
+#include "dpm/dpm.h"
+#include "node/node.h"
+#include "pool/process.h"
+#include "region/directory_space.h"
+#include "resp/server.h"
+#include "runtime/entropy.h"
+#include "runtime/file.h"
+#include "runtime/interrupt_flag.h"
+#include "runtime/open_files.h"
+#include "runtime/real_clock.h"
+
+namespace cirein {
+namespace {
+
+constexpr std::uint64_t kMaxPort = 65'535;
+// Besides connections: the pool's files and large objects, and whatever else a process has open.
+constexpr std::uint64_t kOtherFiles = 1024;
+constexpr std::uint64_t kMaxPasswordBytes = 4096;
+
+class UpVerb final : public Verb {
+ public:
+  void Declare(OptionSet* options) override {
+    options->AddText({"--dir", "DIR", "the pool's directory; made if there is none"}, &directory_);
+    options->AddNumber({"-p,--port", "PORT", "of TCP, for Redis clients; 0: any that is free"},
+                       {.least = 0, .most = kMaxPort}, &port_);
+    options->AddList({"--bind", "ADDR", "listen here; may be given several times"}, &bind_);
+    options->AddText({"--unixsocket", "PATH", "listen at this path too"}, &path_);
+    options->AddNumber({"--http-port", "PORT", "of HTTP, for metrics and status"},
+                       {.least = 0, .most = kMaxPort}, &http_port_);
+    options->AddChoice({"--durability", "LEVEL", "of a new pool: what an answered write survives"},
+                       {"process", "power"}, "process", [this](std::string_view word) {
+                         durability_ =
+                             word == "power" ? dpm::Durability::kPower : dpm::Durability::kProcess;
+                         return OkStatus();
+                       });
+    options->AddBytes({"--size", "SIZE", "of a new pool's log"}, {.least = 1 << 20}, &size_bytes_);
+    options->AddNumber({"--threads", "N", "that serve connections"}, {.least = 1, .most = 64},
+                       &threads_);
+    options->AddText({"--requirepass-file", "FILE", "its first line is the password"},
+                     &password_file_);
+  }
+
+  Result<ExitCode> Run(const VerbContext& context) override {
+    InterruptFlag& interrupt = InterruptFlag::Install();
+    CIREIN_ASSIGN_OR_RETURN(const Config config, context.LoadConfig());
+    CIREIN_ASSIGN_OR_RETURN(const std::shared_ptr<Process> process, Process::Start(config));
+    const Status served = Serve(context, interrupt, *process);
+    process->Stop();
+    if (!served.ok()) return served;
+    return ExitCode::kOk;
+  }
+
+ private:
+  Status Serve(const VerbContext& context, InterruptFlag& interrupt, Process& process) {
+    CIREIN_ASSIGN_OR_RETURN(const std::shared_ptr<node::Node> node, OpenNode(process));
+    const Status served = ServeNode(context, interrupt, process, node);
+    const Status closed = node->Close();
+    return served.ok() ? closed : served;
+  }
+
+  Status ServeNode(const VerbContext& context, InterruptFlag& interrupt, Process& process,
+                   const std::shared_ptr<node::Node>& node) {
+    const bool power = node->pool().durability() == dpm::Durability::kPower;
+    if (durability_ && *durability_ != node->pool().durability()) {
+      return FailedPrecondition(
+          fmt::format("the pool in '{}' has durability {}", directory_,
+                      power ? "power" : "process"),
+          "leave the option out, or choose another directory: a pool's durability never changes");
+    }
+    CIREIN_ASSIGN_OR_RETURN(const Bucket bucket,
+                            Bucket::Parse(process.config().GetString("default.bucket")));
+    auto state = std::make_shared<resp::ServerState>(
+        resp::ServerState::Options{.store = node->store(),
+                                   .bucket = bucket,
+                                   .clock = &process.environment().clock,
+                                   .fsync = power ? "always" : "everysec",
+                                   .prepare_bytes = node->pool().superblock().large_bytes,
+                                   .seed = Entropy::FromSystem().Seed(),
+                                   .shutdown = [&interrupt] { interrupt.Raise(); }});
+    CIREIN_RETURN_IF_ERROR(SetPassword(*state));
+    RaiseLimit(*state);
+    state->Tell("dir", directory_);
+    CIREIN_ASSIGN_OR_RETURN(
+        const auto server,
+        resp::Server::Start(state, process.pool_executor(),
+                            {.addresses = Addresses(),
+                             .threads = static_cast<std::size_t>(threads_),
+                             .keeping = power ? resp::ServerShard::Keeping::kLater
+                                              : resp::ServerShard::Keeping::kAtOnce}));
+    context.console.Write(ReadyLine(*server));
+    CIREIN_RETURN_IF_ERROR(context.console.Flush());
+    interrupt.WaitUntil(kEndOfTime);
+    LogInfo("server", "closing");
+    server->Stop();
+    return OkStatus();
+  }
+
+  static std::string ReadyLine(const resp::Server& server) {
+    std::string line = "cirein is ready:";
+    std::string_view separator = " ";
+    for (const StreamAddress& address : server.addresses()) {
+      line += fmt::format("{}{} {}", separator, address.is_path() ? "unix" : "resp",
+                          address.ToString());
+      separator = ", ";
+    }
+    return line + "\n";
+  }
+
+  std::vector<StreamAddress> Addresses() const {
+    std::vector<StreamAddress> addresses;
+    const auto port = static_cast<std::uint16_t>(port_);
+    if (bind_.empty()) addresses.push_back({.host = "127.0.0.1", .port = port, .path = {}});
+    for (const std::string& host : bind_) {
+      addresses.push_back({.host = host, .port = port, .path = {}});
+    }
+    if (!path_.empty()) addresses.push_back({.host = {}, .port = 0, .path = path_});
+    return addresses;
+  }
+
+  Result<std::shared_ptr<node::Node>> OpenNode(Process& process) {
+    const auto open = [&]() -> Result<std::shared_ptr<node::Node>> {
+      CIREIN_ASSIGN_OR_RETURN(auto space, OpenDirectorySpace(directory_));
+      return node::Node::Open(std::move(space), process.environment(), process.pool_executor(),
+                              {.shared_log = true});
+    };
+    auto opened = open();
+    if (opened.ok() || opened.status().code() != StatusCode::kNotFound) return opened;
+    CIREIN_RETURN_IF_ERROR(CreatePool(process.environment().clock));
+    return open();
+  }
+
+  Status CreatePool(const Clock& clock) const {
+    CIREIN_ASSIGN_OR_RETURN(
+        const auto space,
+        OpenDirectorySpace(directory_, {.missing = DirectoryOptions::Missing::kMake}));
+    Entropy entropy = Entropy::FromSystem();
+    dpm::CreateOptions create;
+    create.log_bytes = size_bytes_;
+    create.segment_bytes = dpm::DefaultSegmentBytes(size_bytes_);
+    create.durability = durability_.value_or(dpm::Durability::kProcess);
+    while (create.pool_id == 0) create.pool_id = entropy.Seed();
+    create.created_ms = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock.WallNow()).count());
+    return dpm::Dpm::Create(*space, create);
+  }
+
+  Status SetPassword(resp::ServerState& state) const {
+    if (password_file_.empty()) return OkStatus();
+    CIREIN_ASSIGN_OR_RETURN(std::string text, ReadFile(password_file_, kMaxPasswordBytes));
+    text.resize(std::min(text.find_first_of("\r\n"), text.size()));
+    if (text.empty()) {
+      return InvalidArgument(fmt::format("the first line of '{}' is empty", password_file_),
+                             "write the password there");
+    }
+    state.parameters().set_password(text);
+    return OkStatus();
+  }
+
+  static void RaiseLimit(resp::ServerState& state) {
+    const std::uint64_t clients = state.parameters().max_clients.load();
+    const OpenFilesLimit limit = RaiseOpenFiles(clients + kOtherFiles);
+    if (limit.now < clients + kOtherFiles) {
+      LogWarn("server", "open files are limited to {}: only {} clients can be served", limit.now,
+              limit.now > kOtherFiles ? limit.now - kOtherFiles : limit.now / 2);
+    } else if (limit.now != limit.before) {
+      LogInfo("server", "raised the limit of open files from {} to {}", limit.before, limit.now);
+    }
+  }
+
+  std::string directory_ = "cirein-data";
+  std::uint64_t port_ = 6380;
+  std::vector<std::string> bind_;
+  std::string path_;
+  std::optional<std::uint64_t> http_port_;
+  std::optional<dpm::Durability> durability_;
+  std::uint64_t size_bytes_ = std::uint64_t{1} << 30;
+  std::uint64_t threads_ = 1;
+  std::string password_file_;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> MakeUpVerb() { return std::make_unique<UpVerb>(); }
+
+}  // namespace cirein
