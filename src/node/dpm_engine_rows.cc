@@ -349,6 +349,7 @@ Status DpmEngine::MakeWrites(std::span<Change* const> changes, std::vector<Write
         request.prepared = change.prepared;
         CIREIN_ASSIGN_OR_RETURN(Write write, MakeWrite(key, PlaceFor(key), request));
         if (change.expiry_ms != 0) write.fields.expiry_ms = change.expiry_ms;
+        change.version = write.fields.version;
         writes->push_back(std::move(write));
         break;
       }

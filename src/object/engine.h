@@ -96,6 +96,8 @@ struct Change {
   std::uint64_t expiry_ms = 0;  ///< Wall time; 0: never.
   /// What Keeper::Prepare has made of a large object.
   std::shared_ptr<void> prepared = {};
+  /// Of what was put: filled in when it is.
+  Version version = {};
 };
 
 /// The side of an engine that works beside its partition: brings objects to where they are kept,

@@ -281,6 +281,8 @@ Result<std::uint64_t> MemoryEngine::Drop(const KeyView& row_key, const Pattern& 
       column = EraseColumn(*row, column, garbage);
     }
   }
+  // What has expired keeps no row, nor its expiry.
+  if (row->expires != kEndOfTime) ClearExpired(*row, garbage);
   EraseIfEmpty(row);
   return dropped;
 }
@@ -461,6 +463,7 @@ void MemoryEngine::Apply(Change& change, Garbage& garbage) {
       request.object = std::move(change.object);
       request.expires = FromWall(change.expiry_ms);
       Store(key, row, cell, request, garbage);
+      change.version = {kEpoch, last_version_};
       return;
     }
     case Change::Kind::kDrop:

@@ -101,6 +101,10 @@ void StripedStore::Unwatch(const KeyView& row) {
   stripe.store.watches().Unwatch(row);
 }
 
+Engine::RowName Transaction::RowNameOf(const KeyView& row) const {
+  return {host_->place_of_(row), row.bucket, std::string(row.row)};
+}
+
 std::uint64_t Transaction::WatchMark(const KeyView& row) {
   return StoreOf(row).watches().MarkOf(row);
 }

@@ -58,6 +58,9 @@ class Transaction {
   /// Of a row that is watched (StripedStore::Watch): has it changed since?
   std::uint64_t WatchMark(const KeyView& row);
 
+  /// A row as Rows names it.
+  Engine::RowName RowNameOf(const KeyView& row) const;
+
   // ---- What is to be changed. ----
 
   /// Replaces what is there.
@@ -72,6 +75,10 @@ class Transaction {
   /// The row as a whole is gone from then on; 0: it is not to be any more. For a row with columns:
   /// that of an object alone is changed by putting it again.
   void ExpireRow(const KeyView& row, std::uint64_t expiry_ms);
+  /// Once it was committed: of the last change, if that put an object.
+  Version version_of_last() const noexcept {
+    return changes_.empty() ? Version() : changes_.back().version;
+  }
   bool has_changes() const noexcept { return !changes_.empty(); }
   std::size_t change_count() const noexcept { return changes_.size(); }
   /// Takes back all changes but the first `count`.
