@@ -60,7 +60,7 @@ class ReplyWriter {
   OutputBuffer& output_;
   Protocol protocol_;
   std::uint32_t errors_ = 0;
-  std::uint8_t error_code_bytes_;      // This and the next mean something after an error.
+  std::uint8_t error_code_bytes_;  // This and the next mean something after an error.
   std::array<char, 31> error_code_;
 };
 
