@@ -38,13 +38,13 @@ struct Conditions {
 bool ParseConditions(DataCall& call, Conditions& conditions) {
   for (std::size_t i = 3; i < call.args.size(); ++i) {
     const std::string_view word = call.arg(i);
-    if (IsWord(word, "nx")) {
+    if (IsOption(word, "nx")) {
       conditions.without_expiry = true;
-    } else if (IsWord(word, "xx")) {
+    } else if (IsOption(word, "xx")) {
       conditions.with_expiry = true;
-    } else if (IsWord(word, "gt")) {
+    } else if (IsOption(word, "gt")) {
       conditions.later = true;
-    } else if (IsWord(word, "lt")) {
+    } else if (IsOption(word, "lt")) {
       conditions.sooner = true;
     } else {
       call.reply.Error("ERR Unsupported option " + std::string(AsCString(word)));

@@ -127,7 +127,7 @@ bool ReadDrawOptions(DataCall& call, DrawOptions& options) {
   options.count = *count;
   options.with_values = call.args.size() > kWithValues;
   if (call.args.size() > kWithValues + 1 ||
-      (options.with_values && !IsWord(call.arg(kWithValues), "withvalues"))) {
+      (options.with_values && !IsOption(call.arg(kWithValues), "withvalues"))) {
     call.reply.Error(kSyntaxError);
     return false;
   }

@@ -95,9 +95,9 @@ struct CopyOptions {
 // False: the reply is an error.
 bool ParseCopyOptions(DataCall& call, CopyOptions& options) {
   for (std::size_t i = 3; i < call.args.size(); ++i) {
-    if (IsWord(call.arg(i), "replace")) {
+    if (IsOption(call.arg(i), "replace")) {
       options.replace = true;
-    } else if (IsWord(call.arg(i), "db") && i + 1 < call.args.size()) {
+    } else if (IsOption(call.arg(i), "db") && i + 1 < call.args.size()) {
       const std::optional<std::int64_t> db = ParseInteger(call.arg(++i));
       if (!db) {
         call.reply.Error(kNotAnInteger);

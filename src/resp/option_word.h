@@ -12,7 +12,7 @@ inline std::string_view AsCString(std::string_view text) noexcept {
 }
 
 /// Is the argument this option, whatever its case? `word` is in lower case.
-inline bool IsWord(std::string_view argument, std::string_view word) noexcept {
+inline bool IsOption(std::string_view argument, std::string_view word) noexcept {
   const auto same = [](char given, char wanted) {
     return (given >= 'A' && given <= 'Z' ? static_cast<char>(given - 'A' + 'a') : given) == wanted;
   };

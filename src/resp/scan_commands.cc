@@ -152,7 +152,7 @@ Status Scan(DataCall& call) {
     if (!options.Matches(row.name)) continue;
     CIREIN_ASSIGN_OR_RETURN(const KeyType type, TypeOf(call, row.name));
     if (type == KeyType::kNone) continue;
-    if (options.type && !IsWord(*options.type, TypeName(type))) continue;
+    if (options.type && !IsOption(*options.type, TypeName(type))) continue;
     names.push_back(std::move(row.name));
   }
   ReplyCursor(call.reply, page.cursor);
@@ -207,7 +207,7 @@ Result<std::optional<RowName>> DropSomeRows(Transaction& transaction, Bucket buc
 Status Flush(DataCall& call) {
   const bool known =
       call.args.size() == 1 ||
-      (call.args.size() == 2 && (IsWord(call.arg(1), "async") || IsWord(call.arg(1), "sync")));
+      (call.args.size() == 2 && (IsOption(call.arg(1), "async") || IsOption(call.arg(1), "sync")));
   if (!known) {
     call.reply.Error(kSyntaxError);
     return OkStatus();

@@ -43,16 +43,16 @@ bool ReadScanOptions(DataCall& call, std::size_t from, ScanKind kind, ScanOption
   for (std::size_t i = from; i < call.args.size(); i += 2) {
     const std::string_view word = call.arg(i);
     const bool has_value = i + 1 < call.args.size();
-    if (IsWord(word, "count") && has_value) {
+    if (IsOption(word, "count") && has_value) {
       const std::optional<std::int64_t> count = ParseInteger(call.arg(i + 1));
       if (!count || *count < 1) {
         call.reply.Error(count ? kSyntaxError : kNotAnInteger);
         return false;
       }
       options.count = static_cast<std::uint64_t>(*count);
-    } else if (IsWord(word, "match") && has_value) {
+    } else if (IsOption(word, "match") && has_value) {
       options.match = call.arg(i + 1);
-    } else if (IsWord(word, "type") && kind == ScanKind::kKeys && has_value) {
+    } else if (IsOption(word, "type") && kind == ScanKind::kKeys && has_value) {
       options.type = call.arg(i + 1);
     } else {
       call.reply.Error(kSyntaxError);
