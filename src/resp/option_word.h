@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "resp/command_table.h"  // For IsWord, which does not end at a zero byte.
+
 namespace cirein::resp {
 
 /// What Redis's C strings are to itself: the bytes before the first zero byte.
