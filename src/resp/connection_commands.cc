@@ -124,6 +124,10 @@ void Hello(SessionCall& call) {
 void Select(SessionCall& call) {
   const auto index = ParseInteger(call.args[1].text());
   if (!index) return call.reply.Error(kNotAnInteger);
+  if (*index < INT32_MIN || *index > INT32_MAX) {
+    return call.reply.Error(
+        "ERR value is out of range, value must between -2147483648 and 2147483647");
+  }
   if (*index != 0) return call.reply.Error("ERR DB index is out of range");
   call.reply.Ok();
 }
@@ -201,6 +205,7 @@ std::span<const CommandSpec> ConnectionCommands() {
        .summary = "Makes the connection as if it were new.",
        .syntax = "",
        .session = Reset},
+      ClientCommand(),
   };
   return commands;
 }

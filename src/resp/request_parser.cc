@@ -190,10 +190,10 @@ RequestParser::Outcome RequestParser::Fail(std::string error) {
 
 RequestParser::Outcome RequestParser::ParseLine(std::string_view input) {
   const std::size_t end = input.find('\n');
-  if (end == std::string_view::npos) {
-    if (input.size() > kMaxLineBytes) return Fail("ERR Protocol error: too big inline request");
-    return Wait(input);
+  if (std::min(end, input.size()) > kMaxLineBytes) {
+    return Fail("ERR Protocol error: too big inline request");
   }
+  if (end == std::string_view::npos) return Wait(input);
   std::string_view line = input.substr(0, end);
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
   if (!SplitWords(line, line_, args_)) {
@@ -215,13 +215,10 @@ RequestParser::Outcome RequestParser::ParseNumber(std::string_view input,
   std::size_t end = 1;
   while (end < rest.size() && end < 8 && rest[end] != '\r') ++end;
   if (end >= rest.size() || rest[end] != '\r') end = rest.find('\r', std::min(end, rest.size()));
-  if (end == std::string_view::npos) {
-    if (rest.size() > kMaxLineBytes) {
-      return Fail(fmt::format("ERR Protocol error: {}", too_long));
-    }
-    return Wait(input);
+  if (std::min(end, rest.size()) > kMaxLineBytes) {
+    return Fail(fmt::format("ERR Protocol error: {}", too_long));
   }
-  if (end + 1 >= rest.size()) return Wait(input);
+  if (end == std::string_view::npos || end + 1 >= rest.size()) return Wait(input);
   number_ok_ = end > 0 && ReadNumber(rest.substr(1, end - 1), number_);
   length_ = end + 2;
   return Outcome::kCommand;

@@ -23,7 +23,5 @@ CommandSpec ClientCommand();   ///< client_commands.cc
 CommandSpec CommandCommand();  ///< command_commands.cc
 CommandSpec ConfigCommand();   ///< config_commands.cc
 CommandSpec InfoCommand();     ///< info_command.cc
-CommandSpec SlowlogCommand();  ///< slowlog_commands.cc
-CommandSpec MemoryCommand();   ///< memory_commands.cc
 
 }  // namespace cirein::resp
