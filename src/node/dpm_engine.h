@@ -180,6 +180,7 @@ class DpmEngine final : public Engine {
   void RememberRow(Write& write, std::uint64_t ordinal, Garbage& garbage);
   /// Keeps the anchor's count right.
   void NoteColumn(const Write& write, std::uint64_t ordinal, Garbage& garbage);
+  Status ApplyPut(Change& change, Garbage& garbage);
   Status MakeWrites(std::span<Change* const> changes, std::vector<Write>* writes, Garbage& garbage);
   Result<std::vector<Presence>> LookAtChanges(std::span<Change* const> changes, Garbage& garbage);
   static Status Append(std::span<Batch> batches, Garbage& garbage);

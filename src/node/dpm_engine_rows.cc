@@ -299,12 +299,12 @@ Status DpmEngine::DropRow(const KeyView& row, Garbage& garbage) {
 Result<std::vector<DpmEngine::Presence>> DpmEngine::LookAtChanges(std::span<Change* const> changes,
                                                                   Garbage& garbage) {
   std::vector<Presence> presences(changes.size(), Presence::kUnknown);
-  absl::flat_hash_map<std::string_view, ChangedRow> rows;
+  absl::flat_hash_map<std::pair<std::uint32_t, std::string_view>, ChangedRow> rows;
   const bool several = changes.size() > 1;
   for (std::size_t i = 0; i < changes.size(); ++i) {
     const Change& change = *changes[i];
     const KeyView& key = change.key;
-    ChangedRow* const row = several ? &rows[key.row] : nullptr;
+    ChangedRow* const row = several ? &rows[{key.bucket.id(), key.row}] : nullptr;
     if (change.kind == Change::Kind::kDropRow) {
       if (row != nullptr) *row = {.dropped = true, .columns = {}};
       continue;
@@ -379,7 +379,32 @@ Status DpmEngine::MakeWrites(std::span<Change* const> changes, std::vector<Write
   return OkStatus();
 }
 
+// The same as below without its tables: what most transactions are.
+Status DpmEngine::ApplyPut(Change& change, Garbage& garbage) {
+  CIREIN_RETURN_IF_ERROR(BeginCall(change.key, garbage));
+  const Place place = PlaceFor(change.key);
+  Presence before = Presence::kUnknown;
+  if (change.key.has_column) {
+    CIREIN_ASSIGN_OR_RETURN(CacheRecord * present, Lookup(change.key, place, Count::kNo, garbage));
+    before = present != nullptr ? Presence::kPresent : Presence::kAbsent;
+  }
+  PutRequest request;
+  request.object = std::move(change.object);
+  request.prepared = std::move(change.prepared);
+  CIREIN_ASSIGN_OR_RETURN(Write write, MakeWrite(change.key, place, request));
+  if (change.expiry_ms != 0) write.fields.expiry_ms = change.expiry_ms;
+  write.before = before;
+  change.version = write.fields.version;
+  Status appended = Append(std::span(&write, 1), garbage);
+  garbage.push_back(std::move(request.object));
+  return appended;
+}
+
 Status DpmEngine::Apply(std::span<Part> parts, Garbage& garbage) {
+  if (parts.size() == 1 && parts[0].changes.size() == 1 &&
+      parts[0].changes[0]->kind == Change::Kind::kPut) {
+    return static_cast<DpmEngine*>(parts[0].engine)->ApplyPut(*parts[0].changes[0], garbage);
+  }
   std::vector<Batch> batches;
   batches.reserve(parts.size());
   for (const Part& part : parts) {

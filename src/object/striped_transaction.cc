@@ -46,7 +46,7 @@ StripedStore::Committed StripedStore::Commit(Transaction&& transaction) {
   bool expires = false;
   std::shared_ptr<Effects> effects;
   if (transaction.has_changes()) {
-    std::vector<Store::Part> parts(transaction.stripes_.size());
+    absl::InlinedVector<Store::Part, 1> parts(transaction.stripes_.size());
     for (std::size_t i = 0; i < parts.size(); ++i) {
       parts[i].store = &stripes_[transaction.stripes_[i]]->store;
     }
@@ -64,7 +64,7 @@ StripedStore::Committed StripedStore::Commit(Transaction&& transaction) {
                                [](const Store::Part& part) { return part.changes.empty(); }),
                 parts.end());
     Effects done;
-    committed.status = Store::Apply(parts, done);
+    committed.status = Store::Apply(std::span(parts.data(), parts.size()), done);
     std::move(done.garbage.begin(), done.garbage.end(), std::back_inserter(transaction.given_up_));
     if (!done.answers.empty()) {
       committed.effects = std::make_shared<Effects>();

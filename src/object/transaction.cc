@@ -68,11 +68,11 @@ Status Transaction::CatchUp() {
 Status Transaction::Lay(const Change& change) {
   std::unique_ptr<Overlay>& overlay = overlays_[NameOf(change.key)];
   if (overlay == nullptr) {
-    CIREIN_ASSIGN_OR_RETURN(RowState state, StoreOf(change.key).GetRowState(change.key));
     KeyView row = change.key;
     row.has_column = false;
     row.column = {};
-    overlay = std::make_unique<Overlay>(Overlay{.row = row, .state = state, .columns = {}});
+    CIREIN_ASSIGN_OR_RETURN(const RowState now, StoreOf(row).GetRowState(row));
+    overlay = std::make_unique<Overlay>(Overlay{.row = row, .state = now, .columns = {}});
   }
   RowState& state = overlay->state;
   switch (change.kind) {
