@@ -139,12 +139,20 @@ std::string ElasticText(const std::vector<NodeStats>& nodes) {
   return registry.ToPrometheus();
 }
 
+NodeStats Ask(const std::string& path, node::Node& node) {
+  return {path, node.store()->GetStats(), node.pool().GetStats()};
+}
+
 }  // namespace
+
+std::string NodeMetricsText(const std::string& path, node::Node& node) {
+  return ElasticText({Ask(path, node)});
+}
 
 std::string ProcessMetrics::ToPrometheus() const {
   std::vector<NodeStats> nodes;
   process_.nodes().Each([&](const std::string& path, node::Node& node) {
-    nodes.push_back({path, node.store()->GetStats(), node.pool().GetStats()});
+    nodes.push_back(Ask(path, node));
   });
   return registry_.ToPrometheus() + ElasticText(nodes);
 }

@@ -8,7 +8,15 @@
 
 namespace cirein {
 
+namespace node {
+class Node;
+}
 class Process;
+
+/// What one node over a pool tells of itself, as ProcessMetrics does of those that are open in its
+/// process: metrics "cirein_elastic_...", with the label pool="`path`". May wait for a step of the
+/// pool's processor. Thread-safe.
+std::string NodeMetricsText(const std::string& path, node::Node& node);
 
 /// What a process tells of itself: local store, elastic pools that are open, callbacks, compute,
 /// operations under way. Everything is read when it is asked for, so that the hot paths count
