@@ -90,6 +90,13 @@ constexpr auto kUpExamples = std::to_array<VerbExample>({
      "in Redis's place; what is answered survives a power cut"},
     {"cirein up --bind 0.0.0.0 --requirepass-file secret", "for other machines"},
 });
+constexpr auto kStatusExamples = std::to_array<VerbExample>({
+    {"cirein status --dir /data/objects", "of the server in this directory"},
+    {"cirein status --http 127.0.0.1:8080 -o json", "of the one that answers there, for programs"},
+});
+constexpr auto kStopExamples = std::to_array<VerbExample>({
+    {"cirein stop --dir /data/objects", "the server in this directory; back when it has ended"},
+});
 constexpr auto kCompletionExamples = std::to_array<VerbExample>({
     {"source <(cirein completion bash)", "for this shell"},
     {"cirein completion bash > ~/.local/share/bash-completion/completions/cirein",
@@ -114,6 +121,14 @@ constexpr auto kVerbs = std::to_array<VerbEntry>({
      "Makes the pool if there is none. Prints one line when it is ready, and ends in order on "
      "SIGTERM, SIGINT or SHUTDOWN. Without a password it listens on this machine only.",
      kUpExamples, MakeUpVerb},
+    {"status", "Begin", "tell what a server does: clients, commands, memory, pool",
+     "Asks /status.json of a server that is up with --http-port. Ends with 4 when nobody answers "
+     "there, and with 2 when no server is up in the directory.",
+     kStatusExamples, MakeStatusVerb},
+    {"stop", "Begin", "end a server in order, and wait until it has ended",
+     "Sends SIGTERM to exactly the process that is up in the directory. Ends with 2 when there is "
+     "none, and with 3 when it has not ended in time; it may still do.",
+     kStopExamples, MakeStopVerb},
     {"demo", "Begin", "exchange objects made of files of this system, and check every step",
      "Publishes files as objects (row: directory, column: name), wants and needs them, lists, "
      "drops and computes, records a trace and plays it back. Ends with 0 only if everything was as "

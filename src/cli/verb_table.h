@@ -46,6 +46,8 @@ std::unique_ptr<Verb> MakePlayVerb();
 std::unique_ptr<Verb> MakePoolVerb();
 std::unique_ptr<Verb> MakePutVerb();
 std::unique_ptr<Verb> MakeSimulateVerb();
+std::unique_ptr<Verb> MakeStatusVerb();
+std::unique_ptr<Verb> MakeStopVerb();
 std::unique_ptr<Verb> MakeUpVerb();
 std::unique_ptr<Verb> MakeVersionVerb();
 
