@@ -161,6 +161,13 @@ void StreamSocket::KeepAlive(std::chrono::seconds after) noexcept {
   SetOption(fd_.get(), IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
+Status StreamSocket::TakeError() noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  return error == 0 ? OkStatus() : IoError(SystemErrorText(error));
+}
+
 StreamAddress StreamSocket::peer() const {
   internal::SystemAddress address;
   address.size = sizeof address.storage;
@@ -175,15 +182,30 @@ StreamAddress StreamSocket::local() const {
   return internal::FromSystem(address);
 }
 
-Result<StreamSocket> ConnectStream(const StreamAddress& address) {
+namespace {
+
+Result<StreamSocket> Connect(const StreamAddress& address, int flags) {
   CIREIN_ASSIGN_OR_RETURN(const internal::SystemAddress to, internal::ToSystem(address));
-  FileDescriptor fd(socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd.is_open() || connect(fd.get(), to.get(), to.size) != 0) {
+  FileDescriptor fd(socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+  if (!fd.is_open() || (connect(fd.get(), to.get(), to.size) != 0 && errno != EINPROGRESS)) {
     return IoError(
         fmt::format("cannot connect to {}: {}", address.ToString(), SystemErrorText(errno)),
         "is the server running there?");
   }
   return StreamSocket(std::move(fd));
+}
+
+}  // namespace
+
+Result<StreamSocket> ConnectStream(const StreamAddress& address) { return Connect(address, 0); }
+
+Result<StreamSocket> BeginConnectStream(const StreamAddress& address) {
+  return Connect(address, SOCK_NONBLOCK);
+}
+
+Result<StreamAddress> ResolveStreamAddress(const StreamAddress& address) {
+  CIREIN_ASSIGN_OR_RETURN(const internal::SystemAddress found, internal::ToSystem(address));
+  return address.is_path() ? address : internal::FromSystem(found);
 }
 
 }  // namespace cirein

@@ -58,6 +58,10 @@ class StreamSocket {
   /// matter when it cannot be done.
   void KeepAlive(std::chrono::seconds after) noexcept;
 
+  /// What went wrong since the last call; OK if nothing did. Of one that BeginConnectStream made:
+  /// how the connection came out, once it is writable.
+  Status TakeError() noexcept;
+
   StreamAddress peer() const;
   StreamAddress local() const;
 
@@ -68,5 +72,14 @@ class StreamSocket {
 /// A connection to `address`, made while the caller waits: for tests and tools. IoError when it
 /// cannot be.
 Result<StreamSocket> ConnectStream(const StreamAddress& address);
+
+/// The same without waiting: when the socket is writable, its TakeError says what came of it.
+/// `address` has digits for its host, or names may be asked for. IoError when it is refused at
+/// once.
+Result<StreamSocket> BeginConnectStream(const StreamAddress& address);
+
+/// `address` with its host in digits. Asks for names, and may block for that. InvalidArgument for a
+/// host that is not known, and for a path that is too long.
+Result<StreamAddress> ResolveStreamAddress(const StreamAddress& address);
 
 }  // namespace cirein
