@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,8 +17,12 @@
 #include "base/logging.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "cli/build_info.h"
+#include "cli/server_file.h"
 #include "cli/verb_table.h"
 #include "dpm/dpm.h"
+#include "http/http_server.h"
+#include "http/status_pages.h"
 #include "node/node.h"
 #include "pool/process.h"
 #include "region/directory_space.h"
@@ -35,6 +40,27 @@ constexpr std::uint64_t kMaxPort = 65'535;
 // Besides connections: the pool's files and large objects, and whatever else a process has open.
 constexpr std::uint64_t kOtherFiles = 1024;
 constexpr std::uint64_t kMaxPasswordBytes = 4096;
+
+// The password as HTTP asks for it: that of the option until the server's state is there, which may
+// change it. Thread-safe.
+class CurrentPassword {
+ public:
+  explicit CurrentPassword(std::string first) : first_(std::move(first)) {}
+  const std::string& first() const noexcept { return first_; }
+  std::string Get() const {
+    const std::lock_guard lock(mutex_);
+    return state_ != nullptr ? state_->parameters().password() : first_;
+  }
+  void Follow(std::shared_ptr<resp::ServerState> state) {
+    const std::lock_guard lock(mutex_);
+    state_ = std::move(state);
+  }
+
+ private:
+  const std::string first_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<resp::ServerState> state_;  // Guarded by mutex_.
+};
 
 class UpVerb final : public Verb {
  public:
@@ -64,6 +90,7 @@ class UpVerb final : public Verb {
     CIREIN_ASSIGN_OR_RETURN(const Config config, context.LoadConfig());
     CIREIN_ASSIGN_OR_RETURN(const std::shared_ptr<Process> process, Process::Start(config));
     const Status served = Serve(context, interrupt, *process);
+    http_.reset();
     process->Stop();
     if (!served.ok()) return served;
     return ExitCode::kOk;
@@ -71,10 +98,43 @@ class UpVerb final : public Verb {
 
  private:
   Status Serve(const VerbContext& context, InterruptFlag& interrupt, Process& process) {
+    CIREIN_ASSIGN_OR_RETURN(std::string first, ReadPassword());
+    password_ = std::make_shared<CurrentPassword>(std::move(first));
+    // It answers while the pool is being opened, and until it is closed.
+    CIREIN_RETURN_IF_ERROR(StartHttp(process));
     CIREIN_ASSIGN_OR_RETURN(const std::shared_ptr<node::Node> node, OpenNode(process));
     const Status served = ServeNode(context, interrupt, process, node);
     const Status closed = node->Close();
     return served.ok() ? closed : served;
+  }
+
+  Status StartHttp(Process& process) {
+    if (!http_port_) return OkStatus();
+    http::HttpServer::Options options;
+    options.addresses = HostAddresses(static_cast<std::uint16_t>(*http_port_));
+    options.password = [password = password_] { return password->Get(); };
+    CIREIN_ASSIGN_OR_RETURN(http_, http::HttpServer::Start(process.environment().clock, options));
+    http_->SetNotReady("starting: the pool is being opened");
+    return OkStatus();
+  }
+
+  Result<std::unique_ptr<http::StatusPages>> AddPages(
+      Process& process, const std::shared_ptr<node::Node>& node,
+      const std::shared_ptr<resp::ServerState>& state) {
+    if (http_ == nullptr) return std::unique_ptr<http::StatusPages>();
+    return http::StatusPages::Add(
+        *http_, {.server = state,
+                 .node = node,
+                 .directory = directory_,
+                 .version = CurrentBuild().version,
+                 .more_metrics = [&process] { return process.metrics().ToPrometheus(); }});
+  }
+
+  Result<std::unique_ptr<ServerFileHolder>> WriteFile(const resp::Server& server) const {
+    ServerFile file;
+    file.resp = server.addresses();
+    if (http_ != nullptr) file.http = http_->addresses();
+    return ServerFileHolder::Write(directory_, std::move(file));
   }
 
   Status ServeNode(const VerbContext& context, InterruptFlag& interrupt, Process& process,
@@ -96,7 +156,9 @@ class UpVerb final : public Verb {
                                    .prepare_bytes = node->pool().superblock().large_bytes,
                                    .seed = Entropy::FromSystem().Seed(),
                                    .shutdown = [&interrupt] { interrupt.Raise(); }});
-    CIREIN_RETURN_IF_ERROR(SetPassword(*state));
+    state->parameters().set_password(password_->first());
+    password_->Follow(state);
+    state->parameters().Apply(process.config());
     RaiseLimit(*state);
     state->Tell("dir", directory_);
     CIREIN_ASSIGN_OR_RETURN(
@@ -106,15 +168,20 @@ class UpVerb final : public Verb {
                              .threads = static_cast<std::size_t>(threads_),
                              .keeping = power ? resp::ServerShard::Keeping::kLater
                                               : resp::ServerShard::Keeping::kAtOnce}));
+    CIREIN_ASSIGN_OR_RETURN(const auto pages, AddPages(process, node, state));
+    CIREIN_ASSIGN_OR_RETURN(auto file, WriteFile(*server));
+    if (http_ != nullptr) http_->SetReady();
     context.console.Write(ReadyLine(*server));
     CIREIN_RETURN_IF_ERROR(context.console.Flush());
     interrupt.WaitUntil(kEndOfTime);
     LogInfo("server", "closing");
+    if (http_ != nullptr) http_->SetNotReady("closing");
+    file.reset();
     server->Stop();
     return OkStatus();
   }
 
-  static std::string ReadyLine(const resp::Server& server) {
+  std::string ReadyLine(const resp::Server& server) const {
     std::string line = "cirein is ready:";
     std::string_view separator = " ";
     for (const StreamAddress& address : server.addresses()) {
@@ -122,16 +189,25 @@ class UpVerb final : public Verb {
                           address.ToString());
       separator = ", ";
     }
+    if (http_ != nullptr) {
+      for (const StreamAddress& address : http_->addresses()) {
+        line += fmt::format(", http {}", address.ToString());
+      }
+    }
     return line + "\n";
   }
 
-  std::vector<StreamAddress> Addresses() const {
+  std::vector<StreamAddress> HostAddresses(std::uint16_t port) const {
     std::vector<StreamAddress> addresses;
-    const auto port = static_cast<std::uint16_t>(port_);
     if (bind_.empty()) addresses.push_back({.host = "127.0.0.1", .port = port, .path = {}});
     for (const std::string& host : bind_) {
       addresses.push_back({.host = host, .port = port, .path = {}});
     }
+    return addresses;
+  }
+
+  std::vector<StreamAddress> Addresses() const {
+    std::vector<StreamAddress> addresses = HostAddresses(static_cast<std::uint16_t>(port_));
     if (!path_.empty()) addresses.push_back({.host = {}, .port = 0, .path = path_});
     return addresses;
   }
@@ -163,16 +239,15 @@ class UpVerb final : public Verb {
     return dpm::Dpm::Create(*space, create);
   }
 
-  Status SetPassword(resp::ServerState& state) const {
-    if (password_file_.empty()) return OkStatus();
+  Result<std::string> ReadPassword() const {
+    if (password_file_.empty()) return std::string();
     CIREIN_ASSIGN_OR_RETURN(std::string text, ReadFile(password_file_, kMaxPasswordBytes));
     text.resize(std::min(text.find_first_of("\r\n"), text.size()));
     if (text.empty()) {
       return InvalidArgument(fmt::format("the first line of '{}' is empty", password_file_),
                              "write the password there");
     }
-    state.parameters().set_password(text);
-    return OkStatus();
+    return text;
   }
 
   static void RaiseLimit(resp::ServerState& state) {
@@ -195,6 +270,8 @@ class UpVerb final : public Verb {
   std::uint64_t size_bytes_ = std::uint64_t{1} << 30;
   std::uint64_t threads_ = 1;
   std::string password_file_;
+  std::shared_ptr<CurrentPassword> password_;
+  std::unique_ptr<http::HttpServer> http_;
 };
 
 }  // namespace
