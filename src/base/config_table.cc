@@ -29,6 +29,7 @@ constexpr std::int64_t kBytesPerTib = std::int64_t{1} << 40;
 constexpr std::int64_t kMaxThreads = 1024;
 constexpr std::int64_t kMaxOperations = 1'000'000'000;
 constexpr std::int64_t kMaxQueue = 1'000'000;
+constexpr std::int64_t kMaxClients = 1'000'000;
 
 constexpr auto kSettings = std::to_array<Setting>({
     {{"compute.queue_max", Type::kInteger, "1024", "1 to 1000000",
@@ -75,6 +76,32 @@ constexpr auto kSettings = std::to_array<Setting>({
      Check::kPowerOfTwo,
      1,
      1024},
+    {{"redis.clients_max", Type::kInteger, "10000", "1 to 1000000",
+      "How many Redis clients cirein up serves at once; CONFIG SET maxclients changes it."},
+     Check::kRange,
+     1,
+     kMaxClients},
+    {{"redis.idle_timeout", Type::kDuration, "0ns", "0ns to 8760h",
+      "After how long without a command cirein up ends a connection; 0 for "
+      "never. Rounded up to seconds."},
+     Check::kRange,
+     0,
+     8760 * kNsPerHour},
+    {{"redis.output_limit", Type::kBytes, "0", "0 to 1PiB",
+      "A Redis client that lets more bytes of replies wait than this is ended; 0 for no limit."},
+     Check::kRange,
+     0,
+     kBytesPerPib},
+    {{"redis.request_limit", Type::kBytes, "1GiB", "1MiB to 1PiB",
+      "A Redis client that sends a larger command than this is ended."},
+     Check::kRange,
+     1 << 20,
+     kBytesPerPib},
+    {{"redis.value_limit", Type::kBytes, "512MiB", "1MiB to 1PiB",
+      "How large one argument of a Redis command may be."},
+     Check::kRange,
+     1 << 20,
+     kBytesPerPib},
     {{"runtime.callback_threads", Type::kInteger, "1", "1 to 1024",
       "Threads that run user callbacks when none is stuck."},
      Check::kRange,

@@ -2,6 +2,7 @@
 #include "resp/server_state.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,6 +17,15 @@ constexpr std::size_t kMaxErrorKinds = 128;
 constexpr std::size_t kMaxErrorBytes = 32;
 
 }  // namespace
+
+void ServerParameters::Apply(const Config& config) {
+  max_clients.store(static_cast<std::uint64_t>(config.GetInteger("redis.clients_max")));
+  idle_timeout_s.store(static_cast<std::uint64_t>(
+      std::chrono::ceil<std::chrono::seconds>(config.GetDuration("redis.idle_timeout")).count()));
+  output_limit_bytes.store(config.GetBytes("redis.output_limit"));
+  query_limit_bytes.store(config.GetBytes("redis.request_limit"));
+  max_bulk_bytes.store(config.GetBytes("redis.value_limit"));
+}
 
 bool ServerParameters::IsPassword(std::string_view text) const {
   const std::lock_guard lock(mutex_);

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cirein/config.h"
 #include "cirein/key.h"
 
 #include "object/striped_store.h"
@@ -26,6 +27,9 @@ namespace cirein::resp {
 /// What CONFIG may change while the server runs, read by every thread. Where it is not changed it
 /// is as Redis has it.
 struct ServerParameters {
+  /// As the settings redis.* say.
+  void Apply(const Config& config);
+
   std::atomic<std::uint64_t> max_clients{10'000};
   std::atomic<std::uint64_t> idle_timeout_s{0};  ///< 0: never.
   std::atomic<std::uint64_t> keepalive_s{300};
