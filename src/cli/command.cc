@@ -13,6 +13,7 @@
 #include "cli/argument_parser.h"
 #include "cli/help.h"
 #include "cli/verb_table.h"
+#include "resp/server_pool.h"
 
 namespace cirein {
 namespace {
@@ -98,6 +99,7 @@ class Command {
 
 ExitCode RunCommand(std::span<const std::string> arguments,
                     std::span<const std::string> environment, Console& console) {
+  resp::RegisterServerPoolType();
   Result<ExitCode> result = Internal("nothing was run");
   try {
     result = Command(environment, console).Run(arguments);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "cli/object_text.h"
@@ -24,6 +25,53 @@ Status CheckType(std::string_view url) {
 bool IsPath(std::string_view text) {
   const std::string_view first = text.substr(0, text.find('/'));
   return text.starts_with('/') || first == "." || first == "..";
+}
+
+bool IsHostCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '-';
+}
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// "host:6380" or "[::1]:6380", which no URL looks like: behind a type comes a path or a bracket.
+bool IsHostAndPort(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size()) return false;
+  const std::string_view port = text.substr(colon + 1);
+  const std::string_view host = text.substr(0, colon);
+  return std::all_of(port.begin(), port.end(), IsDigit) &&
+         ((host.front() == '[' && host.back() == ']') ||
+          std::all_of(host.begin(), host.end(), IsHostCharacter));
+}
+
+// As the value of a URL's option.
+std::string OptionValue(std::string_view text) {
+  std::string value;
+  for (const char c : text) {
+    if (c == '%') {
+      value += "%25";
+    } else {
+      value += c;
+    }
+  }
+  return value;
+}
+
+std::optional<std::string> ServerUrlOf(std::string_view where) {
+  constexpr std::string_view kTcp = "tcp://";
+  constexpr std::string_view kUnix = "unix:";
+  if (where.starts_with(kUnix)) {
+    return "server:/&unix=" + OptionValue(where.substr(kUnix.size()));
+  }
+  if (where.starts_with(kTcp)) {
+    where.remove_prefix(kTcp.size());
+  } else if (!IsHostAndPort(where)) {
+    return std::nullopt;
+  }
+  if (where.find_first_of("[]") == std::string_view::npos && IsHostAndPort(where)) {
+    return "server:/" + std::string(where);
+  }
+  return "server:/&address=" + OptionValue(where);  // Brackets cannot stand in a path.
 }
 
 // Without "." and empty parts, which a URL cannot have. A ".." stays: what it leads to, behind a
@@ -49,7 +97,7 @@ Result<Pool> ConnectPool(std::string_view url) {
 }
 
 void AddPoolArgument(OptionSet* options, std::string* target) {
-  options->AddArgument({"POOL", "", "its URL, or the path of its directory"},
+  options->AddArgument({"POOL", "", "its URL, the path of its directory, or HOST:PORT of a server"},
                        OptionSet::Presence::kRequired, target);
 }
 
@@ -57,6 +105,7 @@ Result<std::string> PoolUrlOf(std::string_view text) {
   const std::size_t end = std::min(text.find('&'), text.size());
   const std::string_view path = text.substr(0, end);
   const std::string_view options = text.substr(end);
+  if (auto server = ServerUrlOf(path)) return server->append(options);
   if (!IsPath(path)) return std::string(text);
   std::string absolute(path);
   if (!path.starts_with('/')) {

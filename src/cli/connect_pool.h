@@ -20,7 +20,8 @@ void AddPoolArgument(OptionSet* options, std::string* target);
 
 /// The URL of a pool as the shell names it: text that begins with "/", "./" or "../", or is "." or
 /// "..", is the path of a pool's directory and becomes "elastic:" with the absolute path; options
-/// may follow it from the first '&' on. Any other text is a URL already and comes back as it is.
+/// may follow it from the first '&' on. "HOST:PORT", "tcp://HOST:PORT" and "unix:PATH" are where a
+/// server is, and become a "server:". Any other text is a URL already and comes back as it is.
 /// Errors: those of finding the working directory.
 Result<std::string> PoolUrlOf(std::string_view text);
 

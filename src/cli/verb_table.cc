@@ -78,6 +78,14 @@ constexpr auto kComputeExamples = std::to_array<VerbExample>({
     {"cirein compute ./pool 'run7|part*' concat --to whole.bin", "columns in order, as one file"},
     {"cirein compute ./pool 'run7|*' pick largest", "the largest object of the row"},
 });
+constexpr auto kWantExamples = std::to_array<VerbExample>({
+    {"cirein want 127.0.0.1:6380 'run7|*'", "until the row run7 has an object, and which"},
+    {"cirein want 127.0.0.1:6380 'run*|done' --timeout 1h -o json", "of any run; for programs"},
+});
+constexpr auto kNeedExamples = std::to_array<VerbExample>({
+    {"cirein need 127.0.0.1:6380 'run7|mesh' --to mesh.bin", "when somebody puts it there"},
+    {"cirein need unix:/run/user/1000/cirein run7 --timeout 10m | tar x", "to another command"},
+});
 constexpr auto kSimulateExamples = std::to_array<VerbExample>({
     {"cirein simulate", "the scenarios there are"},
     {"cirein simulate --scenario store --seeds 200 --jobs 2", "two hundred runs"},
@@ -111,11 +119,6 @@ constexpr auto kVersionExamples = std::to_array<VerbExample>({
     {"cirein version -o json", "for programs"},
 });
 
-// A macro, because only literals can be joined here.
-#define CIREIN_ABOUT_WAITING                                                                      \
-  "Waiting for objects (want and need) is for inside one program, since a pool in files is open " \
-  "in one process at a time: see Pool::Want and Pool::Need in cirein/pool.h."
-
 constexpr auto kVerbs = std::to_array<VerbEntry>({
     {"up", "Begin", "serve a pool to Redis clients until it is stopped",
      "Makes the pool if there is none. Prints one line when it is ready, and ends in order on "
@@ -144,29 +147,38 @@ constexpr auto kVerbs = std::to_array<VerbEntry>({
      "/ or ./; elastic:[BUCKET]/PATH names a bucket of it too. Put makes a pool that is not there, "
      "and says so. Without --overwrite or --if-version what is there stays (exit code 6). In "
      "names, a backslash takes the meaning from a star, a bar or a backslash behind it, and \\xNN "
-     "is any byte. " CIREIN_ABOUT_WAITING,
+     "is any byte. Of a server that is up HOST:PORT is enough, or unix:PATH, for "
+     "server:/HOST:PORT; "
+     "options follow, such as 127.0.0.1:6380&password-file=FILE.",
      kPutExamples, MakePutVerb},
     {"get", "Objects", "write an object's data to standard output or a file",
-     "What is not there is an error at once (exit code 2). " CIREIN_ABOUT_WAITING, kGetExamples,
-     MakeGetVerb},
+     "What is not there is an error at once (exit code 2). ", kGetExamples, MakeGetVerb},
     {"info", "Objects", "tell size, version and whereabouts of an object or a row",
-     "What is not there is an error at once (exit code 2). " CIREIN_ABOUT_WAITING, kInfoExamples,
-     MakeInfoVerb},
+     "What is not there is an error at once (exit code 2). ", kInfoExamples, MakeInfoVerb},
     {"list", "Objects", "list the objects of a pool",
      "A star at the end of a row or column stands for any rest: row|* is a whole row, run*|* all "
      "rows that begin with run, and run* of these only the objects without column. Keys are shown "
      "as the other verbs take them. Printed page by page, so that a list of any length takes "
-     "little memory. " CIREIN_ABOUT_WAITING,
+     "little memory. ",
      kListExamples, MakeListVerb},
     {"drop", "Objects", "remove objects from a pool and tell how many",
      "Takes the patterns of cirein list. It cannot be undone, so a pattern that names every row "
-     "needs --yes. That nothing matched is no error. " CIREIN_ABOUT_WAITING,
+     "needs --yes. That nothing matched is no error. ",
      kDropExamples, MakeDropVerb},
     {"compute", "Objects", "run a function over the objects of a row and write what it gives",
      "The functions are those that are built in: pick takes first, last, smallest or largest; "
      "concat takes what to put between two objects; sum, min and max take i32, i64, u32, u64, f32 "
-     "or f64. " CIREIN_ABOUT_WAITING,
+     "or f64. ",
      kComputeExamples, MakeComputeVerb},
+    {"want", "Objects", "wait for an object that matches, and tell which it is",
+     "Takes the patterns of cirein list. What is there already is the answer at once; of several "
+     "objects it is any one. Ends with 3 when nothing came in time. At a server it waits for what "
+     "others put there, and waits on when the server is started anew; a pool in files is open in "
+     "one process at a time.",
+     kWantExamples, MakeWantVerb},
+    {"need", "Objects", "write an object's data, waiting for it to be put there",
+     "As cirein get, but what is not there is waited for, as by cirein want.", kNeedExamples,
+     MakeNeedVerb},
     {"blast", "Measure", "load a pool and report throughput and latency",
      "First publishes --keys objects, then runs the workload and counts latency for each kind of "
      "request. Closed loop unless --rate is given: then requests have intended starts, and latency "
@@ -205,8 +217,6 @@ constexpr auto kVerbs = std::to_array<VerbEntry>({
 });
 
 }  // namespace
-
-#undef CIREIN_ABOUT_WAITING
 
 std::span<const VerbEntry> Verbs() { return kVerbs; }
 

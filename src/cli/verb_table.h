@@ -42,6 +42,7 @@ std::unique_ptr<Verb> MakeGetVerb();
 std::unique_ptr<Verb> MakeHelpVerb();
 std::unique_ptr<Verb> MakeInfoVerb();
 std::unique_ptr<Verb> MakeListVerb();
+std::unique_ptr<Verb> MakeNeedVerb();
 std::unique_ptr<Verb> MakePlayVerb();
 std::unique_ptr<Verb> MakePoolVerb();
 std::unique_ptr<Verb> MakePutVerb();
@@ -50,5 +51,6 @@ std::unique_ptr<Verb> MakeStatusVerb();
 std::unique_ptr<Verb> MakeStopVerb();
 std::unique_ptr<Verb> MakeUpVerb();
 std::unique_ptr<Verb> MakeVersionVerb();
+std::unique_ptr<Verb> MakeWantVerb();
 
 }  // namespace cirein

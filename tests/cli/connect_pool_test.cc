@@ -53,9 +53,20 @@ TEST(PoolUrlOfTest, OptionsStayAsTheyAre) {
   EXPECT_EQ(PoolUrlOf("/a/./b&bucket=x/./y").value(), "elastic:/a/b&bucket=x/./y");
 }
 
+TEST(PoolUrlOfTest, AddressesAreThoseOfServers) {
+  EXPECT_EQ(PoolUrlOf("127.0.0.1:6380").value(), "server:/127.0.0.1:6380");
+  EXPECT_EQ(PoolUrlOf("local-host:1&bucket=b").value(), "server:/local-host:1&bucket=b");
+  EXPECT_EQ(PoolUrlOf("[::1]:6380").value(), "server:/&address=[::1]:6380");
+  EXPECT_EQ(PoolUrlOf("tcp://host:6380").value(), "server:/host:6380");
+  EXPECT_EQ(PoolUrlOf("tcp://[::1]:6380").value(), "server:/&address=[::1]:6380");
+  EXPECT_EQ(PoolUrlOf("unix:/run/a%b&password-file=/p").value(),
+            "server:/&unix=/run/a%25b&password-file=/p");
+}
+
 TEST(PoolUrlOfTest, UrlsStayAsTheyAre) {
   for (const char* const url :
-       {"local:", "elastic:/a/./b", "elastic:[b]/a", "[b]/a", "pool", ".hidden:/a", ""}) {
+       {"local:", "elastic:/a/./b", "elastic:[b]/a", "[b]/a", "pool", ".hidden:/a", "",
+        "host:", "a:b:1", ":6380", "host:6x", "server:/127.0.0.1:6380"}) {
     EXPECT_EQ(PoolUrlOf(url).value(), url);
   }
 }
