@@ -80,7 +80,8 @@ constexpr auto kFacts = std::to_array<Fact>({
      "cirein_resp_held_replies_total", Unit::kCount, Kind::kCounter,
      [](S s) { return double(s.held_replies); }},
 
-    {"store", "objects", "Keys in the index, dropped ones that it must remember too.", "",
+    {"store", "objects",
+     "Keys in the index: dropped ones that it must remember too, not yet what is not merged.", "",
      Unit::kCount, Kind::kGauge, [](S s) { return double(s.store.engine.objects); }},
     {"store", "rows", "Rows with columns.", "", Unit::kCount, Kind::kGauge,
      [](S s) { return double(s.store.engine.rows); }},

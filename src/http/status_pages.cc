@@ -255,15 +255,18 @@ std::string StatusPages::Maker::ColumnTable(Transaction& transaction, const KeyV
   std::size_t shown = 0;
   std::string last;
   bool more = false;
+  const auto name_of = [](const KeyView& key) -> std::string {
+    if (!key.has_column) return "<i>without column</i>";
+    if (key.column.empty()) return "<i>the empty column</i>";
+    return fmt::format("<code>{}</code>", HtmlText(key.column));
+  };
   const auto show = [&](const KeyView& key, const StoredObject& stored) {
     more = shown == kShownColumns;
     if (more) return false;
     ++shown;
     last = key.column;
-    table.AddRow({key.has_column ? fmt::format("<code>{}</code>", HtmlText(key.column))
-                                 : std::string("<i>without column</i>"),
-                  BytesForPeople(stored.meta_bytes), BytesForPeople(stored.data_bytes),
-                  HtmlText(stored.version.ToString()),
+    table.AddRow({name_of(key), BytesForPeople(stored.meta_bytes),
+                  BytesForPeople(stored.data_bytes), HtmlText(stored.version.ToString()),
                   ExpiryText(stored.expiry_ms, transaction.now_ms())});
     return true;
   };

@@ -153,6 +153,7 @@ TEST_F(StatusPagesTest, ShowsARowOfAnyName) {
   const HttpAnswer row = Get(target);
   EXPECT_EQ(row.status, 200);
   EXPECT_THAT(row.body, HasSubstr("without column"));
+  EXPECT_THAT(row.body, HasSubstr("the empty column"));
   EXPECT_THAT(row.body, HasSubstr("&lt;i&gt;\\x0a"));
   EXPECT_THAT(row.body, HasSubstr("a hash"));
   EXPECT_THAT(row.body, Not(HasSubstr("<i>\n")));
@@ -208,6 +209,19 @@ TEST_F(StatusPagesTest, TellsScriptsEveryFact) {
   EXPECT_EQ(json.at("commands").at(0).at("name"), "get");
   EXPECT_EQ(json.at("commands").at(0).at("calls"), 3);
   EXPECT_EQ(json.at("errors").at(0).at("kind"), "ERR");
+}
+
+TEST_F(StatusPagesTest, EveryFactStandsInTheDocs) {
+  const std::string here = __FILE__;
+  const auto docs =
+      ReadFile(here.substr(0, here.rfind("tests/http/")) + "docs/operations.md", 1 << 20);
+  ASSERT_OK(docs);
+  for (const Fact& fact : Facts()) {
+    const std::string metric =
+        fact.metric.empty() ? "see above" : "`" + std::string(fact.metric) + "`";
+    EXPECT_THAT(*docs, HasSubstr("| `" + std::string(fact.section) + "." + std::string(fact.name) +
+                                 "` | " + metric + " | " + std::string(fact.meaning) + " |\n"));
+  }
 }
 
 TEST_F(StatusPagesTest, TellsMetricsThatPromtoolAccepts) {
