@@ -80,6 +80,10 @@ void Server::TellAddresses() {
       port = std::to_string(address.port);
     }
   }
+  const auto is_remote = [](const auto& listener) { return !listener->is_local(); };
+  state_->Tell("remote",
+               std::any_of(listeners_.begin(), listeners_.end(), is_remote) ? "yes" : "no");
+  state_->Tell("io-threads", std::to_string(shards_.size()));
   state_->Tell("bind", bind);
   state_->Tell("port", port);
   state_->Tell("unixsocket", path);

@@ -132,6 +132,8 @@ Session::Rest Session::Run(std::string_view input) {
       case RequestParser::Outcome::kCommand:
         at += parser_.consumed();
         if (!parser_.args().empty()) Execute(parser_.args());
+        // Whoever needs them has them: they must not wait here for the next command.
+        if (parser_.has_bodies()) parser_.Shrink();
         break;
       case RequestParser::Outcome::kMore: {
         const std::size_t end = at + parser_.keep();
@@ -279,6 +281,9 @@ void Session::Enqueue(const CommandEntry& entry, Args args) {
 
 bool Session::IsSlow(const CommandEntry& entry, Args args) const noexcept {
   if (entry.is(kAllRows)) return true;
+  // Of the others only those that write take what is brought to the store; the rest are the
+  // session's own and must stay on its thread, however much they are given.
+  if (entry.spec->data == nullptr && !entry.is(kDenyOom)) return false;
   return std::any_of(args.begin(), args.end(), [this](const Arg& arg) {
     return !arg.body.is_null() && arg.bytes.size() > state_.options().prepare_bytes;
   });
@@ -322,10 +327,14 @@ void Session::Keep(StripedStore::Committed committed) {
     return StripedStore::Tell(committed, kept);
   }
   if (committed.ticket != 0) {
-    if (round_.ticket != 0 && round_.keeper != committed.keeper) HoldRound();
     if (round_.ticket == 0) {
-      round_ = {.start = command_start_, .ticket = 0, .keeper = committed.keeper};
+      round_.start = command_start_;
+    } else if (round_.keeper != committed.keeper) {
+      // Stores whose partitions have keepers of their own are not served at full speed.
+      if (!round_.keeper->Await(round_.ticket).ok()) broken_ = true;
+      round_.ticket = 0;
     }
+    round_.keeper = committed.keeper;
     round_.ticket = std::max(round_.ticket, committed.ticket);
   }
   if (committed.effects != nullptr) host_.TellWhenKept(std::move(committed));
@@ -352,7 +361,14 @@ void Session::RunSession(const CommandEntry& entry, Args args, ReplyWriter& repl
 void Session::RunSlowly(OwnedCommand command) {
   auto run = std::make_shared<SlowRun>(
       SlowRun{std::move(command), {}, ReplyWriter(output_, protocol_), {.start = output_.size()}});
-  StartSlow(run, [this, run] { RunData(run->command.entry(), run->command.args(), run->reply); });
+  StartSlow(run, [this, run] {
+    const CommandEntry& entry = run->command.entry();
+    if (entry.spec->data != nullptr) {
+      RunData(entry, run->command.args(), run->reply);
+    } else {
+      RunSession(entry, run->command.args(), run->reply);
+    }
+  });
 }
 
 void Session::StartSlow(std::shared_ptr<SlowRun> run, std::function<void()> work) {

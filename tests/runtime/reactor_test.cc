@@ -212,6 +212,50 @@ TEST(Reactor, ForgetsReadinessOfADescriptorThatWasUnwatched) {
   EXPECT_EQ(calls, 1);
 }
 
+// Is told of readiness, and may throw.
+class CountingHandler final : public FdHandler {
+ public:
+  void OnReady(FdReadiness readiness) override {
+    last = readiness;
+    ++calls;
+    if (then) then();
+  }
+  FdReadiness last;
+  int calls = 0;
+  std::function<void()> then;
+};
+
+TEST(Reactor, TellsHandlersWhatTheyWaitFor) {
+  VirtualClock clock;
+  const auto reactor = Make(clock);
+  SocketPair pair;
+  CountingHandler handler;
+  EXPECT_EQ(reactor->SetInterest(pair.ours.get(), FdInterest::kReadable).code(),
+            StatusCode::kNotFound);
+  ASSERT_TRUE(reactor->Watch(pair.ours.get(), FdInterest::kNothing, handler).ok());
+  ASSERT_EQ(write(pair.theirs.get(), "x", 1), 1);
+  EXPECT_FALSE(reactor->RunOnce());
+  ASSERT_TRUE(reactor->SetInterest(pair.ours.get(), FdInterest::kWritable).ok());
+  EXPECT_TRUE(reactor->RunOnce());
+  EXPECT_TRUE(handler.last.writable);
+  EXPECT_FALSE(handler.last.readable);
+  ASSERT_TRUE(reactor->SetInterest(pair.ours.get(), FdInterest::kReadable).ok());
+  handler.then = [] { throw std::runtime_error("as a bug would"); };
+  EXPECT_TRUE(reactor->RunOnce());
+  EXPECT_TRUE(handler.last.readable);
+  EXPECT_EQ(reactor->Stats().failed, 1U);
+  handler.then = [&] { EXPECT_TRUE(reactor->Unwatch(pair.ours.get()).ok()); };
+  EXPECT_TRUE(reactor->RunOnce());
+  EXPECT_FALSE(reactor->RunOnce());
+  EXPECT_EQ(handler.calls, 3);
+  // The place of the watch is used again, and events of the one before are not its.
+  CountingHandler other;
+  ASSERT_TRUE(reactor->Watch(pair.ours.get(), FdInterest::kReadable, other).ok());
+  EXPECT_TRUE(reactor->RunOnce());
+  EXPECT_EQ(handler.calls, 3);
+  EXPECT_EQ(other.calls, 1);
+}
+
 TEST(Reactor, UsesNoProcessorTimeWhileIdle) {
   const auto reactor = Make(RealClock::Instance());
   const TimePoint end = RealClock::MonotonicNow() + 200ms;
