@@ -124,10 +124,10 @@ Status HttpServer::StartThreads() {
   Reactor& reactor = reactor_->reactor();
   workers_ =
       std::make_unique<WorkerPool>(WorkerPoolOptions{.name = "http-page",
-                                                     .min_threads = 1,
+                                                     .min_threads = 2,
                                                      .threads_max = options_.max_threads,
                                                      .queue_max = options_.max_clients,
-                                                     .stuck_after = std::chrono::milliseconds(200),
+                                                     .stuck_after = std::chrono::milliseconds(500),
                                                      .refuse_when_stuck = true},
                                    clock_, reactor);
   Status started;
