@@ -10,6 +10,7 @@
 #include "base/suggest.h"
 #include "base/text.h"
 #include "simulation/echo_scenario.h"
+#include "simulation/redis_scenario.h"
 #include "simulation/store_scenario.h"
 
 namespace cirein::simulation {
@@ -52,6 +53,8 @@ const ScenarioTable& ScenarioTable::Builtin() {
               [] { return std::unique_ptr<Scenario>(std::make_unique<EchoScenario>()); }},
              {"store", "one node over its pool, and clients over the network",
               [] { return std::unique_ptr<Scenario>(std::make_unique<StoreScenario>()); }},
+             {"redis", "a server for Redis clients over its pool, and such clients",
+              [] { return std::unique_ptr<Scenario>(std::make_unique<RedisScenario>()); }},
          }) {
       if (const Status added = made.Add(std::move(entry)); !added.ok()) Fatal(added.ToString());
     }

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "dpm/verify.h"
 #include "node/node.h"
 #include "node/object_service.h"
 #include "simulation/linearizability.h"
@@ -17,10 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kSegmentBytes = 32 * 1024;
-constexpr std::uint64_t kIndexBytes = 1 << 20;
-constexpr std::uint64_t kExtentLimitBytes = 256 * 1024;
-constexpr std::uint64_t kLargeBytes = 4096;
+constexpr std::uint64_t kLargeBytes = NodeDisk::kLargeBytes;
 /// How far the end of a time to live may be off: clocks of two processes differ by up to a second,
 /// and run faster or slower meanwhile.
 constexpr std::chrono::nanoseconds kExpiryMargin = 1100ms;
@@ -71,11 +67,12 @@ RunSize StoreScenario::DrawSize(Random& random) {
 
 void StoreScenario::Build(World& world, const RunSize& size, Random random) {
   world_ = &world;
-  settings_.medium = random.OneIn(2) ? ShadowSpace::Medium::kFile : ShadowSpace::Medium::kFlushable;
-  settings_.durability = random.OneIn(3) ? dpm::Durability::kProcess : dpm::Durability::kPower;
+  settings_.disk.medium =
+      random.OneIn(2) ? ShadowSpace::Medium::kFile : ShadowSpace::Medium::kFlushable;
+  settings_.disk.durability = random.OneIn(3) ? dpm::Durability::kProcess : dpm::Durability::kPower;
   settings_.shards = 1U << random.Below(3);
   settings_.cache_bytes = random.OneIn(2) ? 1 << 20 : random.Below(4) * 2048;
-  settings_.log_segments = (random.OneIn(3) ? 8 : 32) * settings_.shards;
+  settings_.disk.log_segments = (random.OneIn(3) ? 8 : 32) * settings_.shards;
 
   work_ = std::make_unique<StoreWork>(StoreWork{.world = world});
   work_->rows = static_cast<std::uint32_t>(1 + random.Below(4));
@@ -93,11 +90,11 @@ void StoreScenario::Build(World& world, const RunSize& size, Random random) {
          Started(program->node().pool().epoch());
          return std::unique_ptr<Program>(std::move(program));
        },
-       .medium = settings_.medium,
-       .disk = NewPool(),
+       .medium = settings_.disk.medium,
+       .disk = MakeNodeDisk(world, settings_.disk),
        // What is answered at the durability of the process may be lost with the power.
        .allowed = {.may_stop = true,
-                   .may_lose_power = settings_.durability == dpm::Durability::kPower,
+                   .may_lose_power = settings_.disk.durability == dpm::Durability::kPower,
                    .may_fill = true}});
   for (std::uint32_t i = 0; i < size.clients; ++i) {
     ledgers_.push_back(std::make_unique<StoreClientLedger>(
@@ -110,22 +107,6 @@ void StoreScenario::Build(World& world, const RunSize& size, Random random) {
                       },
                       .allowed = {.may_stop = true, .may_lose_power = true}});
   }
-}
-
-SpaceImage StoreScenario::NewPool() const {
-  ShadowSpace space(settings_.medium);
-  dpm::CreateOptions options;
-  options.segment_bytes = kSegmentBytes;
-  options.log_bytes = settings_.log_segments * kSegmentBytes;
-  options.index_bytes = kIndexBytes;
-  options.extent_limit_bytes = kExtentLimitBytes;
-  options.large_bytes = kLargeBytes;
-  options.durability = settings_.durability;
-  options.pool_id = 0x5107'5107'5107'5107;
-  options.created_ms = 1;
-  const Status created = dpm::Dpm::Create(space, options);
-  if (!created.ok()) world_->Violate("no pool can be made: " + created.ToString());
-  return space.ProcessCrash(space.events());
 }
 
 StoreScenario::NodeProgram* StoreScenario::node() const {
@@ -205,27 +186,8 @@ void StoreScenario::Judge(Ended ended) {
     world_->Violate(
         fmt::format("the clients' history is {}:\n{}", VerdictName(verdict.code), verdict.report));
   }
-  JudgePool();
-}
-
-// As an operator would look at it after a last crash.
-void StoreScenario::JudgePool() {
   machine_->Stop();
-  auto disk = std::make_unique<ShadowSpace>(settings_.medium, "last boot", machine_->disk());
-  ShadowSpace* const shadow = disk.get();
-  dpm::Findings findings;
-  auto opened = dpm::Dpm::Open(std::move(disk), {}, &findings);
-  if (!opened.ok()) return world_->Violate("the pool does not open: " + opened.status().ToString());
-  if (Status closed = (*opened)->Close(); !closed.ok()) {
-    return world_->Violate("the pool does not close: " + closed.ToString());
-  }
-  ShadowSpace space(settings_.medium, "last boot", shadow->ProcessCrash(shadow->events()));
-  opened->reset();
-  const Result<dpm::VerifyReport> report = dpm::VerifyPool(space);
-  if (!report.ok()) return world_->Violate("verify: " + report.status().ToString());
-  for (const dpm::Finding& finding : report->findings) {
-    world_->Violate("verify finds: " + finding.what);
-  }
+  CheckNodeDisk(*world_, settings_.disk, machine_->disk());
 }
 
 std::string StoreScenario::Pending() const {

@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "dpm/dpm.h"
-#include "region/shadow_space.h"
+#include "simulation/node_disk.h"
 #include "simulation/scenario.h"
 #include "simulation/store_client.h"
 
@@ -37,18 +36,14 @@ class StoreScenario final : public Scenario {
  private:
   class NodeProgram;
   struct Settings {
-    ShadowSpace::Medium medium = ShadowSpace::Medium::kFile;
-    dpm::Durability durability = dpm::Durability::kPower;
+    NodeDisk disk;
     std::uint32_t shards = 1;
     std::uint64_t cache_bytes = 0;
-    std::uint64_t log_segments = 0;
   };
 
   bool ClientsDone() const;
   NodeProgram* node() const;
-  SpaceImage NewPool() const;
   void Started(std::uint64_t epoch);
-  void JudgePool();
 
   World* world_ = nullptr;
   Machine* machine_ = nullptr;
