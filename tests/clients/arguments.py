@@ -17,7 +17,7 @@ from wire import Command
 # every other reply would be WRONGTYPE.
 HASHES = [b"h%d" % number for number in range(4)] + [b"{tag}h"]
 STRINGS = [b"k%d" % number for number in range(6)] + [
-    b"", b"\x00\xff\r\n", b"{tag}a", b"k" * 300, b"K0",
+    b"\x00\xff\r\n", b"{tag}a", b"k" * 300, b"K0",
 ]  # fmt: skip
 KEYS = STRINGS + HASHES
 FIELDS = [b"f%d" % number for number in range(4)] + [b"", b"\r\n\x00", b"1", b"f" * 100]
@@ -233,10 +233,19 @@ def _integer_of(word: bytes) -> int | None:
     return int(word) if re.fullmatch(rb"-?[0-9]{1,25}", word) else None
 
 
+# Where any word may be a key; elsewhere the first one may.
+_ALL_ARE_KEYS = frozenset(
+    b"DEL UNLINK EXISTS TOUCH MGET MSET MSETNX RENAME RENAMENX COPY LCS WATCH OBJECT MEMORY".split()
+)
+
+
 def _is_harmless(command: list[bytes]) -> bool:
     """False for what would make a time to live that ends during the run, or be alike by chance, or
-    fill memory: all that chance may make of the words."""
+    fill memory, or be the empty key, which Cirein refuses (docs/redis.md): all that chance may make
+    of the words."""
     name = command[0].upper()
+    if b"" in (command[1:] if name in _ALL_ARE_KEYS else command[1:2]):
+        return False
     numbers = [_integer_of(word) for word in command]
     if name == b"HRANDFIELD":
         return not any(n is not None and -(1 << 63) < n < -1000 for n in numbers)

@@ -31,6 +31,11 @@ def wanted_server() -> str:
     return os.environ.get("CIREIN_CLIENTS_SERVER", REDIS)
 
 
+def server_environment() -> dict[str, str]:
+    """What is for the tests is no setting of the server's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CIREIN_")}
+
+
 class ServerError(Exception):
     """The server did not do what a server does: start, stay, end."""
 
@@ -86,6 +91,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=self.directory,
+            env=server_environment(),
         )
         self._reader = threading.Thread(target=self._read, args=(self._process.stdout,))
         self._reader.start()
