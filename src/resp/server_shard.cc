@@ -67,12 +67,12 @@ class ServerShard::Link final : public ClientCard::Home {
 class ServerShard::Connection final : public FdHandler {
  public:
   Connection(ServerShard& shard, StreamSocket socket_in, std::shared_ptr<ClientCard> card)
-      : socket(std::move(socket_in)),
+      : stream(std::move(socket_in)),
         session(shard.state_, shard.counters_, shard, std::move(card)),
         shard_(shard) {}
   void OnReady(FdReadiness readiness) override { shard_.OnReady(*this, readiness); }
 
-  StreamSocket socket;
+  StreamSocket stream;
   Session session;
   FdInterest interest = FdInterest::kReadable;
   TimePoint active{};
@@ -138,7 +138,7 @@ void ServerShard::AdoptHere(StreamSocket socket) {
   auto connection = std::make_unique<Connection>(*this, std::move(socket), std::move(card));
   connection->active = now();
   connection->session.UpdateCard();
-  if (Status status = reactor_.Watch(connection->socket.fd(), FdInterest::kReadable, *connection);
+  if (Status status = reactor_.Watch(connection->stream.fd(), FdInterest::kReadable, *connection);
       !status.ok()) {
     LogWarn("resp", "a connection is given up: {}", status.ToString());
     count_.fetch_sub(1, std::memory_order_relaxed);
@@ -154,8 +154,8 @@ void ServerShard::AdoptHere(StreamSocket socket) {
 void ServerShard::End(Connection& connection) {
   if (connection.has_ended) return;
   connection.has_ended = true;
-  static_cast<void>(reactor_.Unwatch(connection.socket.fd()).ok());
-  connection.socket.Close();
+  static_cast<void>(reactor_.Unwatch(connection.stream.fd()).ok());
+  connection.stream.Close();
   if (!connection.session.busy()) ended_.push_back(connection.session.card().id());
 }
 
@@ -207,8 +207,8 @@ void ServerShard::OnReady(Connection& connection, FdReadiness readiness) {
 void ServerShard::ReceiveFor(Connection& connection) {
   Session& session = connection.session;
   const std::span<std::byte> window = session.body_window();
-  const StreamResult result = window.empty() ? connection.socket.Receive(buffer_)
-                                             : connection.socket.Receive(window, buffer_);
+  const StreamResult result = window.empty() ? connection.stream.Receive(buffer_)
+                                             : connection.stream.Receive(window, buffer_);
   if (result.code == StreamResult::Code::kWouldBlock) return;
   if (result.code == StreamResult::Code::kEnded) {
     // Perhaps it only says that it has nothing more to ask.
@@ -360,7 +360,7 @@ bool ServerShard::SendSome(Connection& connection) {
     const std::size_t count = session.output().Parts(parts, std::min(ready, kSendBytes));
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < count; ++i) bytes += parts[i].size();
-    const StreamResult result = connection.socket.Send(std::span(parts).first(count));
+    const StreamResult result = connection.stream.Send(std::span(parts).first(count));
     if (result.code == StreamResult::Code::kEnded) return false;
     connection.is_full = result.code == StreamResult::Code::kWouldBlock || result.bytes < bytes;
     session.Sent(result.bytes);
@@ -377,7 +377,7 @@ void ServerShard::SetInterest(Connection& connection) {
   }
   if (interest == connection.interest) return;
   connection.interest = interest;
-  static_cast<void>(reactor_.SetInterest(connection.socket.fd(), interest).ok());
+  static_cast<void>(reactor_.SetInterest(connection.stream.fd(), interest).ok());
 }
 
 // ---- Work elsewhere ----

@@ -51,9 +51,9 @@ void ServerParameters::set_password(std::string_view text) {
 
 ServerState::ServerState(Options options)
     : options_(std::move(options)), commands_(CommandTable::All()), start_(options_.clock->Now()) {
-  Random random(options_.seed);
+  Random numbers(options_.seed);
   for (int i = 0; i < 5; ++i) {
-    run_id_ += fmt::format("{:08x}", static_cast<std::uint32_t>(random()));
+    run_id_ += fmt::format("{:08x}", static_cast<std::uint32_t>(numbers()));
   }
 }
 
