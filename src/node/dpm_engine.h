@@ -57,6 +57,7 @@ class DpmEngine final : public Engine {
                        const std::optional<std::optional<std::string_view>>& after, Load load,
                        const Visitor& visit) override;
   Result<RowPage> Rows(const RowName& from, const Pattern& pattern, std::size_t max_rows) override;
+  void Prefetch(const KeyView& row, PrefetchPass pass) const override;
   Result<RowState> GetRowState(const KeyView& row) override;
   /// The engines share one log.
   Status Apply(std::span<Part> parts, Garbage& garbage) override;

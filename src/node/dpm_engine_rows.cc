@@ -120,6 +120,13 @@ bool DpmEngine::DropExpiredRows(std::size_t max_rows, Garbage& garbage) {
   return expiring;
 }
 
+void DpmEngine::Prefetch(const KeyView& row, PrefetchPass pass) const {
+  const std::uint64_t hash = KeyCache::HashOf(row);
+  if (pass == PrefetchPass::kPlaces) return cache_.Prefetch(row, hash);
+  const CacheRecord* const record = cache_.Find(row, hash);
+  if (record != nullptr && !record->value.is_null()) record->value.Prefetch();
+}
+
 // ---- How many columns a row has ----
 
 Result<RowState> DpmEngine::GetRowState(const KeyView& row) {

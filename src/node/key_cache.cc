@@ -53,6 +53,10 @@ CacheRecord* KeyCache::Find(const KeyView& key, std::uint64_t hash) const {
   return found == records_.end() ? nullptr : *found;
 }
 
+void KeyCache::Prefetch(const KeyView& key, std::uint64_t hash) const {
+  records_.prefetch(Sought{&key, hash});
+}
+
 CacheRecord* KeyCache::Make(const Sought& sought, std::uint16_t slot) {
   const KeyView& key = *sought.key;
   const std::size_t column_bytes = key.has_column ? key.column.size() : 0;

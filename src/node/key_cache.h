@@ -86,6 +86,8 @@ class KeyCache {
   static std::uint64_t HashOf(const KeyView& key) noexcept;
   /// Null when there is none.
   CacheRecord* Find(const KeyView& key, std::uint64_t hash) const;
+  /// Asks memory for what Find will read first.
+  void Prefetch(const KeyView& key, std::uint64_t hash) const;
   /// The key's record, made if there is none.
   CacheRecord* FindOrMake(const KeyView& key, std::uint64_t hash, std::uint16_t slot);
 

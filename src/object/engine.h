@@ -195,6 +195,14 @@ class Engine {
   };
   virtual Stats GetStats() const = 0;
 
+  /// Memory is asked for what calls on these rows will read, in two passes over all of them: first
+  /// for the places to look at, then for what is there. Nothing else comes of it.
+  enum class PrefetchPass : std::uint8_t { kPlaces, kObjects };
+  virtual void Prefetch(const KeyView& row, PrefetchPass pass) const {
+    static_cast<void>(row);
+    static_cast<void>(pass);
+  }
+
   /// Of a row; one that is not there has nothing.
   virtual Result<RowState> GetRowState(const KeyView& row) = 0;
 

@@ -78,6 +78,9 @@ class Store {
   Result<ObjectInfo> Info(const KeyView& key);
   Result<RowInfo> GetRowInfo(const KeyView& row);
 
+  void Prefetch(const KeyView& row, Engine::PrefetchPass pass) const {
+    if (engine_ != nullptr) engine_->Prefetch(row, pass);
+  }
   /// What there is of a row.
   Result<RowState> GetRowState(const KeyView& row);
   /// apply.cc. Changes of a transaction in several partitions of one host: all or none.

@@ -84,6 +84,9 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   Transaction BeginAll();
   bool one_keeper() const noexcept { return one_keeper_; }
 
+  /// Asks memory for what transactions on these rows will read, so that it is near when they come.
+  void Prefetch(std::span<const KeyView> rows);
+
   /// What became of a transaction. Nobody may hear of its changes, nor of what it saw, before it is
   /// kept up to the ticket (0: it is); then Tell is called.
   struct Committed {

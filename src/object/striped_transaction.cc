@@ -41,6 +41,18 @@ Transaction StripedStore::BeginAll() {
   return transaction;
 }
 
+// A pass over all rows, and then the next: while one waits for its memory the others' comes.
+void StripedStore::Prefetch(std::span<const KeyView> rows) {
+  using Pass = Engine::PrefetchPass;
+  for (const Pass pass : {Pass::kPlaces, Pass::kObjects}) {
+    for (const KeyView& row : rows) {
+      Stripe& stripe = StripeFor(row);
+      const std::unique_lock lock(stripe.mutex, std::try_to_lock);
+      if (lock.owns_lock()) stripe.store.Prefetch(row, pass);
+    }
+  }
+}
+
 StripedStore::Committed StripedStore::Commit(Transaction&& transaction) {
   Committed committed;
   bool expires = false;
