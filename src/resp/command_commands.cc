@@ -290,9 +290,9 @@ CommandSpec CommandCommand() {
   static const CommandSpec subcommands[] = {
       Sub("count", 2, "2.8.13", "How many commands there are.", "", Count),
       Sub("docs", -2, "7.0.0", "What commands do.", "[command-name [command-name ...]]", Docs),
-      Sub("getkeys", -3, "2.8.13", "Which arguments of a command are keys.",
+      Sub("getkeys", -4, "2.8.13", "Which arguments of a command are keys.",
           "command [arg [arg ...]]", GetKeys),
-      Sub("getkeysandflags", -3, "7.0.0", "Which arguments are keys, and what is done with them.",
+      Sub("getkeysandflags", -4, "7.0.0", "Which arguments are keys, and what is done with them.",
           "command [arg [arg ...]]", GetKeysAndFlags),
       Sub("help", 2, "5.0.0", "Tells of the subcommands.", "", Help),
       Sub("info", -2, "2.8.13", "What is known of commands.", "[command-name [command-name ...]]",

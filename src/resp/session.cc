@@ -202,6 +202,16 @@ const CommandEntry* Session::Admit(Args args) {
 
 void Session::Reject(const CommandEntry* entry, std::string_view error) {
   if (multi_ != nullptr) multi_->is_dirty = true;
+  if (entry != nullptr && entry->spec->name == "exec") {
+    EndMulti();
+    UnwatchAll();
+    const std::string abort = fmt::format("EXECABORT Transaction discarded because of: {}",
+                                          error.substr(error.starts_with("ERR ") ? 4 : 0));
+    counters_.of_command[entry->id].rejected.Add();
+    counters_.errors.Add();
+    state_.CountError(abort);
+    return ReplyWriter(output_, protocol_).Error(abort);
+  }
   if (entry != nullptr) counters_.of_command[entry->id].rejected.Add();
   counters_.errors.Add();
   state_.CountError(error);
