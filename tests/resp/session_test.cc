@@ -163,6 +163,11 @@ TEST_F(SessionTest, RunsTransactions) {
             "-ERR EXEC without MULTI\r\n-ERR DISCARD without MULTI\r\n");
   EXPECT_EQ(client_.Say("MULTI\r\nUNWATCH\r\nMEMORY USAGE nothing\r\nEXEC\r\n"),
             "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n$-1\r\n");
+  // What looks into the store must not wait for the transaction it is in.
+  EXPECT_NE(client_.Say("MULTI\r\nINFO all\r\nEXEC\r\n").find("# Server"), std::string::npos);
+  EXPECT_EQ(client_.Say("MULTI\r\nSET a 9\r\nEXEC a\r\nEXEC\r\n"),
+            "+OK\r\n+QUEUED\r\n-EXECABORT Transaction discarded because of: wrong number of "
+            "arguments for 'exec' command\r\n-ERR EXEC without MULTI\r\n");
   EXPECT_EQ(client_.Say("MULTI\r\nEXEC\r\n"), "+OK\r\n*0\r\n");
 }
 
