@@ -90,6 +90,10 @@ std::string PlainPath(std::string_view path) {
 }  // namespace
 
 Result<Pool> ConnectPool(std::string_view url) {
+  const std::size_t end = std::min(url.find('&'), url.size());
+  if (auto server = ServerUrlOf(url.substr(0, end))) {
+    return Connect(server->append(url.substr(end)));
+  }
   const Result<ResourceUrl> parsed = ResourceUrl::Parse(url);
   if (parsed.ok()) return Connect(*parsed);
   CIREIN_RETURN_IF_ERROR(CheckType(url));

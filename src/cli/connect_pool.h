@@ -11,8 +11,9 @@
 
 namespace cirein {
 
-/// Connect for a URL that a person typed. Of several things that are wrong with it, a type nobody
-/// knows is told first (NotFound): what else its URL needs is then anybody's guess.
+/// Connect for a URL that a person typed, or the address of a server as PoolUrlOf takes it. Of
+/// several things that are wrong with it, a type nobody knows is told first (NotFound): what else
+/// its URL needs is then anybody's guess.
 Result<Pool> ConnectPool(std::string_view url);
 
 /// The argument that names a verb's pool: what ConnectNamedPool takes. `target` outlives `options`.

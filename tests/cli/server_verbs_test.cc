@@ -162,6 +162,11 @@ TEST_P(ServerVerbsTest, WantAndNeedOfWhatIsThere) {
   EXPECT_EQ(Run("need", {"other", "--timeout", "20ms"}).code, 3);
 }
 
+TEST_P(ServerVerbsTest, BlastTakesAnAddress) {
+  const CommandRun run = RunForTest({"blast", pool(), "--keys", "20", "--ops", "50", "--verify"});
+  EXPECT_EQ(run.code, 0) << run.err;
+}
+
 TEST_P(ServerVerbsTest, ANeedOutlivesTheServer) {
   const auto need = Begin("need", {"k", "--timeout", "60s"});
   server_->End(SIGKILL);
