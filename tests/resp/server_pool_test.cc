@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <future>
 #include <memory>
@@ -324,6 +325,22 @@ TEST_P(ServerPoolTest, ManyAtOnce) {
   }
 }
 
+TEST_P(ServerPoolTest, WhatTheServerRefusesToTakeIsAnError) {
+  state_->parameters().max_bulk_bytes = 1 << 20;
+  Start();
+  const Pool pool = Open();
+  const std::string large(std::size_t{8} << 20, 'x');
+  EXPECT_FALSE(pool.Publish(Key("k"), Object(large), {.deadline = kLong}).ok());
+  EXPECT_CODE(pool.Info(Key("k"), kLong), kNotFound);
+}
+
+TEST_P(ServerPoolTest, GroupsAreUnimplemented) {
+  Start();
+  std::vector<PublishItem> items;
+  items.push_back({Key("k"), Object("1")});
+  EXPECT_CODE(Open().PublishGroup(std::move(items), {.deadline = kLong}), kUnimplemented);
+}
+
 TEST_P(ServerPoolTest, NobodyListens) {
   Start();
   StopServer();
@@ -448,9 +465,19 @@ class ScriptedServerTest : public ::testing::Test, private FdHandler {
     const std::lock_guard lock(mutex_);
     script_.emplace_back(command, answer);
   }
+  // The same for several at once.
+  void ExpectAll(std::vector<std::pair<std::string, std::string>> steps) {
+    const std::lock_guard lock(mutex_);
+    for (auto& step : steps) script_.push_back(std::move(step));
+  }
   void ThenCloses() {
     const std::lock_guard lock(mutex_);
     closes_ = true;
+  }
+  // Until all that is expected has happened.
+  void AwaitScript() {
+    std::unique_lock lock(mutex_);
+    played_.wait(lock, [this] { return script_.empty(); });
   }
   Pool Open() const { return Connect(url_).value(); }
 
@@ -491,6 +518,7 @@ class ScriptedServerTest : public ::testing::Test, private FdHandler {
       if (!answer.empty()) socket_.Send(parts);
     }
     if (closes_) Close();
+    played_.notify_all();
   }
 
  protected:
@@ -500,6 +528,7 @@ class ScriptedServerTest : public ::testing::Test, private FdHandler {
   StreamSocket socket_;
   std::string received_;
   std::mutex mutex_;
+  std::condition_variable played_;
   std::vector<std::pair<std::string, std::string>> script_;
   bool closes_ = false;
   std::optional<Library> library_{std::in_place};
@@ -521,6 +550,58 @@ TEST_F(ScriptedServerTest, SoIsADrop) {
   const auto dropped = Open().Drop(Key("k"), kLong);
   EXPECT_CODE(dropped, kUnavailable);
   EXPECT_THAT(dropped.status().ToString(), HasSubstr("outcome unknown"));
+}
+
+TEST_F(ScriptedServerTest, WhatWasNotTakenWholeWasNotSent) {
+  Expect("HELLO", kHello);
+  Expect("CIREIN.PUBLISH", "");
+  ThenCloses();
+  // More than lies between the two.
+  const auto published = Open().Publish(Key("k"), Object(std::string(std::size_t{64} << 20, 'x')),
+                                        {.deadline = kLong});
+  EXPECT_CODE(published, kUnavailable);
+  EXPECT_THAT(published.status().ToString(), HasSubstr("not sent"));
+}
+
+TEST_F(ScriptedServerTest, OneThatDiesInTheMiddleOfAnyCall) {
+  const std::vector<std::pair<std::string, std::function<Status(const Pool&)>>> calls = {
+      {"CIREIN.PUBLISH",
+       [](const Pool& pool) {
+         return pool.Publish(Key("k"), Object("1"), {.deadline = kLong}).status();
+       }},
+      {"CIREIN.DROP", [](const Pool& pool) { return pool.Drop(Key("k"), kLong).status(); }},
+      {"CIREIN.INFO", [](const Pool& pool) { return pool.Info(Key("k"), kLong).status(); }},
+      {"CIREIN.ROWINFO", [](const Pool& pool) { return pool.RowInfo(Key("k"), kLong).status(); }},
+      {"CIREIN.LIST",
+       [](const Pool& pool) { return pool.List(Pattern::Row("k"), {.deadline = kLong}).status(); }},
+      {"CIREIN.COMPUTE",
+       [](const Pool& pool) {
+         return pool.Compute(Pattern::Row("k"), "count", "", kLong).status();
+       }},
+  };
+  ThenCloses();
+  const Pool pool = Open();
+  for (const auto& [command, call] : calls) {
+    for (const std::string_view half : {"", "$10\r\nhalf", "*2\r\n:1\r\n", "%1\r\n"}) {
+      Expect("HELLO", kHello);
+      Expect(command, half);
+      EXPECT_CODE(call(pool), kUnavailable) << command;
+    }
+  }
+}
+
+TEST_F(ScriptedServerTest, AWantIsParkedAnewUntilItIsAnswered) {
+  Expect("HELLO", kHello);
+  Expect("CIREIN.WANT", ":5\r\n");
+  ThenCloses();
+  const Pool pool = Open();
+  auto want = WantFrom(pool, Key("k"));
+  AwaitScript();
+  // The connection before ended with the script; this is another one.
+  ExpectAll(
+      {{"HELLO", std::string(kHello)},
+       {"CIREIN.WANT", ":1\r\n>3\r\n$11\r\ncirein.want\r\n:1\r\n$16\r\nDATA_LOSS is bad\r\n"}});
+  EXPECT_EQ(want.get().code(), StatusCode::kDataLoss);
 }
 
 TEST_F(ScriptedServerTest, AReadIsNot) {
