@@ -244,7 +244,7 @@ class RedisClient::Lane final : public fabric::Service {
           if (connection.ok()) {
             connection_ = *std::move(connection);
             parser_ = {};
-            name_ = fmt::format("k{}", ++work_.last_connection);
+            name_ = work_.history.NewConnection();
             AppendRequest({"CLIENT", "SETNAME", name_}, output_);
             expected_.push_back({Expected::Kind::kOk});
           }

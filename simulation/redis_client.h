@@ -24,7 +24,6 @@ struct RedisWork {
 
   RedisHistory history = {};
   std::uint64_t last_value = 0;
-  std::uint64_t last_connection = 0;
 };
 
 /// A call that a client is to make until it is answered.

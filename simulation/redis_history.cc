@@ -2,6 +2,7 @@
 #include "simulation/redis_history.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <string_view>
 #include <unordered_set>
@@ -39,6 +40,15 @@ bool IsRefusal(std::string_view answer) {
          answer.starts_with("-UNAVAILABLE");
 }
 
+bool OnlyLooks(const RedisCall& call) {
+  static constexpr std::string_view kLooks[] = {"GET",  "MGET", "HGET", "HGETALL", "HLEN",
+                                                "PTTL", "TYPE", "KEYS", "EXISTS",  "CIREIN.NEED"};
+  return !call.watch &&
+         std::all_of(call.commands.begin(), call.commands.end(), [](const RedisWords& words) {
+           return std::find(std::begin(kLooks), std::end(kLooks), words[0]) != std::end(kLooks);
+         });
+}
+
 }  // namespace
 
 std::string RedisRecord::ToString() const {
@@ -50,10 +60,15 @@ std::string RedisRecord::ToString() const {
     line += (call.is_exec ? "; " : "") + WordsText(words);
   line += fmt::format(", {} to {}: ", TimeText(invoked.time),
                       completed == kNever ? "?" : TimeText(completed.time));
+  if (is_lost) return line + "never done";
   if (!answers) return line + "unknown";
   std::string all;
   for (const std::string& answer : *answers) all += (all.empty() ? "" : " | ") + answer;
   return line + Shortened(all, kShownAnswers);
+}
+
+std::string RedisHistory::NewConnection() {
+  return *open_.insert(fmt::format("k{}", ++connections_)).first;
 }
 
 OperationId RedisHistory::Begin(const Origin& origin, RedisCall call, TimePoint now) {
@@ -64,13 +79,14 @@ OperationId RedisHistory::Begin(const Origin& origin, RedisCall call, TimePoint 
   record.group = origin.group;
   record.call = std::move(call);
   record.invoked = {now, next_event_++};
+  record.is_lost = !open_.contains(origin.connection);
   records_.push_back(std::move(record));
   return records_.back().id;
 }
 
 void RedisHistory::End(OperationId id, std::vector<std::string> answers, TimePoint now) {
   RedisRecord& record = records_.at(id);
-  if (record.answers) Fatal("a call of a history ends twice");
+  if (record.answers || record.is_lost) Fatal("a call of a history ends that cannot");
   record.answers = std::move(answers);
   record.completed = {now, next_event_++};
 }
@@ -81,12 +97,14 @@ void RedisHistory::Limit(RedisRecord& record, TimePoint now) {
 }
 
 void RedisHistory::ConnectionEnded(const std::string& connection, TimePoint now) {
+  open_.erase(connection);
   for (RedisRecord& record : records_) {
     if (record.connection == connection) Limit(record, now);
   }
 }
 
 void RedisHistory::ServerStarted(TimePoint now) {
+  open_.clear();
   for (RedisRecord& record : records_) Limit(record, now);
 }
 
@@ -331,14 +349,14 @@ Search::Found Search::Go(Place place) {
     if (finished) return Found::kOrder;
     if (place.done_count >= best_.done_count) best_ = place;
     if (!seen_.insert(DigestOf(place)).second) return Found::kNone;
-    // One that fits and changes nothing may as well come now.
+    // One that must come, fits and changes nothing may as well come now.
     bool moved = false;
     std::vector<std::pair<std::size_t, Place>> ways;
     for (const std::size_t i : candidates) {
       Place next = place;
       const Fit fit = Take(next, i, nullptr);
       if (fit == Fit::kNot) continue;
-      if (fit == Fit::kUnchanged && !EndsSome(place, i)) {
+      if (fit == Fit::kUnchanged && IsMandatory(place, i) && !EndsSome(place, i)) {
         place = std::move(next);
         moved = true;
         break;
@@ -391,9 +409,10 @@ std::string JudgeRedis(const RedisHistory& history, const RedisJudgeOptions& opt
     if (record.call.watch) used_watches.insert(*record.call.watch);
   }
   for (const RedisRecord& record : history.records()) {
-    // A watch that nothing came of says nothing.
+    // A watch that nothing came of says nothing; nor does a look of which nobody knows.
     const bool is_watch = record.call.commands[0][0] == "WATCH";
     if (is_watch && !used_watches.contains(record.id)) continue;
+    if (record.is_lost || (!record.answers && OnlyLooks(record.call))) continue;
     groups[record.group].push_back(&record);
   }
   for (const auto& [group, records] : groups) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct RedisRecord {
   /// One for each command, in canonical form; of an EXEC that was given up one "nil".
   std::optional<std::vector<std::string>> answers = std::nullopt;
   Moment completed = kNever;
+  bool is_lost = false;  ///< Asked where nobody listened any more: it never took effect.
 
   std::string ToString() const;
 };
@@ -48,12 +50,14 @@ class RedisHistory {
     std::string connection;
     std::uint32_t group = 0;
   };
+  /// A name for a new connection, to whoever serves at this moment.
+  std::string NewConnection();
   OperationId Begin(const Origin& origin, RedisCall call, TimePoint now);
   void End(OperationId id, std::vector<std::string> answers, TimePoint now);
   /// The server has let go of the connection: what is unknown of it has taken effect, or never
   /// will.
   void ConnectionEnded(const std::string& connection, TimePoint now);
-  /// The same of all connections: another process of the server has started.
+  /// The same of all connections so far: another process of the server has started.
   void ServerStarted(TimePoint now);
 
   const std::vector<RedisRecord>& records() const noexcept { return records_; }
@@ -63,6 +67,8 @@ class RedisHistory {
   void Limit(RedisRecord& record, TimePoint now);
 
   std::vector<RedisRecord> records_;
+  std::uint64_t connections_ = 0;
+  std::set<std::string> open_;  // Connections that the server may have.
   std::uint64_t next_event_ = 1;
 };
 
