@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "resp/option_word.h"
 
 namespace cirein::resp {
 namespace {
@@ -290,7 +291,7 @@ std::string UnknownCommandError(const CommandTable& table, Args args) {
       return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
     });
     return fmt::format("ERR unknown subcommand '{}'. Try {} HELP.",
-                       args[1].text().substr(0, kShownBytes), upper);
+                       AsCString(args[1].text()).substr(0, kShownBytes), upper);
   }
   std::string shown;
   for (std::size_t i = 1; i < args.size() && shown.size() < kShownBytes; ++i) {

@@ -91,8 +91,6 @@ void Hello(SessionCall& call) {
     }
     protocol = static_cast<Protocol>(*version);
   }
-  std::string_view name;
-  bool has_name = false;
   for (std::size_t i = 2; i < call.args.size(); ++i) {
     const std::size_t more = call.args.size() - 1 - i;
     const std::string_view word = call.args[i].text();
@@ -102,9 +100,9 @@ void Hello(SessionCall& call) {
       }
       i += 2;
     } else if (IsWord(word, "setname") && more >= 1) {
-      name = call.args[++i].text();
-      has_name = true;
+      const std::string_view name = call.args[++i].text();
       if (!IsName(name)) return call.reply.Error(kBadName);
+      session.card().set_name(name);
     } else {
       return call.reply.Error(fmt::format("ERR Syntax error in HELLO option '{}'", word));
     }
@@ -112,10 +110,9 @@ void Hello(SessionCall& call) {
   if (!session.authenticated()) {
     return call.reply.Error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
-        "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the "
-        "RESP protocol version at the same time");
+        "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
+        "protocol version at the same time");
   }
-  if (has_name) session.card().set_name(name);
   session.set_protocol(protocol);
   call.reply.set_protocol(protocol);
   WriteHello(call);

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "resp/command_table.h"  // For IsWord, which does not end at a zero byte.
+#include "resp/command_table.h"
 
 namespace cirein::resp {
 
@@ -13,7 +13,8 @@ inline std::string_view AsCString(std::string_view text) noexcept {
   return text.substr(0, text.find('\0'));
 }
 
-/// Is the argument this option, whatever its case? `word` is in lower case.
+/// Is the argument this option, whatever its case, as Redis compares C strings (unlike IsWord)?
+/// `word` is in lower case.
 inline bool IsOption(std::string_view argument, std::string_view word) noexcept {
   const auto same = [](char given, char wanted) {
     return (given >= 'A' && given <= 'Z' ? static_cast<char>(given - 'A' + 'a') : given) == wanted;

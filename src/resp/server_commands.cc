@@ -80,7 +80,12 @@ void Wait(SessionCall& call) {
 
 void SlowlogGet(SessionCall& call) {
   std::int64_t count = 10;
-  if (call.args.size() > 3) return call.reply.Error(kSyntaxError);
+  if (call.args.size() > 3) {
+    return call.reply.Error(
+        fmt::format("ERR unknown subcommand or wrong number of arguments for '{}'. "
+                    "Try SLOWLOG HELP.",
+                    call.args[1].text()));
+  }
   if (call.args.size() == 3) {
     const auto given = ParseInteger(call.args[2].text());
     if (!given || *given < -1) {

@@ -2,6 +2,7 @@
 #include "resp/session.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstring>
 #include <utility>
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/logging.h"
+#include "resp/look_ahead.h"
 
 namespace cirein::resp {
 namespace {
@@ -124,7 +126,13 @@ void Session::Resume() {
 Session::Rest Session::Run(std::string_view input) {
   const ServerParameters& parameters = state_.parameters();
   std::size_t at = 0;
+  std::size_t looked_at = 0;  // Commands from here on whose keys are near by now.
   while (CanRun()) {
+    if (looked_at == 0) {
+      looked_at = LookAhead(input.substr(at));
+    } else {
+      --looked_at;
+    }
     const RequestParser::Limits limits = {
         .max_bulk_bytes = parameters.max_bulk_bytes.load(std::memory_order_relaxed),
         .trust = authenticated() ? RequestParser::Trust::kKnown : RequestParser::Trust::kUnknown};
@@ -156,6 +164,25 @@ Session::Rest Session::Run(std::string_view input) {
   }
   if (closing_ || broken_) return {input.size(), input.size()};
   return {at, input.size()};
+}
+
+// A pipeline's commands wait for memory one after the other, unless it is asked for before.
+std::size_t Session::LookAhead(std::string_view input) const {
+  constexpr std::size_t kShortestPipeline = 64;
+  if (input.size() < kShortestPipeline) return 0;
+  std::array<LikelyKey, kLookAhead> keys;
+  const std::size_t found = FindLikelyKeys(input, keys);
+  if (found < 2) return found;
+  absl::InlinedVector<KeyView, 2 * kLookAhead> rows;
+  for (const LikelyKey& key : std::span(keys).first(found)) {
+    rows.emplace_back(state_.bucket(), key.row);
+    if (!key.has_field) continue;
+    rows.push_back(rows.back());
+    rows.back().has_column = true;
+    rows.back().column = key.field;
+  }
+  state_.store().Prefetch(rows);
+  return found - 1;
 }
 
 // ---- Commands ----
@@ -479,7 +506,7 @@ void Session::Reset() {
   EndMulti();
   UnwatchAll();
   reply_mode_ = ReplyMode::kOn;
-  protocol_ = Protocol::kResp2;
+  set_protocol(Protocol::kResp2);
   authenticated_ = false;
   card_->set_name("");
   card_->no_evict.store(false);

@@ -140,7 +140,10 @@ class Session {
   const CommandEntry& command() const noexcept { return *command_; }
 
   Protocol protocol() const noexcept { return protocol_; }
-  void set_protocol(Protocol protocol) noexcept { protocol_ = protocol; }
+  void set_protocol(Protocol protocol) noexcept {
+    protocol_ = protocol;
+    card_->protocol.store(static_cast<std::uint8_t>(protocol), std::memory_order_relaxed);
+  }
   bool authenticated() const noexcept {
     return authenticated_ || !state_.parameters().has_password();
   }
@@ -224,6 +227,9 @@ class Session {
     std::size_t end = 0;
   };
 
+  static constexpr std::size_t kLookAhead = 16;
+  /// Asks for the memory of the first commands of the input; of how many after the first one.
+  std::size_t LookAhead(std::string_view input) const;
   bool CanRun() const noexcept;
   Rest Run(std::string_view input);
   void RunPending();
