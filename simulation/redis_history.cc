@@ -148,7 +148,8 @@ class Search {
     RedisState state = {};
     std::vector<bool> done = {};
     std::size_t done_count = 0;
-    Moment latest = {};  ///< The latest beginning of all that is done.
+    std::size_t first = 0;  ///< All before it is done, or can come no more.
+    Moment latest = {};     ///< The latest beginning of all that is done.
   };
 
   void AddExpiries(std::size_t item);
@@ -174,6 +175,7 @@ class Search {
   const RedisJudgeOptions& options_;
   std::vector<Item> items_;  // By their beginning.
   std::vector<Ttl> ttls_;    // Of expiry i + 1.
+  std::size_t known_ = 0;    // Items with answers.
   std::uint64_t steps_ = 0;
   std::unordered_set<std::uint64_t> seen_;
   Place best_;
@@ -206,6 +208,7 @@ Search::Search(const std::vector<const RedisRecord*>& records, const RedisJudgeO
     if (sorted.back().before != kNobody) sorted.back().before = place[sorted.back().before];
   }
   items_ = std::move(sorted);
+  for (const Item& item : items_) known_ += item.is_known() ? 1U : 0U;
 }
 
 void Search::AddExpiries(std::size_t setter) {
@@ -229,15 +232,16 @@ void Search::AddExpiries(std::size_t setter) {
 }
 
 std::vector<std::size_t> Search::Candidates(const Place& place, bool* finished) const {
+  *finished = place.done_count == known_;
+  // Whatever begins after the end of one that is to come must wait for it.
   Moment first_end = kNever;
-  *finished = true;
-  for (std::size_t i = 0; i < items_.size(); ++i) {
-    if (place.done[i] || !IsMandatory(place, i)) continue;
-    if (items_[i].is_known()) *finished = false;
-    first_end = std::min(first_end, items_[i].completed);
+  for (std::size_t i = place.first; i < items_.size() && items_[i].invoked <= first_end; ++i) {
+    if (!place.done[i] && IsMandatory(place, i)) {
+      first_end = std::min(first_end, items_[i].completed);
+    }
   }
   std::vector<std::size_t> candidates;
-  for (std::size_t i = 0; i < items_.size(); ++i) {
+  for (std::size_t i = place.first; i < items_.size(); ++i) {
     const Item& item = items_[i];
     if (item.invoked > first_end) break;
     if (place.done[i] || item.completed < place.latest) continue;
@@ -321,11 +325,16 @@ Search::Fit Search::Take(Place& place, std::size_t i, std::string* why) const {
   place.done[i] = true;
   if (item.is_known()) ++place.done_count;
   place.latest = std::max(place.latest, item.invoked);
+  while (place.first < items_.size() &&
+         (place.done[place.first] || items_[place.first].completed < place.latest)) {
+    ++place.first;
+  }
   return changed ? Fit::kChanges : Fit::kUnchanged;
 }
 
 bool Search::EndsSome(const Place& place, std::size_t i) const {
-  for (std::size_t j = 0; j < items_.size() && items_[j].invoked < items_[i].invoked; ++j) {
+  for (std::size_t j = place.first; j < items_.size() && items_[j].invoked < items_[i].invoked;
+       ++j) {
     const Moment end = items_[j].completed;
     if (!place.done[j] && end >= place.latest && end < items_[i].invoked) return true;
   }
@@ -334,11 +343,11 @@ bool Search::EndsSome(const Place& place, std::size_t i) const {
 
 std::uint64_t Search::DigestOf(const Place& place) const {
   // What can come no more counts as done.
-  std::string bits(items_.size(), '0');
-  for (std::size_t i = 0; i < items_.size(); ++i) {
-    if (place.done[i] || items_[i].completed < place.latest) bits[i] = '1';
+  std::string bits;
+  for (std::size_t i = place.first; i < items_.size() && items_[i].invoked <= place.latest; ++i) {
+    bits.push_back(place.done[i] || items_[i].completed < place.latest ? '1' : '0');
   }
-  return place.state.Digest(Hash64(bits));
+  return place.state.Digest(Hash64(bits, place.first));
 }
 
 Search::Found Search::Go(Place place) {

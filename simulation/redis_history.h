@@ -75,7 +75,7 @@ class RedisHistory {
 struct RedisJudgeOptions {
   /// How far the end of a key's time to live may be off, either way.
   std::chrono::nanoseconds expiry_margin{0};
-  std::uint64_t max_steps = 1'000'000;  ///< Of each group.
+  std::uint64_t max_steps = 100'000;  ///< Of each group.
 };
 
 /// What is wrong, as lines for people; empty when all is well. Is there for each group of keys, of
