@@ -37,6 +37,8 @@ namespace cirein {
 namespace {
 
 constexpr std::uint64_t kMaxPort = 65'535;
+// With one thread nobody else is kept out by a partition.
+constexpr std::uint32_t kShards = 16;
 // Besides connections: the pool's files and large objects, and whatever else a process has open.
 constexpr std::uint64_t kOtherFiles = 1024;
 constexpr std::uint64_t kMaxPasswordBytes = 4096;
@@ -216,7 +218,7 @@ class UpVerb final : public Verb {
     const auto open = [&]() -> Result<std::shared_ptr<node::Node>> {
       CIREIN_ASSIGN_OR_RETURN(auto space, OpenDirectorySpace(directory_));
       return node::Node::Open(std::move(space), process.environment(), process.pool_executor(),
-                              {.shared_log = true});
+                              {.shards = threads_ == 1 ? 1U : kShards, .shared_log = true});
     };
     auto opened = open();
     if (opened.ok() || opened.status().code() != StatusCode::kNotFound) return opened;

@@ -49,8 +49,12 @@ bool KeyCache::Is(const CacheRecord& record, const Sought& sought) {
 }
 
 CacheRecord* KeyCache::Find(const KeyView& key, std::uint64_t hash) const {
-  const auto found = records_.find(Sought{&key, hash});
-  return found == records_.end() ? nullptr : *found;
+  const Sought sought{&key, hash};
+  CacheRecord*& recent = RecentOf(hash);
+  if (recent != nullptr && Is(*recent, sought)) return recent;
+  const auto found = records_.find(sought);
+  if (found == records_.end()) return nullptr;
+  return recent = *found;
 }
 
 void KeyCache::Prefetch(const KeyView& key, std::uint64_t hash) const {
@@ -77,10 +81,13 @@ CacheRecord* KeyCache::Make(const Sought& sought, std::uint16_t slot) {
 
 CacheRecord* KeyCache::FindOrMake(const KeyView& key, std::uint64_t hash, std::uint16_t slot) {
   const Sought sought{&key, hash};
+  CacheRecord*& recent = RecentOf(hash);
+  if (recent != nullptr && Is(*recent, sought)) return recent;
   CacheRecord* made = nullptr;
   const auto found = records_.lazy_emplace(
       sought, [&](const auto& construct) { construct(made = Make(sought, slot)); });
-  if (made == nullptr) return *found;
+  recent = *found;
+  if (made == nullptr) return recent;
   // Behind the hand: judged last in this round.
   if (hand_ == nullptr) {
     hand_ = made->round_next = made->round_previous = made;
@@ -157,6 +164,7 @@ void KeyCache::Erase(CacheRecord* record, Garbage& garbage) {
   used_bytes_ -= BytesOf(*record);
   if (!record->value.is_null()) garbage.push_back(std::move(record->value));
   records_.erase(record);
+  if (RecentOf(record->hash) == record) RecentOf(record->hash) = nullptr;
   if (record->round_next == record) {
     hand_ = sweep_ = nullptr;
   } else {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -137,6 +138,7 @@ class KeyCache {
     bool operator()(const Sought& a, const CacheRecord* b) const { return Is(*b, a); }
   };
   static bool Is(const CacheRecord& record, const Sought& sought);
+  CacheRecord*& RecentOf(std::uint64_t hash) const { return recent_[hash % kRecent]; }
 
   struct UnmergedWrite {
     CacheRecord* record = nullptr;
@@ -151,6 +153,9 @@ class KeyCache {
   const std::uint64_t budget_bytes_;
   const std::unique_ptr<CachePolicy> policy_;
   absl::flat_hash_set<CacheRecord*, Hasher, Equal> records_;
+  // Found lately: one operation looks for the same few records several times.
+  static constexpr std::size_t kRecent = 8;
+  mutable std::array<CacheRecord*, kRecent> recent_{};
   CacheRecord* hand_ = nullptr;    // The next one to be judged.
   CacheRecord* sweep_ = nullptr;   // The next one that may have expired.
   std::uint64_t added_bytes_ = 0;  // Since the last Shrink.

@@ -44,11 +44,19 @@ Transaction StripedStore::BeginAll() {
 // A pass over all rows, and then the next: while one waits for its memory the others' comes.
 void StripedStore::Prefetch(std::span<const KeyView> rows) {
   using Pass = Engine::PrefetchPass;
+  // With several partitions each row has a lock of its own, at which the processor waits for what
+  // it has asked for: then only the first pass is worth it.
+  const bool alone = stripes_.size() == 1;
+  std::unique_lock<std::mutex> all;
+  if (alone) all = std::unique_lock(stripes_[0]->mutex, std::try_to_lock);
+  if (alone && !all.owns_lock()) return;
   for (const Pass pass : {Pass::kPlaces, Pass::kObjects}) {
+    if (pass != Pass::kPlaces && !alone) return;
     for (const KeyView& row : rows) {
       Stripe& stripe = StripeFor(row);
-      const std::unique_lock lock(stripe.mutex, std::try_to_lock);
-      if (lock.owns_lock()) stripe.store.Prefetch(row, pass);
+      std::unique_lock<std::mutex> one;
+      if (!alone) one = std::unique_lock(stripe.mutex, std::try_to_lock);
+      if (alone || one.owns_lock()) stripe.store.Prefetch(row, pass);
     }
   }
 }
