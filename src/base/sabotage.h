@@ -31,6 +31,7 @@ enum class Sabotage : std::uint8_t {
   kAnswerBeforeKept,      ///< Answers do not wait until what they saw is kept.
   kServeStaleValue,       ///< A value in the cache stays when its key is written.
   kAnswerTwice,           ///< Who waits is answered twice.
+  kIgnoreWatches,         ///< EXEC does not look at what WATCH has seen.
 };
 
 #ifdef CIREIN_SABOTAGE

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The store with one rule broken at a time (base/sabotage.h): the scenario must show it within 200
+// The system with one rule broken at a time (base/sabotage.h): a scenario must show it within 200
 // seeds, and the seed that shows it must show the same again and again.
 #include <cstdint>
 #include <optional>
@@ -21,6 +21,7 @@ struct Broken {
   const char* name;
   Sabotage how;
   const char* sign;  // What the violation says.
+  const char* scenario = "store";
 };
 
 class BrokenStoreTest : public testing::TestWithParam<Broken> {
@@ -34,18 +35,20 @@ class BrokenStoreTest : public testing::TestWithParam<Broken> {
 
 INSTANTIATE_TEST_SUITE_P(
     Rules, BrokenStoreTest,
-    testing::Values(Broken{"DropPersist", Sabotage::kDropBatchPersist,
-                           "not linearizable|does not start"},
-                    Broken{"ReuseVersion", Sabotage::kReuseVersion, "not linearizable"},
-                    Broken{"AnswerBeforePersist", Sabotage::kAnswerBeforeKept, "not linearizable"},
-                    Broken{"StaleCache", Sabotage::kServeStaleValue, "not linearizable"},
-                    Broken{"AnswerTwice", Sabotage::kAnswerTwice, "answered before"},
-                    Broken{"ReuseEpoch", Sabotage::kReuseEpoch, "epoch"}),
+    testing::Values(
+        Broken{"DropPersist", Sabotage::kDropBatchPersist, "not linearizable|does not start"},
+        Broken{"ReuseVersion", Sabotage::kReuseVersion, "not linearizable"},
+        Broken{"AnswerBeforePersist", Sabotage::kAnswerBeforeKept, "not linearizable"},
+        Broken{"StaleCache", Sabotage::kServeStaleValue, "not linearizable"},
+        Broken{"AnswerTwice", Sabotage::kAnswerTwice, "answered before"},
+        Broken{"ReuseEpoch", Sabotage::kReuseEpoch, "epoch"},
+        Broken{"ReplyBeforeKept", Sabotage::kAnswerBeforeKept, "not linearizable", "redis"},
+        Broken{"IgnoreWatches", Sabotage::kIgnoreWatches, "not linearizable", "redis"}),
     [](const auto& each) { return std::string(each.param.name); });
 
 TEST_P(BrokenStoreTest, IsCaughtAndReplays) {
   RunRequest request;
-  request.scenario = "store";
+  request.scenario = GetParam().scenario;
   request.costs = fabric::CostModel::Tcp();
   std::optional<RunReport> failed;
   std::uint64_t runs = 0;
