@@ -11,7 +11,7 @@ import subprocess
 import sys
 import unittest
 
-from server import ServerTest, need_tools
+from server import REDIS, ServerTest, need_tools, wanted_server
 
 PROGRAMS = pathlib.Path(__file__).resolve().parent / "node"
 FOLDER = pathlib.Path(sys.argv.pop(1))
@@ -47,6 +47,10 @@ class NodeTest(ServerTest):
 
     def test_redis(self) -> None:
         self.run_program("redis_client.js")
+
+    @unittest.skipIf(wanted_server() == REDIS, "commands of Cirein's own")
+    def test_wants(self) -> None:
+        self.run_program("wants.js")
 
 
 if __name__ == "__main__":
