@@ -39,7 +39,7 @@ Status Store::Apply(std::span<Part> parts, Effects& effects) {
       published.push_back({part.store, change->key, change->object, change->expiry_ms});
     }
   }
-  const Status applied =
+  Status applied =
       engines[0].engine->Apply(std::span(engines.data(), engines.size()), effects.garbage);
   if (applied.ok()) {
     for (Part& part : parts) {
