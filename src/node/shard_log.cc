@@ -48,7 +48,13 @@ Result<std::uint64_t> ShardLog::Append(std::span<const dpm::EntryFields> group,
 
 void ShardLog::Fly(std::unique_lock<std::mutex>& lock) {
   const std::uint64_t last = writer_->staged_entries();
-  if (!writer_->BeginFlight()) return;
+  if (!writer_->BeginFlight()) {
+    // With nothing staged all of it was written already.
+    if (!writer_->has_staged() && !writer_->in_flight()) {
+      kept_.store(last, std::memory_order_release);
+    }
+    return;
+  }
   lock.unlock();
   const Status persisted = writer_->PersistFlight();
   lock.lock();

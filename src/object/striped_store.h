@@ -83,6 +83,9 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   /// Of all rows.
   Transaction BeginAll();
   bool one_keeper() const noexcept { return one_keeper_; }
+  /// Brings an object that is to be put under `key` to where it will stay, if it is large; then
+  /// `object` is what Transaction::Offer takes, with `prepared`. Blocks. Errors as Keeper::Prepare.
+  Status PrepareObject(const KeyView& key, DataObject* object, std::shared_ptr<void>* prepared);
 
   /// Asks memory for what transactions on these rows will read, so that it is near when they come.
   void Prefetch(std::span<const KeyView> rows);

@@ -32,6 +32,18 @@ Transaction StripedStore::Begin(std::span<const KeyView> rows) {
   return transaction;
 }
 
+Status StripedStore::PrepareObject(const KeyView& key, DataObject* object,
+                                   std::shared_ptr<void>* prepared) {
+  Stripe& stripe = StripeFor(key);
+  if (object->data_bytes() <= stripe.prepare_bytes) return OkStatus();
+  PutRequest request;
+  request.object = std::move(*object);
+  const Status status = stripe.keeper->Prepare(key, request);
+  *object = std::move(request.object);
+  *prepared = std::move(request.prepared);
+  return status;
+}
+
 Transaction StripedStore::BeginAll() {
   Transaction transaction(*this);
   for (std::uint32_t stripe = 0; stripe < stripes_.size(); ++stripe) {

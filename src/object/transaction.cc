@@ -203,12 +203,20 @@ void Transaction::Put(const KeyView& key, DataObject object, std::uint64_t expir
                       .key = key,
                       .object = std::move(object),
                       .expiry_ms = expiry_ms});
+  for (Offered& offered : offered_) {
+    const KeyView& there = offered.key;
+    if (offered.prepared != nullptr && offered.object == changes_.back().object &&
+        there.bucket == key.bucket && there.row == key.row && there.has_column == key.has_column &&
+        there.column == key.column) {
+      changes_.back().prepared = std::move(offered.prepared);
+      return;
+    }
+  }
 }
 
-void Transaction::Put(const KeyView& key, DataObject object, std::uint64_t expiry_ms,
-                      std::shared_ptr<void> prepared) {
-  Put(key, std::move(object), expiry_ms);
-  changes_.back().prepared = std::move(prepared);
+void Transaction::Offer(const KeyView& key, const DataObject& object,
+                        std::shared_ptr<void> prepared) {
+  offered_.push_back({key, object, std::move(prepared)});
 }
 
 void Transaction::Drop(const KeyView& key) {

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/inlined_vector.h>
@@ -65,9 +66,9 @@ class Transaction {
 
   /// Replaces what is there.
   void Put(const KeyView& key, DataObject object, std::uint64_t expiry_ms = 0);
-  /// The same of a large object that Keeper::Prepare has brought to where it will stay.
-  void Put(const KeyView& key, DataObject object, std::uint64_t expiry_ms,
-           std::shared_ptr<void> prepared);
+  /// A large object that Keeper::Prepare has brought to where it will stay under this key: a Put of
+  /// it there takes it. What nobody takes is removed again.
+  void Offer(const KeyView& key, const DataObject& object, std::shared_ptr<void> prepared);
   /// One object; nothing happens when it is not there.
   void Drop(const KeyView& key);
   /// All objects of the row, and its expiry, with one entry.
@@ -113,6 +114,12 @@ class Transaction {
   absl::flat_hash_map<std::string, std::unique_ptr<Overlay>> overlays_;
   std::forward_list<std::string> kept_;
   Garbage given_up_;
+  struct Offered {
+    KeyView key;
+    DataObject object;
+    std::shared_ptr<void> prepared;
+  };
+  std::vector<Offered> offered_;
   absl::InlinedVector<std::uint32_t, 2> stripes_;  // Of the locks; ascending.
   absl::InlinedVector<std::unique_lock<std::mutex>, 2> locks_;
 };

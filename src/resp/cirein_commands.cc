@@ -133,6 +133,9 @@ Status PublishObject(SessionCall& call, const PublishArguments& arguments) {
   CIREIN_ASSIGN_OR_RETURN(const Key key, arguments.selection.ToKey());
   CIREIN_ASSIGN_OR_RETURN(DataObject object, MakeObject(call.args[2], arguments));
   const KeyView view(session.bucket(), key);
+  // A large one came to a thread that may block.
+  std::shared_ptr<void> prepared;
+  CIREIN_RETURN_IF_ERROR(session.store().PrepareObject(view, &object, &prepared));
   Transaction transaction = session.store().Begin(std::span(&view, 1));
   StoredObject present;
   Result<bool> there = transaction.Get(view, Load::kSizes, present);
@@ -144,6 +147,7 @@ Status PublishObject(SessionCall& call, const PublishArguments& arguments) {
       expiry_ms = transaction.now_ms() + static_cast<std::uint64_t>(arguments.ttl_ms);
       info.ttl = std::chrono::milliseconds(arguments.ttl_ms);
     }
+    transaction.Offer(view, object, std::move(prepared));
     transaction.Put(view, std::move(object), expiry_ms);
   }
   StripedStore::Committed committed = session.store().Commit(std::move(transaction));

@@ -67,6 +67,9 @@ enum CommandFlag : std::uint32_t {
   kStale = 1 << 10,
   kMovableKeys = 1 << 11,
   kNoScript = 1 << 12,
+  /// A kAllRows handler that answers Aborted where there is too much for one transaction: then, if
+  /// it is alone, all rows are dropped in several.
+  kDropsInParts = 1 << 14,
   kNotQueued = 1 << 13,  ///< Runs at once in MULTI: EXEC, DISCARD, WATCH, QUIT, RESET.
 };
 

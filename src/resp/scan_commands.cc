@@ -198,9 +198,9 @@ Status DbSize(DataCall& call) {
 
 Result<std::optional<RowName>> DropSomeRows(Transaction& transaction, Bucket bucket,
                                             const RowName& from) {
-  // Names may be long, so that few are asked for at once.
+  // Of the longest names a page holds 4 MiB, half of the smallest usual segment.
   return DropRows(transaction, bucket, from,
-                  {.page_rows = 64, .max_rows = 4096, .max_name_bytes = std::size_t{256} << 10});
+                  {.page_rows = 64, .max_rows = 16'384, .max_name_bytes = std::size_t{1} << 20});
 }
 
 // ASYNC and SYNC are the same: what is dropped is freed later.
@@ -212,9 +212,10 @@ Status Flush(DataCall& call) {
     call.reply.Error(kSyntaxError);
     return OkStatus();
   }
-  constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
-  const DropLimits no_limits = {.page_rows = kPageRows, .max_rows = kAll, .max_name_bytes = kAll};
-  CIREIN_RETURN_IF_ERROR(DropRows(call.transaction, call.bucket, RowName{}, no_limits).status());
+  CIREIN_ASSIGN_OR_RETURN(const auto rest, DropSomeRows(call.transaction, call.bucket, RowName{}));
+  if (rest) {
+    return Aborted("more keys than one transaction can drop", "flush outside of MULTI");
+  }
   call.reply.Ok();
   return OkStatus();
 }

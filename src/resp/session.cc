@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/logging.h"
+#include "resp/key_handlers.h"
 #include "resp/look_ahead.h"
 
 namespace cirein::resp {
@@ -333,14 +334,68 @@ void Session::RunData(const CommandEntry& entry, Args args, ReplyWriter& reply) 
   absl::InlinedVector<KeyView, 12> rows;
   for (const std::uint32_t key : keys) rows.emplace_back(state_.bucket(), args[key].text());
   if (rows.size() > 1) CountSlots(rows);
+  std::vector<Arg> prepared_args;
+  std::vector<Prepared> bodies;
+  if (in_slow_ && !entry.is(kAllRows)) {
+    prepared_args.assign(args.begin(), args.end());
+    Result<std::vector<Prepared>> prepared = PrepareBodies(entry, &prepared_args);
+    if (!prepared.ok()) return WriteStatus(reply, prepared.status());
+    bodies = std::move(*prepared);
+    args = prepared_args;
+  }
   Transaction transaction = entry.is(kAllRows) ? store().BeginAll() : store().Begin(rows);
+  for (Prepared& body : bodies) {
+    transaction.Offer(body.key, body.object, std::move(body.how));
+  }
   DataCall call{args, reply, transaction, state_.bucket()};
-  if (const Status status = entry.spec->data(call); !status.ok()) [[unlikely]] {
+  const Status status = entry.spec->data(call);
+  if (!status.ok()) [[unlikely]] {
     output_.Truncate(start);
     WriteStatus(reply, status);
     transaction.RollBack(0);
   }
-  Commit(std::move(transaction), reply, start);
+  const bool done = Commit(std::move(transaction), reply, start);
+  if (status.code() == StatusCode::kAborted && entry.is(kDropsInParts) && done) {
+    output_.Truncate(start);
+    DropAllInParts(reply, start);
+  }
+}
+
+// Of commands that store what they are given as it is: a string, or a field's value.
+Result<std::vector<Session::Prepared>> Session::PrepareBodies(const CommandEntry& entry,
+                                                              std::vector<Arg>* args) {
+  std::vector<Prepared> bodies;
+  for (std::size_t i = 2; i < args->size(); ++i) {
+    Arg& arg = (*args)[i];
+    if (arg.body.is_null() || arg.bytes.size() <= state_.options().prepare_bytes) continue;
+    const bool is_field = entry.spec->group == "hash";
+    if (!is_field && entry.spec->keys.last != 1) continue;
+    Prepared body{KeyView(state_.bucket(), (*args)[1].text()), arg.body, nullptr};
+    if (is_field) {
+      body.key.has_column = true;
+      body.key.column = (*args)[i - 1].text();
+    }
+    if (!body.key.ToKey().valid()) continue;  // The handler says so.
+    CIREIN_RETURN_IF_ERROR(store().PrepareObject(body.key, &body.object, &body.how));
+    arg.body = body.object;
+    arg.bytes = body.object.text();
+    bodies.push_back(std::move(body));
+  }
+  return bodies;
+}
+
+void Session::DropAllInParts(ReplyWriter& reply, std::size_t start) {
+  for (std::optional<Engine::RowName> next = Engine::RowName{}; next;) {
+    Transaction transaction = store().BeginAll();
+    Result<std::optional<Engine::RowName>> rest = DropSomeRows(transaction, state_.bucket(), *next);
+    if (!rest.ok()) {
+      WriteStatus(reply, rest.status());
+      transaction.RollBack(0);
+    }
+    if (!Commit(std::move(transaction), reply, start) || !rest.ok()) return;
+    next = std::move(*rest);
+  }
+  reply.Ok();
 }
 
 // Also of a transaction without changes: what it saw may not be kept yet.

@@ -242,6 +242,14 @@ class Session {
   bool IsSlow(const CommandEntry& entry, Args args) const noexcept;
   void RunSlowly(OwnedCommand command);
   void RunData(const CommandEntry& entry, Args args, ReplyWriter& reply);
+  /// Of a slow command: its bodies go to where they will stay before partitions are stopped.
+  struct Prepared {
+    KeyView key;
+    DataObject object;
+    std::shared_ptr<void> how;
+  };
+  Result<std::vector<Prepared>> PrepareBodies(const CommandEntry& entry, std::vector<Arg>* args);
+  void DropAllInParts(ReplyWriter& reply, std::size_t start);
   void RunSession(const CommandEntry& entry, Args args, ReplyWriter& reply);
   void RunExec(std::vector<OwnedCommand>& commands, ReplyWriter& reply);
   void RunQueued(Transaction& transaction, const OwnedCommand& command, ReplyWriter& reply);
