@@ -80,13 +80,6 @@ bool Cleaner::Expired(const EntryView& entry) const {
   return expiry && *expiry <= space_.control().slot_root(entry.slot()).clock_floor_ms;
 }
 
-// Who owns the row may have given it more time, by an entry that is not merged yet.
-bool Cleaner::RowExpired(const EntryView& row_entry) const {
-  const auto expiry = row_entry.expiry_ms();
-  const std::uint64_t floor_ms = space_.control().slot_root(row_entry.slot()).clock_floor_ms;
-  return expiry && *expiry <= floor_ms && floor_ms - *expiry >= kRowGraceMs;
-}
-
 Status Cleaner::Append(const EntryFields& fields, Location* copy) {
   for (;;) {
     const auto staged = writer_.Stage(std::span(&fields, 1), std::span(copy, 1));
@@ -114,8 +107,7 @@ Result<std::uint64_t> Cleaner::BuryExpired(std::uint64_t max_entries) {
     const auto slot = static_cast<std::uint16_t>(next_slot_);
     std::vector<EntryView> expired;
     index_.WalkSlot(slot, [&](const Index::Found& found) {
-      const bool row = found.row_entry && RowExpired(found.row_entry);
-      if (found.entry.kind() == EntryKind::kObject && (row || Expired(found.entry))) {
+      if (found.entry.kind() == EntryKind::kObject && Expired(found.entry)) {
         expired.push_back(found.entry);
       }
       return true;

@@ -63,8 +63,6 @@ class Cleaner {
   std::uint64_t Gain(std::uint64_t segment, std::uint64_t live) const;
   std::optional<std::uint64_t> ChooseVictim() const;
   bool Expired(const EntryView& entry) const;
-  static constexpr std::uint64_t kRowGraceMs = 60'000;
-  bool RowExpired(const EntryView& row_entry) const;
   Status Append(const EntryFields& fields, Location* copy);
   Status Copy(const EntryView& entry, Location location, Location* copy);
   bool CopiesMerged(const Emptied& emptied) const;

@@ -100,7 +100,7 @@ Result<CacheRecord*> DpmEngine::Lookup(const KeyView& key, Place place, Count co
   }
   See(*record);
   if (!record->used) record->used = true;  // Not written for nothing.
-  if (record->gone) return nullptr;
+  if (record->gone || IsHidden(*record)) return nullptr;
   if (Expired(record->expiry_ms, place.slot)) {
     Bury(key, place, garbage);
     return nullptr;
@@ -123,6 +123,12 @@ bool DpmEngine::IsHidden(const EntryView& entry) {
   if (facts == nullptr || !(entry.version() < facts->below)) return false;
   if (facts->ordinal > log_->kept()) RaiseTicket(ShardLog::TicketFor(facts->ordinal));
   return true;
+}
+
+bool DpmEngine::IsHidden(const CacheRecord& record) {
+  if (row_facts_.empty()) return false;
+  const RowFacts* const facts = FindFacts({record.bucket, record.row()});
+  return facts != nullptr && record.version() < facts->below;
 }
 
 Result<CacheRecord*> DpmEngine::Learn(const KeyView& key, Place place, Garbage& garbage) {
@@ -414,6 +420,7 @@ void DpmEngine::Remember(Write& write, Location location, std::uint64_t ordinal,
 
 Result<PutOutcome> DpmEngine::Put(const KeyView& key, PutRequest& request, Garbage& garbage) {
   CIREIN_RETURN_IF_ERROR(BeginCall(key, garbage));
+  CIREIN_RETURN_IF_ERROR(ForgetEmptyRow(key, garbage));
   const Place place = PlaceFor(key);
   if (request.mode != PutMode::kOverwrite) {
     CIREIN_ASSIGN_OR_RETURN(CacheRecord * present, Lookup(key, place, Count::kNo, garbage));
@@ -439,6 +446,7 @@ Result<PutOutcome> DpmEngine::Put(const KeyView& key, PutRequest& request, Garba
 
 Result<PutOutcome> DpmEngine::PutGroup(std::span<PutItem> items, Garbage& garbage) {
   CIREIN_RETURN_IF_ERROR(BeginCall(items[0].key, garbage));
+  CIREIN_RETURN_IF_ERROR(ForgetEmptyRow(items[0].key, garbage));
   bool store = true;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const PutItem& item = items[i];
@@ -576,8 +584,13 @@ Result<std::uint64_t> DpmEngine::Drop(const KeyView& row, const Pattern& pattern
     keys.back().has_column = true;
     keys.back().column = column;
   }
-  const bool expires = RowExpiryOf(RowId::Of(row)) != 0;
-  if (pattern.column_match() == Pattern::ColumnMatch::kAll && (expires || !FitsOneGroup(keys))) {
+  bool drops_row = pattern.column_match() == Pattern::ColumnMatch::kAll && !FitsOneGroup(keys);
+  if (!keys.empty() && RowExpiryOf(RowId::Of(row)) != 0) {
+    CIREIN_ASSIGN_OR_RETURN(const RowState state, GetRowState(RowOnly(row)));
+    // The last objects take the row's expiry with them.
+    drops_row = drops_row || keys.size() == state.columns + (state.has_object ? 1 : 0);
+  }
+  if (drops_row) {
     CIREIN_RETURN_IF_ERROR(DropRow(row, garbage));
     return std::uint64_t{keys.size()};
   }

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <absl/container/btree_set.h>
 #include <absl/container/flat_hash_map.h>
 
 #include "base/hash.h"
@@ -96,6 +97,12 @@ class DpmEngine final : public Engine {
     std::uint64_t expiry_ms = 0;
     std::uint64_t ordinal = 0;
   };
+  struct ExpiringRow {
+    std::uint64_t expiry_ms = 0;
+    std::uint32_t bucket = 0;
+    std::string name;
+    friend auto operator<=>(const ExpiringRow&, const ExpiringRow&) = default;
+  };
   // A row's name, to be looked up without a copy of it.
   struct RowId {
     std::uint32_t bucket = 0;
@@ -156,6 +163,7 @@ class DpmEngine final : public Engine {
   bool Expired(std::uint64_t expiry_ms, std::uint16_t slot);
   /// Does a dropped row, which the index may not know yet, hide this entry?
   bool IsHidden(const dpm::EntryView& entry);
+  bool IsHidden(const CacheRecord& record);
 
   // dpm_engine_rows.cc: rows as a whole.
   RowFacts* FindFacts(RowId row);
@@ -176,6 +184,10 @@ class DpmEngine final : public Engine {
   Write NewRowWrite(const KeyView& row, Version below, std::uint64_t expiry_ms);
   Write DropRowWrite(const KeyView& row);
   Result<Write> ExpireRowWrite(const KeyView& row, std::uint64_t expiry_ms);
+  void SetFacts(RowKey key, const RowFacts& facts);
+  static constexpr std::uint32_t kSlotsPerSweep = 1024;
+  void LearnExpiringRows(std::uint32_t slots);
+  Status ForgetEmptyRow(const KeyView& row, Garbage& garbage);
   /// True while there are rows that will expire.
   bool DropExpiredRows(std::size_t max_rows, Garbage& garbage);
   void RememberRow(Write& write, std::uint64_t ordinal, Garbage& garbage);
@@ -250,6 +262,8 @@ class DpmEngine final : public Engine {
   std::uint64_t counter_ = 0;  // Of the last version.
   bool expiring_ = false;      // Was anything written or seen that will expire?
   absl::flat_hash_map<RowKey, RowFacts, RowHasher, RowEqual> row_facts_;
+  absl::btree_set<ExpiringRow> expiring_rows_;  // Those of row_facts_ that expire.
+  std::uint32_t learned_slot_ = 0;              // Rows of the slots before it are in row_facts_.
   std::deque<std::pair<std::uint64_t, RowKey>> unmerged_rows_;  // By ordinal.
   std::uint64_t last_column_ = 0;  // The ordinal of the last write of a column.
   Stats stats_;

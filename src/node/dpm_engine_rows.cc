@@ -44,16 +44,24 @@ DpmEngine::RowFacts* DpmEngine::FindFacts(RowId row) {
 void DpmEngine::LearnFacts(const KeyView& row, const EntryView& row_entry) {
   const auto expiry_ms = row_entry.expiry_ms();
   if (!expiry_ms || FindFacts(RowId::Of(row)) != nullptr) return;
-  row_facts_.emplace(RowKey{row.bucket.id(), std::string(row.row)},
-                     RowFacts{row_entry.hide_below(), *expiry_ms, 0});
+  SetFacts({row.bucket.id(), std::string(row.row)}, {row_entry.hide_below(), *expiry_ms, 0});
+}
+
+void DpmEngine::SetFacts(RowKey key, const RowFacts& facts) {
+  const auto [row, added] = row_facts_.try_emplace(key);
+  if (!added && row->second.expiry_ms != 0) {
+    expiring_rows_.erase({row->second.expiry_ms, key.bucket, key.name});
+  }
+  row->second = facts;
+  if (facts.expiry_ms == 0) return;
   expiring_ = true;
+  expiring_rows_.insert({facts.expiry_ms, key.bucket, std::move(key.name)});
 }
 
 void DpmEngine::NoteRowEntry(const KeyView& row, const RowFacts& facts) {
   RowKey key{row.bucket.id(), std::string(row.row)};
   unmerged_rows_.emplace_back(facts.ordinal, key);
-  row_facts_[std::move(key)] = facts;
-  expiring_ = expiring_ || facts.expiry_ms != 0;
+  SetFacts(std::move(key), facts);
 }
 
 void DpmEngine::ForgetMergedRows(std::uint64_t merged) {
@@ -104,20 +112,41 @@ Status DpmEngine::BeginCall(const KeyView& row, Garbage& garbage) {
   return DropRow(RowOf(row), garbage);
 }
 
+// Rows that nobody has asked for since the pool was opened.
+void DpmEngine::LearnExpiringRows(std::uint32_t slots) {
+  const std::uint32_t per_shard = kSlotCount / options_.shards;
+  const std::uint32_t end = (options_.shard + 1) * per_shard;
+  if (learned_slot_ == 0) learned_slot_ = options_.shard * per_shard;
+  if (pool_->index().row_entries() == 0) learned_slot_ = end;
+  const ReadEpochs::Guard guard(reader_);
+  for (; slots != 0 && learned_slot_ < end; --slots, ++learned_slot_) {
+    pool_->index().WalkSlot(static_cast<std::uint16_t>(learned_slot_),
+                            [&](const Index::Found& found) {
+                              if (found.entry.kind() == EntryKind::kRow)
+                                LearnFacts(found.entry.key(), found.entry);
+                              return true;
+                            });
+  }
+  expiring_ = expiring_ || learned_slot_ < end;
+}
+
 bool DpmEngine::DropExpiredRows(std::size_t max_rows, Garbage& garbage) {
-  std::vector<RowKey> over;
-  bool expiring = false;
-  std::size_t looked_at = 0;
-  for (const auto& [key, facts] : row_facts_) {
-    if (looked_at++ == max_rows) break;
-    if (facts.expiry_ms == 0) continue;
-    expiring = true;
-    if (Expired(facts.expiry_ms, SlotOfRow(key.name))) over.push_back(key);
+  LearnExpiringRows(kSlotsPerSweep);
+  for (std::size_t dropped = 0; dropped < max_rows && !expiring_rows_.empty(); ++dropped) {
+    const ExpiringRow& first = *expiring_rows_.begin();
+    if (!Expired(first.expiry_ms, SlotOfRow(first.name))) break;
+    const std::string name = first.name;
+    if (!DropRow(KeyView(Bucket(first.bucket), name), garbage).ok()) break;
   }
-  for (const RowKey& key : over) {
-    if (!DropRow(KeyView(Bucket(key.bucket), key.name), garbage).ok()) break;
-  }
-  return expiring;
+  return !expiring_rows_.empty();
+}
+
+// A row whose objects have all expired by themselves leaves its own expiry to nobody.
+Status DpmEngine::ForgetEmptyRow(const KeyView& row, Garbage& garbage) {
+  if (RowExpiryOf(RowId::Of(row)) == 0) return OkStatus();
+  const KeyView name = RowOf(row);
+  CIREIN_ASSIGN_OR_RETURN(const RowState state, GetRowState(name));
+  return state.exists() ? OkStatus() : DropRow(name, garbage);
 }
 
 void DpmEngine::Prefetch(const KeyView& row, PrefetchPass pass) const {
@@ -143,7 +172,7 @@ Result<RowState> DpmEngine::GetRowState(const KeyView& row) {
   RowState state;
   state.columns = anchor->columns;
   See(*anchor);
-  if (state.columns != 0 && last_column_ > log_->kept()) {
+  if ((state.columns != 0 || anchor->lost_column) && last_column_ > log_->kept()) {
     RaiseTicket(ShardLog::TicketFor(last_column_));
   }
   if (!row_facts_.empty()) state.expiry_ms = RowExpiryOf(RowId::Of(row));
@@ -153,6 +182,7 @@ Result<RowState> DpmEngine::GetRowState(const KeyView& row) {
     Bury(row, place, garbage);
     state.has_object = false;
   }
+  if (!state.exists()) state.expiry_ms = 0;
   return state;
 }
 
@@ -177,7 +207,7 @@ Result<RowState> DpmEngine::LearnRow(const KeyView& row, Place place, Garbage& g
       countable = countable && expiry_ms == 0;
     }
   }
-  state.expiry_ms = RowExpiryOf(RowId::Of(row));
+  if (state.exists()) state.expiry_ms = RowExpiryOf(RowId::Of(row));
   if (!state.exists() || !countable) return state;
   CacheRecord* anchor = cache_.Find(row, place.hash);
   if (anchor == nullptr && state.has_object) {
@@ -202,6 +232,7 @@ void DpmEngine::NoteColumn(const Write& write, std::uint64_t ordinal, Garbage& g
     ++anchor->columns;
   } else if (!there && write.before == Presence::kPresent) {
     --anchor->columns;
+    anchor->lost_column = true;
   }
   if (anchor->gone && !anchor->unmerged && !anchor->counts_columns()) cache_.Erase(anchor, garbage);
 }
@@ -343,6 +374,9 @@ Status DpmEngine::MakeWrites(std::span<Change* const> changes, std::vector<Write
     if (facts != nullptr && Expired(facts->expiry_ms, slot)) {
       CIREIN_RETURN_IF_ERROR(DropRow(RowOf(change->key), garbage));
     }
+    if (change->kind == Change::Kind::kPut) {
+      CIREIN_RETURN_IF_ERROR(ForgetEmptyRow(change->key, garbage));
+    }
   }
   CIREIN_ASSIGN_OR_RETURN(const auto presences, LookAtChanges(changes, garbage));
   writes->reserve(changes.size());
@@ -389,6 +423,7 @@ Status DpmEngine::MakeWrites(std::span<Change* const> changes, std::vector<Write
 // The same as below without its tables: what most transactions are.
 Status DpmEngine::ApplyPut(Change& change, Garbage& garbage) {
   CIREIN_RETURN_IF_ERROR(BeginCall(change.key, garbage));
+  CIREIN_RETURN_IF_ERROR(ForgetEmptyRow(change.key, garbage));
   const Place place = PlaceFor(change.key);
   Presence before = Presence::kUnknown;
   if (change.key.has_column) {

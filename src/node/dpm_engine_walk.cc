@@ -58,7 +58,7 @@ void DpmEngine::CollectRow(const KeyView& row, const Pattern& pattern,
     if (own->has_column) column = own->column();
     if (!pattern.MatchesColumn(column) || !IsAfter(after, own->has_column, own->column())) continue;
     See(*own);
-    if (own->gone || Expired(own->expiry_ms, slot)) continue;
+    if (own->gone || IsHidden(*own) || Expired(own->expiry_ms, slot)) continue;
     // The cache is this engine's: what is not to change in it does not.
     seen.push_back({own->has_column, own->column(), const_cast<CacheRecord*>(own), {}, {}, {}});
   }
@@ -161,7 +161,7 @@ void DpmEngine::CollectSlot(std::uint16_t slot, std::vector<RowName>& rows) {
   });
   for (const CacheRecord* own = cache_.UnmergedOf(slot); own != nullptr; own = own->slot_next) {
     See(*own);
-    if (own->gone || Expired(own->expiry_ms, slot)) continue;
+    if (own->gone || IsHidden(*own) || Expired(own->expiry_ms, slot)) continue;
     if (!row_facts_.empty() && Expired(RowExpiryOf({own->bucket, own->row()}), slot)) continue;
     add(Bucket(own->bucket), own->row());
   }

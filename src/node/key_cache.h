@@ -53,7 +53,8 @@ struct CacheRecord {
   bool gone : 1 = false;      ///< There is no object: the newest entry says so, or there is none.
   bool unmerged : 1 = false;  ///< The index does not know the newest entry yet.
   bool passing : 1 = false;   ///< The value is here only until it is kept, not for keeping.
-  bool used : 1 = false;      ///< Since the policy last asked.
+  bool lost_column : 1 = false;  ///< Of an anchor: a column was dropped.
+  bool used : 1 = false;         ///< Since the policy last asked.
 
   /// Worth keeping though there is no object.
   bool counts_columns() const noexcept { return columns != kUnknown && columns != 0; }

@@ -43,8 +43,10 @@ Row* MemoryEngine::FindRow(const KeyView& key) const {
 
 Row* MemoryEngine::FindRow(const KeyView& key, Garbage& garbage) {
   Row* const row = rows_.Find(key);
-  if (row == nullptr || !IsOver(*row)) return row;
+  if (row == nullptr || row->expires == kEndOfTime) return row;
+  // What has expired keeps no row, nor its expiry.
   ClearExpired(*row, garbage);
+  if (!row->empty() && (row->columns == nullptr || !row->columns->cells.empty())) return row;
   EraseIfEmpty(row);
   return nullptr;
 }
@@ -397,8 +399,10 @@ Result<RowState> MemoryEngine::GetRowState(const KeyView& row_key) {
   const Row* row = FindRow(row_key);
   if (row == nullptr) return state;
   state.has_object = Alive(row->cell);
-  state.expiry_ms = ToWall(row->expires);
-  if (row->columns == nullptr) return state;
+  if (row->columns == nullptr) {
+    if (state.has_object) state.expiry_ms = ToWall(row->expires);
+    return state;
+  }
   const auto& cells = row->columns->cells;
   if (expiring_ == 0) {
     state.columns = cells.size();
@@ -406,6 +410,7 @@ Result<RowState> MemoryEngine::GetRowState(const KeyView& row_key) {
     state.columns = static_cast<std::uint64_t>(std::count_if(
         cells.begin(), cells.end(), [this](const auto& column) { return Alive(column.second); }));
   }
+  if (state.exists()) state.expiry_ms = ToWall(row->expires);
   return state;
 }
 

@@ -114,6 +114,8 @@ std::shared_ptr<StripedStore> StripedStore::Create(const Environment& environmen
     store->one_keeper_ = store->one_keeper_ && partition.keeper.get() == keeper;
     store->stripes_.push_back(std::make_unique<Stripe>(std::move(partition), environment.clock));
   }
+  // Of what the partitions hold already something may expire.
+  store->ArmSweep();
   return store;
 }
 

@@ -157,6 +157,47 @@ TEST_P(EngineChangesTest, TheLastColumnTakesTheExpiryWithIt) {
   EXPECT_EQ(Get(Key("r", "b")), "2");
 }
 
+// Columns that expire by themselves leave the row's own expiry to nobody.
+TEST_P(EngineChangesTest, ARowThatRanEmptyBeginsAnew) {
+  Put(Key("r", "a"), "1", NowMs() + 300);
+  Expire("r", NowMs() + 100'000);
+  ASSERT_OK(Apply());
+  clock_.Advance(500ms);
+  EXPECT_FALSE(State("r").exists());
+  EXPECT_EQ(State("r").expiry_ms, 0U);
+  Put(Key("r", "b"), "2");
+  ASSERT_OK(Apply());
+  EXPECT_EQ(State("r").expiry_ms, 0U);
+  clock_.Advance(200s);
+  EXPECT_EQ(Get(Key("r", "b")), "2");
+}
+
+TEST_P(EngineChangesTest, APrefixThatTakesAllColumnsTakesTheExpiry) {
+  Put(Key("r", "a1"), "1");
+  Put(Key("r", "a2"), "2");
+  Expire("r", NowMs() + 1000);
+  ASSERT_OK(Apply());
+  EXPECT_EQ(Drop(Pattern::ColumnPrefix("r", "a")), 2U);
+  Put(Key("r", "b"), "3");
+  ASSERT_OK(Apply());
+  clock_.Advance(5s);
+  EXPECT_EQ(Get(Key("r", "b")), "3");
+}
+
+// Nobody has asked for them: the sweep finds them, however many there are before them.
+TEST_P(EngineChangesTest, SweepsRowsThatAreOver) {
+  for (int i = 0; i < 50; ++i) {
+    const std::string row = "r" + std::to_string(i);
+    Put(Key(row, "a"), "1");
+    Expire(row, NowMs() + (i < 40 ? 1'000'000 : 1000));
+  }
+  ASSERT_OK(Apply());
+  clock_.Advance(2s);
+  for (int i = 0; i < 20; ++i) engine().Sweep(8, garbage_);
+  EXPECT_EQ(Rows(Pattern::RowPrefix(""), 100).size(), 40U);
+  garbage_.clear();
+}
+
 TEST_P(EngineChangesTest, ExpiryIsKeptToTheMillisecond) {
   const std::uint64_t at = NowMs() + 12'345;
   Put(Key("s"), "v", at);
