@@ -74,8 +74,8 @@ std::string Target(std::string_view path, const std::vector<std::string_view>& p
   return target;
 }
 
-HtmlTable::HtmlTable(std::vector<Column> columns) : columns_(std::move(columns)) {
-  text_ = "<table>\n<tr>";
+HtmlTable::HtmlTable(std::vector<Column> columns)
+    : columns_(std::move(columns)), text_("<table>\n<tr>") {
   for (const Column& column : columns_) {
     text_ += fmt::format("<th{}>{}</th>", column.align == Align::kRight ? " class=\"n\"" : "",
                          HtmlText(column.title));

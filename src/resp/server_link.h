@@ -47,12 +47,10 @@ class ServerLink final : private FdHandler {
   /// Who is told what nobody asked for.
   class Listener {
    public:
+    virtual ~Listener() = default;
     virtual void OnPush(Reply push) = 0;
     /// The connection, which was up, is no more. Called after the requests were told.
     virtual void OnBroken() = 0;
-
-   protected:
-    ~Listener() = default;
   };
 
   /// Both outlive it.

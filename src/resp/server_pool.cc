@@ -205,7 +205,7 @@ class ServerPool final : public PoolBackend {
 
  private:
   template <typename T>
-  Operation Ask(ServerLink& link, Effect effect, RequestBytes bytes,
+  Operation Ask(ServerLink& link, Effect effect, const RequestBytes& bytes,
                 std::function<void(Result<T>)> done, std::function<Result<T>(Reply)> read) {
     const auto call = std::make_shared<Call<T>>(std::move(done));
     const auto answered = [call, read = std::move(read), effect, client = client_.get()](
@@ -217,7 +217,7 @@ class ServerPool final : public PoolBackend {
       call->End(OutcomeUnknown(client->address(), reply.status()));
     };
     auto request = std::make_shared<ServerLink::Request>(
-        ServerLink::Request{.bytes = std::move(bytes),
+        ServerLink::Request{.bytes = bytes,
                             .is_wanted = [call] { return !call->done(); },
                             .done = answered});
     client_->Run([&link, request] { link.Send(std::move(*request)); });

@@ -54,10 +54,8 @@ struct FdReadiness {
 /// than by a function of its own.
 class FdHandler {
  public:
+  virtual ~FdHandler() = default;
   virtual void OnReady(FdReadiness readiness) = 0;
-
- protected:
-  ~FdHandler() = default;
 };
 
 /// A loop on one thread that runs work posted from any thread, timers, pollers, and callbacks of
