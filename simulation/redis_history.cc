@@ -152,7 +152,7 @@ class Search {
     Moment latest = {};     ///< The latest beginning of all that is done.
   };
 
-  void AddExpiries(std::size_t item);
+  void AddExpiries(std::size_t setter);
   bool IsMandatory(const Place& place, std::size_t i) const {
     const Item& item = items_[i];
     return item.is_known() || (item.expiry != 0 && place.done[item.before]);

@@ -250,7 +250,7 @@ std::string Step::Set() {
   const RedisValue* const value = Look(key());
   const bool gets = HasOption("GET", 3);
   if (gets && value != nullptr && value->is_hash) return std::string(kWrongType);
-  const std::string old = gets ? Get() : "nil";
+  std::string old = gets ? Get() : "nil";
   const bool refused =
       (HasOption("NX", 3) && value != nullptr) || (HasOption("XX", 3) && value == nullptr);
   if (refused) return old;
@@ -310,7 +310,7 @@ std::string Step::HDel() {
 }
 
 std::string Step::HExists() {
-  const std::string value = HGet();
+  std::string value = HGet();
   if (value == kWrongType) return value;
   return value == "nil" ? ":0" : ":1";
 }

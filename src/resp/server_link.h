@@ -56,7 +56,7 @@ class ServerLink final : private FdHandler {
   /// Both outlive it.
   ServerLink(Reactor& reactor, Listener& listener, Options options);
   /// Tells nobody.
-  ~ServerLink();
+  ~ServerLink() override;
   ServerLink(const ServerLink&) = delete;
   ServerLink& operator=(const ServerLink&) = delete;
 

@@ -25,7 +25,7 @@ class StreamListener final : private FdHandler {
   /// Listens; port 0 is any that is free. AlreadyExists when somebody listens there; what a Unix
   /// socket that nobody listens at has left is removed. InvalidArgument for what is no address.
   static Result<std::unique_ptr<StreamListener>> Listen(const StreamAddress& address);
-  ~StreamListener();
+  ~StreamListener() override;
   StreamListener(const StreamListener&) = delete;
   StreamListener& operator=(const StreamListener&) = delete;
 
