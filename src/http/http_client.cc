@@ -23,7 +23,7 @@ class Asker final : public FdHandler {
         socket_(std::move(socket)),
         request_(std::move(request)),
         max_bytes_(max_bytes) {}
-  ~Asker() { static_cast<void>(reactor_.Unwatch(socket_.fd()).ok()); }
+  ~Asker() override { static_cast<void>(reactor_.Unwatch(socket_.fd()).ok()); }
 
   // Drives the reactor until there is an answer, or `after` is over.
   Result<std::string> Ask(std::chrono::nanoseconds after) {
