@@ -14,7 +14,8 @@ TEST(LookAheadTest, FindsTheKeysOfWholeCommands) {
   const std::string get = "*2\r\n$3\r\nGET\r\n$2\r\nk1\r\n";
   const std::string set = "*3\r\n$3\r\nSET\r\n$2\r\nk2\r\n$0\r\n\r\n";
   std::array<LikelyKey, 4> keys;
-  EXPECT_EQ(FindLikelyKeys(get + set, keys), 2U);
+  const std::string both = get + set;
+  EXPECT_EQ(FindLikelyKeys(both, keys), 2U);
   EXPECT_EQ(keys[0].row, "k1");
   EXPECT_EQ(keys[1].row, "k2");
   EXPECT_FALSE(keys[1].has_field);
@@ -22,7 +23,6 @@ TEST(LookAheadTest, FindsTheKeysOfWholeCommands) {
   EXPECT_TRUE(keys[0].has_field);
   EXPECT_EQ(keys[0].field, "f");
   // Cut anywhere, only what is whole counts.
-  const std::string both = get + set;
   for (std::size_t end = 0; end <= both.size(); ++end) {
     const std::size_t whole = end == both.size() ? 2 : end >= get.size() ? 1 : 0;
     EXPECT_EQ(FindLikelyKeys(std::string_view(both).substr(0, end), keys), whole) << end;
