@@ -15,7 +15,7 @@ namespace {
 // Before the password.
 constexpr std::int64_t kUnknownArgs = 10;
 constexpr std::int64_t kUnknownBytes = 16'384;
-// So much is set aside for a body on the word of a client; more only as it comes.
+// So much is set aside for a body on the word of a client; the rest when that much has come.
 constexpr std::uint64_t kBelievedBytes = std::uint64_t{64} << 20;
 // Room for arguments that is kept from one command to the next.
 constexpr std::size_t kKeptArgs = 64;
@@ -130,6 +130,7 @@ RequestParser::Outcome RequestParser::Parse(std::string_view input, const Limits
   if (state_ == State::kStart) {
     position_ = 0;
     args_.clear();
+    offsets_.clear();
     bodies_bytes_ = 0;
     if (input.empty()) return Wait(input);
     if (input.front() != '*') return ParseLine(input);
@@ -281,11 +282,10 @@ RequestParser::Outcome RequestParser::BeginBody(std::string_view input) {
   return FillBody(input);
 }
 
+// Who has sent that much is believed the rest: growing again and again would copy it each time.
 Status RequestParser::GrowBody() {
   CIREIN_ASSIGN_OR_RETURN(
-      DataObject larger,
-      DataObject::Allocate(
-          {.meta_bytes = 0, .data_bytes = std::min(length_, 2 * body_.data_bytes()), .type = 0}));
+      DataObject larger, DataObject::Allocate({.meta_bytes = 0, .data_bytes = length_, .type = 0}));
   std::memcpy(larger.mutable_data().data(), body_.data().data(), body_bytes_);
   body_ = std::move(larger);
   return OkStatus();

@@ -154,6 +154,18 @@ TEST(RequestParser, BelievesNoLength) {
   EXPECT_LE(feeder.parser().body_window().size(), std::size_t{64} << 20);
 }
 
+TEST(RequestParser, BelievesALengthOfWhichMuchHasCome) {
+  constexpr std::size_t kBytes = std::size_t{200} << 20;
+  Feeder feeder;
+  feeder.Feed("*1\r\n$" + std::to_string(kBytes) + "\r\n");
+  const std::size_t believed = feeder.parser().body_window().size();
+  ASSERT_LE(believed, std::size_t{64} << 20);
+  feeder.parser().BodyReceived(believed);  // Whatever it is.
+  feeder.Feed("x");
+  // Not twice as much again and again, with a copy each time.
+  EXPECT_EQ(feeder.parser().body_window().size(), kBytes - believed - 1);
+}
+
 TEST(RequestParser, LargeArgumentsAreBodies) {
   const std::string large(RequestParser::kBodyBytes + 1, 'x');
   RequestParser parser;
