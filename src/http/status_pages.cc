@@ -77,6 +77,12 @@ std::string CommandTableText(const ServerStatus& status) {
   return "<h2>Commands that took most time</h2>\n" + table.ToString();
 }
 
+// Ends a look into the store: nobody may hear of what it saw before that is kept.
+Status EndLook(StripedStore& store, Transaction&& transaction) {
+  StripedStore::Committed committed = store.Commit(std::move(transaction));
+  return committed.ticket == 0 ? OkStatus() : committed.keeper->Await(committed.ticket);
+}
+
 std::string ExpiryText(std::uint64_t expiry_ms, std::uint64_t now_ms) {
   if (expiry_ms == 0) return "-";
   const std::uint64_t left_ms = expiry_ms > now_ms ? expiry_ms - now_ms : 0;
@@ -175,8 +181,11 @@ Result<StatusPages::Maker::RowsPage> StatusPages::Maker::FindRows(const Pattern&
   for (std::size_t looked_at = 0;
        (found.rows.size() < kShownRows && looked_at < kLookedAtRows) || at.place == from;
        looked_at += kRowsAtOnce) {
-    Transaction transaction = source_.server->store().BeginAll();
-    CIREIN_ASSIGN_OR_RETURN(Engine::RowPage page, transaction.Rows(at, pattern, kRowsAtOnce));
+    StripedStore& store = source_.server->store();
+    Transaction transaction = store.BeginAll();
+    Result<Engine::RowPage> looked = transaction.Rows(at, pattern, kRowsAtOnce);
+    CIREIN_RETURN_IF_ERROR(EndLook(store, std::move(transaction)));
+    CIREIN_ASSIGN_OR_RETURN(Engine::RowPage page, std::move(looked));
     for (RowName& row : page.rows) found.rows.push_back(std::move(row));
     if (!page.next) return found;
     at = std::move(*page.next);
@@ -188,9 +197,13 @@ Result<StatusPages::Maker::RowsPage> StatusPages::Maker::FindRows(const Pattern&
 
 Status StatusPages::Maker::AddRow(const RowName& row, HtmlTable& table) const {
   const KeyView view(row.bucket, row.name);
-  Transaction transaction = source_.server->store().Begin(std::span(&view, 1));
+  StripedStore& store = source_.server->store();
+  Transaction transaction = store.Begin(std::span(&view, 1));
+  const std::uint64_t now_ms = transaction.now_ms();
   resp::FoundKey found;
-  CIREIN_RETURN_IF_ERROR(resp::FindKey(transaction, view, resp::Look::kSizes, found));
+  const Status looked = resp::FindKey(transaction, view, resp::Look::kSizes, found);
+  CIREIN_RETURN_IF_ERROR(EndLook(store, std::move(transaction)));
+  CIREIN_RETURN_IF_ERROR(looked);
   if (!found.exists()) return OkStatus();  // Gone meanwhile.
   const std::string bucket = row.bucket.ToString();
   const std::string target = Target("/row", {"bucket", bucket, "name", row.name});
@@ -198,7 +211,7 @@ Status StatusPages::Maker::AddRow(const RowName& row, HtmlTable& table) const {
   table.AddRow({HtmlLink(target, row.name), is_hash ? "hash" : "object",
                 is_hash ? std::to_string(found.row.columns) : "-",
                 is_hash ? "-" : BytesForPeople(found.string.data_bytes + found.string.meta_bytes),
-                ExpiryText(found.expiry_ms, transaction.now_ms())});
+                ExpiryText(found.expiry_ms, now_ms)});
   return OkStatus();
 }
 
@@ -289,12 +302,17 @@ HttpResponse StatusPages::Maker::Row(const HttpRequest& request) const {
     return ErrorPage(InvalidArgument("no row has such a name", "give /row?name=NAME"));
   }
   const KeyView row(*bucket, name);
-  Transaction transaction = source_.server->store().Begin(std::span(&row, 1));
+  StripedStore& store = source_.server->store();
+  Transaction transaction = store.Begin(std::span(&row, 1));
+  const std::uint64_t now_ms = transaction.now_ms();
   resp::FoundKey found;
-  if (const Status status = resp::FindKey(transaction, row, resp::Look::kSizes, found);
-      !status.ok()) {
-    return ErrorPage(status);
+  Status looked = resp::FindKey(transaction, row, resp::Look::kSizes, found);
+  std::string columns;
+  if (looked.ok() && found.exists()) {
+    columns = ColumnTable(transaction, row, request.Parameter("after"), looked);
   }
+  if (const Status kept = EndLook(store, std::move(transaction)); looked.ok()) looked = kept;
+  if (!looked.ok()) return ErrorPage(looked);
   if (!found.exists()) {
     HttpResponse response =
         Page("Row", fmt::format("<p>There is no row <code>{}</code>.</p>\n", HtmlText(name, 2000)));
@@ -307,10 +325,7 @@ HttpResponse StatusPages::Maker::Row(const HttpRequest& request) const {
   facts.AddRow({"slot", std::to_string(SlotOfRow(name))});
   facts.AddRow({"Redis sees", found.type == resp::KeyType::kHash ? "a hash" : "a string"});
   facts.AddRow({"columns", std::to_string(found.row.columns)});
-  facts.AddRow({"lives", ExpiryText(found.expiry_ms, transaction.now_ms())});
-  Status walked;
-  const std::string columns = ColumnTable(transaction, row, request.Parameter("after"), walked);
-  if (!walked.ok()) return ErrorPage(walked);
+  facts.AddRow({"lives", ExpiryText(found.expiry_ms, now_ms)});
   return Page("Row", facts.ToString() + "<h2>Objects</h2>\n" + columns);
 }
 
@@ -344,8 +359,8 @@ HttpResponse FunctionsPage() {
 
 Result<std::unique_ptr<StatusPages>> StatusPages::Add(HttpServer& server, StatusSource source) {
   auto maker = std::make_shared<Maker>(server, std::move(source));
-  const auto add = [&](std::string path, std::string title, auto make) {
-    return server.AddPage(std::move(path), std::move(title),
+  const auto add = [&](const char* path, const char* title, auto make) {
+    return server.AddPage(path, title,
                           [maker, make](const HttpRequest& request) {
                             const Gate::Holder inside = maker->gate().TryEnter();
                             if (!inside) return HttpResponse::Text(503, "closing");
