@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "resp/command_table.h"
+
 namespace cirein::resp {
 namespace {
 
@@ -19,12 +21,41 @@ std::string Shown(std::string_view arg) {
                      arg.size() - kMaxArgBytes);
 }
 
+bool Is(Args args, std::size_t at, std::string_view word) {
+  return at < args.size() && IsWord(args[at].text(), word);
+}
+
+// Which arguments are secrets: the user and password of HELLO's AUTH, and what CONFIG SET makes the
+// password.
+std::vector<bool> FindSecrets(Args args) {
+  std::vector<bool> secrets(args.size(), false);
+  if (Is(args, 0, "hello")) {
+    for (std::size_t at = 2; at < args.size(); ++at) {
+      if (Is(args, at, "setname")) {
+        ++at;
+      } else if (Is(args, at, "auth")) {
+        std::fill_n(secrets.begin() + static_cast<std::ptrdiff_t>(at + 1),
+                    std::min(args.size() - at - 1, std::size_t{2}), true);
+        at += 2;
+      }
+    }
+  } else if (Is(args, 0, "config") && Is(args, 1, "set")) {
+    for (std::size_t at = 3; at < args.size(); at += 2) {
+      secrets[at] = Is(args, at - 1, "requirepass");
+    }
+  }
+  return secrets;
+}
+
 std::vector<std::string> Shown(Args args) {
   std::vector<std::string> shown;
+  const std::vector<bool> secrets = FindSecrets(args);
   const std::size_t count = std::min(args.size(), kMaxArgs);
   for (std::size_t i = 0; i < count; ++i) {
     if (args.size() != count && i == count - 1) {
       shown.push_back(fmt::format("... ({} more arguments)", args.size() - count + 1));
+    } else if (secrets[i]) {
+      shown.emplace_back("(redacted)");
     } else {
       shown.push_back(Shown(args[i].text()));
     }
@@ -35,7 +66,7 @@ std::vector<std::string> Shown(Args args) {
 }  // namespace
 
 void SlowLog::Add(Entry entry, Args args, std::size_t max_entries) {
-  if (max_entries == 0) return;
+  if (max_entries == 0 || Is(args, 0, "auth")) return;
   entry.args = Shown(args);
   const std::lock_guard lock(mutex_);
   entry.id = next_id_++;

@@ -24,7 +24,8 @@ class SlowLog {
     std::string name;
   };
 
-  /// `entry.id` and `args` are set here; at most `max_entries` are kept.
+  /// `entry.id` and `args` are set here; at most `max_entries` are kept. Passwords are not: AUTH is
+  /// left out, and those of other commands are shown as "(redacted)".
   void Add(Entry entry, Args args, std::size_t max_entries);
   /// The latest first, at most `count`.
   std::vector<Entry> Latest(std::size_t count) const;
