@@ -47,24 +47,24 @@ bool IsTime(Expiry expiry) {
 
 // The expiry that an option is about, if it is about one.
 std::optional<Expiry> ExpiryOf(std::string_view word, Verb verb) {
-  if (IsWord(word, "ex")) return Expiry::kEx;
-  if (IsWord(word, "px")) return Expiry::kPx;
-  if (IsWord(word, "exat")) return Expiry::kExAt;
-  if (IsWord(word, "pxat")) return Expiry::kPxAt;
-  if (verb == Verb::kSet && IsWord(word, "keepttl")) return Expiry::kKeep;
-  if (verb == Verb::kGetEx && IsWord(word, "persist")) return Expiry::kPersist;
+  if (IsOption(word, "ex")) return Expiry::kEx;
+  if (IsOption(word, "px")) return Expiry::kPx;
+  if (IsOption(word, "exat")) return Expiry::kExAt;
+  if (IsOption(word, "pxat")) return Expiry::kPxAt;
+  if (verb == Verb::kSet && IsOption(word, "keepttl")) return Expiry::kKeep;
+  if (verb == Verb::kGetEx && IsOption(word, "persist")) return Expiry::kPersist;
   return std::nullopt;
 }
 
 // An option of SET that stands alone; false when it is none, or contradicts one before it.
 bool ReadWord(std::string_view word, Options& options) {
-  if (IsWord(word, "get")) {
+  if (IsOption(word, "get")) {
     options.get = true;
     return true;
   }
-  const Condition condition = IsWord(word, "nx")   ? Condition::kIfAbsent
-                              : IsWord(word, "xx") ? Condition::kIfPresent
-                                                   : Condition::kAlways;
+  const Condition condition = IsOption(word, "nx")   ? Condition::kIfAbsent
+                              : IsOption(word, "xx") ? Condition::kIfPresent
+                                                     : Condition::kAlways;
   if (condition == Condition::kAlways) return false;
   if (options.condition != Condition::kAlways && options.condition != condition) return false;
   options.condition = condition;
