@@ -203,10 +203,16 @@ void RedisHost::KeepAtOnce(const std::vector<std::uint64_t>& round, std::span<co
   }
 }
 
-void RedisHost::KeepLater(const std::vector<std::uint64_t>& round, std::span<const Due> due) {
+void RedisHost::KeepLater(const std::vector<std::uint64_t>& round, std::span<Due> due) {
+  for (Due& each : due) each.number = ++last_number_;
+  const auto hold = [due](resp::Session& session) {
+    for (const Due& each : due) {
+      if (each.keeper == session.round_keeper()) return session.HoldRound(each.number);
+    }
+  };
   for (const std::uint64_t id : round) {
     resp::Session& session = clients_.at(id)->session;
-    if (!session.busy()) session.HoldRound();
+    if (!session.busy()) hold(session);
   }
   auto tells = std::make_shared<std::vector<StripedStore::Committed>>(std::exchange(tells_, {}));
   for (const Due& each : due) {
@@ -216,7 +222,7 @@ void RedisHost::KeepLater(const std::vector<std::uint64_t>& round, std::span<con
       }
       if (link->host == nullptr) return;
       link->host->Soon(
-          [each, status](RedisHost& host) { host.Kept(each.keeper, each.ticket, status); });
+          [number = each.number, status](RedisHost& host) { host.Kept(number, status); });
     });
   }
   for (StripedStore::Committed& tell : *tells) {
@@ -224,13 +230,13 @@ void RedisHost::KeepLater(const std::vector<std::uint64_t>& round, std::span<con
   }
 }
 
-void RedisHost::Kept(Keeper* keeper, std::uint64_t ticket, const Status& status) {
+void RedisHost::Kept(std::uint64_t number, const Status& status) {
   for (const auto& [id, client] : clients_) {
     resp::Session& session = client->session;
     if (!session.has_holds()) continue;
     if (status.ok()) {
-      session.Release(keeper, ticket);
-    } else if (!session.busy()) {
+      session.Kept(number);
+    } else {
       session.Break();
     }
     MarkDirty(*client);

@@ -63,6 +63,7 @@ class RedisHost final : public fabric::Service, public resp::Session::Host {
   struct Due {
     Keeper* keeper;
     std::uint64_t ticket;
+    std::uint64_t number = 0;  // Of the question to the keeper, where it is not waited for.
   };
 
   Client* Find(const std::shared_ptr<fabric::Connection>& connection);
@@ -72,8 +73,8 @@ class RedisHost final : public fabric::Service, public resp::Session::Host {
   void Receive(Client& client);
   void Keep(const std::vector<std::uint64_t>& round);
   void KeepAtOnce(const std::vector<std::uint64_t>& round, std::span<const Due> due);
-  void KeepLater(const std::vector<std::uint64_t>& round, std::span<const Due> due);
-  void Kept(Keeper* keeper, std::uint64_t ticket, const Status& status);
+  void KeepLater(const std::vector<std::uint64_t>& round, std::span<Due> due);
+  void Kept(std::uint64_t number, const Status& status);
   void Flush(Client& client);
   bool SendSome(Client& client);
   void SubmitSlow(std::uint64_t id, std::function<void()> work);
@@ -96,6 +97,7 @@ class RedisHost final : public fabric::Service, public resp::Session::Host {
   std::vector<std::uint64_t> dirty_;
   std::vector<std::pair<std::uint64_t, std::function<void()>>> slow_jobs_;
   std::vector<StripedStore::Committed> tells_;
+  std::uint64_t last_number_ = 0;  // Of the questions to keepers.
   bool round_planned_ = false;
 };
 

@@ -231,6 +231,13 @@ void Transaction::ExpireRow(const KeyView& row, std::uint64_t expiry_ms) {
   changes_.push_back({.kind = Change::Kind::kExpireRow, .key = row, .expiry_ms = expiry_ms});
 }
 
+bool Transaction::HasUnpreparedOver(std::uint64_t bytes) const noexcept {
+  return std::any_of(changes_.begin(), changes_.end(), [bytes](const Change& change) {
+    return !change.object.is_null() && change.object.data_bytes() > bytes &&
+           change.prepared == nullptr;
+  });
+}
+
 void Transaction::RollBack(std::size_t count) {
   if (count >= changes_.size()) return;
   // What is dropped here may be the last handle of a body, freed once the partitions are left.

@@ -82,6 +82,9 @@ class Transaction {
   }
   bool has_changes() const noexcept { return !changes_.empty(); }
   std::size_t change_count() const noexcept { return changes_.size(); }
+  /// Is an object of more data than this to be put that Keeper::Prepare has not brought to its
+  /// place?
+  bool HasUnpreparedOver(std::uint64_t bytes) const noexcept;
   /// Takes back all changes but the first `count`.
   void RollBack(std::size_t count);
 

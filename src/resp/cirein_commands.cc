@@ -205,7 +205,7 @@ void WriteWanted(ReplyWriter& reply, const Result<NamedObject>& object) {
 }
 
 void PushWanted(Session& session, std::int64_t id, const Result<NamedObject>& object) {
-  if (session.wants().erase(id) == 0) return;  // Given up.
+  if (!session.EndWant(id)) return;  // Given up.
   session.WritePush([id, object](ReplyWriter& reply) {
     reply.Push(3);
     reply.Bulk("cirein.want");
@@ -234,39 +234,27 @@ void Want(SessionCall& call) {
   }
   const std::int64_t id = session.NextWantId();
   call.reply.Integer(id);
-  session.wants().emplace(id, Operation());
+  session.wants().emplace(id, Session::Want());
   const TimePoint end = EndOf(session, arguments->timeout_ms);
   Operation want = session.store().Want(
       arguments->pattern, end, [link = session.link(), id](Result<NamedObject> object) {
         link->Post(
             [id, object = std::move(object)](Session& there) { PushWanted(there, id, object); });
       });
-  session.wants()[id] = std::move(want);
+  Session::Want& parked = session.wants().at(id);
+  parked.operation = std::move(want);
   if (end == kEndOfTime) return;
-  session.host().timers().RunAt(end, [link = session.link(), id] {
-    link->Post([id](Session& there) {
-      const auto waiting = there.wants().find(id);
-      if (waiting == there.wants().end()) return;
-      Operation late = waiting->second;
-      PushWanted(there, id, DeadlineExceeded("nobody published it in time"));
-      late.Cancel();
-    });
+  // Whoever takes it out of the table ends the timer, also at the session's end.
+  parked.timer = session.host().timers().RunAt(end, [&session, id] {
+    PushWanted(session, id, DeadlineExceeded("nobody published it in time"));
   });
 }
 
 void Unwant(SessionCall& call) {
   const auto id = ParseInteger(call.args[1].text());
   if (!id) return call.reply.Error(kNotAnInteger);
-  const auto waiting = call.session.wants().find(*id);
-  if (waiting == call.session.wants().end()) return call.reply.Integer(0);
-  Operation want = waiting->second;
-  call.session.wants().erase(waiting);
-  want.Cancel();
-  call.reply.Integer(1);
+  call.reply.Integer(call.session.EndWant(*id) ? 1 : 0);
 }
-
-// Among the connection's wants; those that clients name are positive.
-std::int64_t NeedIdOf(std::uint64_t block) { return -static_cast<std::int64_t>(block); }
 
 void Need(SessionCall& call) {
   const auto arguments = ParseWait(call);
@@ -274,22 +262,16 @@ void Need(SessionCall& call) {
   Session& session = call.session;
   const TimePoint end = EndOf(session, arguments->timeout_ms);
   auto want = std::make_shared<Operation>();
-  session.Block(end, [want](Session& there, ReplyWriter& reply) {
-    there.wants().erase(NeedIdOf(there.block_count()));
-    want->Cancel();
-    reply.Null();
-  });
+  session.Block(
+      end, [](Session&, ReplyWriter& reply) { reply.Null(); }, [want] { want->Cancel(); });
   *want = session.store().Want(
       arguments->pattern, end,
       [link = session.link(), block = session.block_count()](Result<NamedObject> object) {
         link->Post([block, object = std::move(object)](Session& there) {
-          there.wants().erase(NeedIdOf(block));
           if (there.block_count() != block) return;
           there.Unblock([&](Session&, ReplyWriter& reply) { WriteWanted(reply, object); });
         });
       });
-  // At its end the connection gives it up.
-  session.wants().emplace(NeedIdOf(session.block_count()), *want);
 }
 
 // ---- What is there ----
@@ -575,10 +557,12 @@ void Compute(SessionCall& call) {
     return call.reply.Error("INVALID_ARGUMENT compute runs over one row (leave PREFIX out)");
   }
   auto compute = std::make_shared<Operation>();
-  session.Block(EndOf(session, timeout_ms), [compute](Session&, ReplyWriter& reply) {
-    compute->Cancel();
-    WriteNativeError(reply, DeadlineExceeded("the function did not end in time"));
-  });
+  session.Block(
+      EndOf(session, timeout_ms),
+      [](Session&, ReplyWriter& reply) {
+        WriteNativeError(reply, DeadlineExceeded("the function did not end in time"));
+      },
+      [compute] { compute->Cancel(); });
   *compute = session.store().Compute(
       *pattern, call.args[2].text(), arguments,
       [link = session.link(), block = session.block_count()](Result<DataObject> result) {

@@ -257,7 +257,7 @@ void Unblock(SessionCall& call) {
       there.ExpireBlocked();
       return;
     }
-    there.Unblock([](Session&, ReplyWriter& reply) {
+    there.InterruptBlocked([](Session&, ReplyWriter& reply) {
       reply.Error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
     });
   });

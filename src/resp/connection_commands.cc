@@ -4,6 +4,7 @@
 // client_commands.cc.
 
 #include <array>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -78,6 +79,31 @@ void WriteHello(SessionCall& call) {
   reply.Array(0);
 }
 
+// HELLO's options, in their order. False with a reply that says what is wrong.
+bool TakeHelloOptions(SessionCall& call, std::optional<std::string_view>* name) {
+  for (std::size_t i = 2; i < call.args.size(); ++i) {
+    const std::size_t more = call.args.size() - 1 - i;
+    const std::string_view word = call.args[i].text();
+    if (IsWord(word, "auth") && more >= 2) {
+      if (!Authenticate(call.session, call.args[i + 1].text(), call.args[i + 2].text())) {
+        call.reply.Error(kWrongPassword);
+        return false;
+      }
+      i += 2;
+    } else if (IsWord(word, "setname") && more >= 1) {
+      if (!IsName(call.args[i + 1].text())) {
+        call.reply.Error(kBadName);
+        return false;
+      }
+      *name = call.args[++i].text();
+    } else {
+      call.reply.Error(fmt::format("ERR Syntax error in HELLO option '{}'", word));
+      return false;
+    }
+  }
+  return true;
+}
+
 void Hello(SessionCall& call) {
   Session& session = call.session;
   Protocol protocol = session.protocol();
@@ -91,22 +117,11 @@ void Hello(SessionCall& call) {
     }
     protocol = static_cast<Protocol>(*version);
   }
-  for (std::size_t i = 2; i < call.args.size(); ++i) {
-    const std::size_t more = call.args.size() - 1 - i;
-    const std::string_view word = call.args[i].text();
-    if (IsWord(word, "auth") && more >= 2) {
-      if (!Authenticate(session, call.args[i + 1].text(), call.args[i + 2].text())) {
-        return call.reply.Error(kWrongPassword);
-      }
-      i += 2;
-    } else if (IsWord(word, "setname") && more >= 1) {
-      const std::string_view name = call.args[++i].text();
-      if (!IsName(name)) return call.reply.Error(kBadName);
-      session.card().set_name(name);
-    } else {
-      return call.reply.Error(fmt::format("ERR Syntax error in HELLO option '{}'", word));
-    }
-  }
+  std::optional<std::string_view> name;
+  const bool taken = TakeHelloOptions(call, &name);
+  // As in Redis a name is set also where an option behind it is wrong; but not by strangers.
+  if (name && session.authenticated()) session.card().set_name(*name);
+  if (!taken) return;
   if (!session.authenticated()) {
     return call.reply.Error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "

@@ -3,15 +3,15 @@
 // INFO: the state of the server, in the fields that Redis's tools read.
 
 #include <algorithm>
-#include <array>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "resp/key_handlers.h"
+#include "resp/keyspace.h"
 #include "resp/server_handlers.h"
 #include "resp/session.h"
 #include "runtime/process_usage.h"
@@ -202,30 +202,52 @@ void ErrorStats(ServerState& state, Lines& lines) {
 
 void Cluster(ServerState&, Lines& lines) { Add(lines, "cluster_enabled:0"); }
 
-// Beyond so many rows, those that are gone but not forgotten among them, they are not counted one
-// by one, and the number is that of all of them.
-constexpr std::uint64_t kMaxCounted = 100'000;
+// More rows than this, those that are gone but not forgotten among them, are not counted one by
+// one, because the others wait meanwhile.
+constexpr std::uint64_t kMaxCounted = 10'000;
+constexpr std::size_t kCountedAtOnce = 1024;
 
-// As DBSIZE counts them.
-std::uint64_t CountKeys(ServerState& state) {
-  OutputBuffer output;
-  ReplyWriter reply(output, Protocol::kResp2);
-  Transaction transaction = state.store().BeginAll();
-  DataCall call{{}, reply, transaction, state.bucket()};
-  if (!DbSize(call).ok()) return 0;
-  std::array<std::span<const std::byte>, 1> parts;
-  if (output.Parts(parts, output.size()) == 0) return 0;
-  std::uint64_t count = 0;
-  for (const std::byte byte : parts[0]) {
-    const char c = static_cast<char>(byte);
-    if (c >= '0' && c <= '9') count = 10 * count + static_cast<std::uint64_t>(c - '0');
+struct KeyCount {
+  std::uint64_t rows = 0;  // That were looked at.
+  std::uint64_t keys = 0;
+};
+
+// Counts the keys of one page of rows; where the next one begins.
+Result<std::optional<Engine::RowName>> CountPage(Transaction& transaction, const Pattern& rows,
+                                                 const Engine::RowName& from, KeyCount* count) {
+  CIREIN_ASSIGN_OR_RETURN(Engine::RowPage page, transaction.Rows(from, rows, kCountedAtOnce));
+  count->rows += page.rows.size();
+  for (const Engine::RowName& row : page.rows) {
+    FoundKey found;  // Rows may name one that has just expired.
+    CIREIN_RETURN_IF_ERROR(FindKey(transaction, KeyView(row.bucket, row.name), Look::kType, found));
+    if (found.exists()) ++count->keys;
   }
-  return count;
+  return std::move(page.next);
 }
 
-void Keyspace(ServerState& state, Lines& lines) {
-  std::uint64_t keys = state.store().GetStats().engine.rows;
-  if (keys != 0 && keys <= kMaxCounted) keys = CountKeys(state);
+// As DBSIZE counts them, but page by page, with others in between; or an estimate.
+std::uint64_t CountKeys(Session& session) {
+  // Perhaps without those that have come last.
+  const std::uint64_t known = session.store().GetStats().engine.rows;
+  if (known > kMaxCounted) return known;
+  Pattern all = Pattern::RowPrefix("");
+  all.set_bucket(session.bucket());
+  KeyCount count;
+  std::optional<Engine::RowName> next = Engine::RowName{};
+  while (next) {
+    if (count.rows >= kMaxCounted) return std::max(known, count.keys);
+    Transaction transaction = session.store().BeginAll();
+    Result<std::optional<Engine::RowName>> rest = CountPage(transaction, all, *next, &count);
+    // What was seen may not be kept yet: then nobody may be told.
+    session.Keep(session.store().Commit(std::move(transaction)));
+    if (!rest.ok()) return known;
+    next = std::move(*rest);
+  }
+  return count.keys;
+}
+
+void Keyspace(Session& session, Lines& lines) {
+  const std::uint64_t keys = CountKeys(session);
   if (keys != 0) Add(lines, "db0:keys={},expires=0,avg_ttl=0", keys);
 }
 
@@ -235,6 +257,7 @@ struct Section {
   void (*write)(ServerState& state, Lines& lines);
   bool is_default;
   bool looks_into_store = false;
+  void (*look)(Session& session, Lines& lines) = nullptr;  ///< Instead of `write`: at rows.
 };
 constexpr Section kSections[] = {
     {"server", "Server", Server, true},
@@ -248,7 +271,7 @@ constexpr Section kSections[] = {
     {"commandstats", "Commandstats", CommandStats, false},
     {"errorstats", "Errorstats", ErrorStats, true},
     {"cluster", "Cluster", Cluster, true},
-    {"keyspace", "Keyspace", Keyspace, true, true},
+    {"keyspace", "Keyspace", nullptr, true, true, Keyspace},
 };
 
 bool IsAsked(const Section& section, Args words) {
@@ -268,7 +291,11 @@ void Info(SessionCall& call) {
     if (call.session.in_exec() && section.looks_into_store) continue;
     if (!lines.empty()) lines += "\r\n";
     Add(lines, "# {}", section.title);
-    section.write(call.session.state(), lines);
+    if (section.look != nullptr) {
+      section.look(call.session, lines);
+    } else {
+      section.write(call.session.state(), lines);
+    }
   }
   call.reply.Verbatim("txt", lines);
 }

@@ -213,7 +213,7 @@ void ServerShard::ReceiveFor(Connection& connection) {
   if (result.code == StreamResult::Code::kEnded) {
     // Perhaps it only says that it has nothing more to ask.
     if (session.output().empty() || session.closing()) return End(connection);
-    return session.Kill();
+    return session.EndAfterReplies();
   }
   const std::size_t body_bytes = std::min(result.bytes, window.size());
   if (body_bytes != 0) session.BodyReceived(body_bytes);
@@ -288,9 +288,15 @@ void ServerShard::KeepAtOnce(const std::vector<Connection*>& round, std::span<co
   }
 }
 
-void ServerShard::KeepLater(const std::vector<Connection*>& round, std::span<const Due> due) {
+void ServerShard::KeepLater(const std::vector<Connection*>& round, std::span<Due> due) {
+  for (Due& each : due) each.number = ++last_number_;
+  const auto hold = [due](Session& session) {
+    for (const Due& each : due) {
+      if (each.keeper == session.round_keeper()) return session.HoldRound(each.number);
+    }
+  };
   for (Connection* const connection : round) {
-    if (!connection->session.busy()) connection->session.HoldRound();
+    if (!connection->session.busy()) hold(connection->session);
   }
   auto tells = std::make_shared<std::vector<StripedStore::Committed>>(std::exchange(tells_, {}));
   for (const Due& each : due) {
@@ -298,8 +304,7 @@ void ServerShard::KeepLater(const std::vector<Connection*>& round, std::span<con
       for (StripedStore::Committed& tell : *tells) {
         if (tell.keeper == each.keeper) StripedStore::Tell(tell, status);
       }
-      link->Run(
-          [each, status](ServerShard& shard) { shard.Kept(each.keeper, each.ticket, status); });
+      link->Run([number = each.number, status](ServerShard& shard) { shard.Kept(number, status); });
     });
   }
   for (StripedStore::Committed& tell : *tells) {
@@ -307,14 +312,14 @@ void ServerShard::KeepLater(const std::vector<Connection*>& round, std::span<con
   }
 }
 
-void ServerShard::Kept(Keeper* keeper, std::uint64_t ticket, const Status& status) {
+void ServerShard::Kept(std::uint64_t number, const Status& status) {
   if (!status.ok()) LogError("resp", "replies cannot be given: {}", status.ToString());
   for (const auto& [id, connection] : connections_) {
     Session& session = connection->session;
     if (!session.has_holds()) continue;
     if (status.ok()) {
-      session.Release(keeper, ticket);
-    } else if (!session.busy()) {
+      session.Kept(number);
+    } else {
       session.Break();
     }
     MarkDirty(*connection);

@@ -65,6 +65,7 @@ class ServerShard final : public Session::Host {
   struct Due {
     Keeper* keeper;
     std::uint64_t ticket;
+    std::uint64_t number = 0;  // Of the question to the keeper, where it is not waited for.
   };
 
   void AdoptHere(StreamSocket socket);
@@ -75,8 +76,8 @@ class ServerShard final : public Session::Host {
   bool EndRound();
   void KeepRound(const std::vector<Connection*>& round);
   void KeepAtOnce(const std::vector<Connection*>& round, std::span<const Due> due);
-  void KeepLater(const std::vector<Connection*>& round, std::span<const Due> due);
-  void Kept(Keeper* keeper, std::uint64_t ticket, const Status& status);
+  void KeepLater(const std::vector<Connection*>& round, std::span<Due> due);
+  void Kept(std::uint64_t number, const Status& status);
   void Flush(Connection& connection);
   bool SendSome(Connection& connection);
   void SetInterest(Connection& connection);
@@ -103,6 +104,7 @@ class ServerShard final : public Session::Host {
   std::vector<std::uint64_t> ended_;
   std::vector<SlowJob> slow_jobs_;
   std::vector<StripedStore::Committed> tells_;
+  std::uint64_t last_number_ = 0;  // Of the questions to keepers.
   Reactor::PollerId poller_ = 0;
   TimerService::TimerId housekeeping_ = 0;
   mutable TimePoint now_{};

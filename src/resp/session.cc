@@ -19,11 +19,15 @@ namespace {
 
 // With more output than this no further command is run until some of it was taken.
 constexpr std::size_t kPauseOutputBytes = std::size_t{64} << 20;
+// Of a client that has not said the password: it hears nothing but errors.
+constexpr std::size_t kUnknownOutputBytes = std::size_t{4} << 10;
 // So many rounds may wait to be kept.
 constexpr std::size_t kMaxHolds = 1024;
 // A blocked client may send so much ahead.
 constexpr std::size_t kBlockedInputBytes = std::size_t{64} << 10;
 constexpr std::size_t kKeptPendingBytes = 1024;
+// What the allocations of a command that is kept take besides what is asked for, about.
+constexpr std::uint64_t kOwnedCommandExtraBytes = 64;
 // Of commands that are quick one in so many is measured, and stands for the others.
 constexpr std::uint32_t kSample = 64;
 // With a lower threshold of the slow log each command is measured.
@@ -37,6 +41,7 @@ std::int64_t Usec(std::chrono::nanoseconds time) {
 
 OwnedCommand::OwnedCommand(const CommandEntry& entry, Args args) : entry_(&entry) {
   std::size_t small_bytes = 0;
+  bytes_ = sizeof(OwnedCommand) + kOwnedCommandExtraBytes;
   for (const Arg& arg : args) {
     bytes_ += arg.bytes.size() + sizeof(Arg);
     if (arg.body.is_null()) small_bytes += arg.bytes.size();
@@ -71,17 +76,19 @@ Session::Session(ServerState& state, ServerCounters& counters, Host& host,
       state_(state),
       counters_(counters),
       host_(host),
-      card_(std::move(card)) {
+      card_(std::move(card)),
+      authenticated_(!state.parameters().has_password()) {
   state_.clients().Add(card_);
 }
 
 Session::~Session() {
   link_->Cut();
-  for (auto& [id, want] : std::exchange(wants_, {})) want.Cancel();
+  LeaveWants();
   state_.clients().Remove(card_->id());
   if (blocked_ != nullptr) {
     host_.timers().CancelTimer(blocked_->timer);
     state_.blocked_clients.fetch_sub(1, std::memory_order_relaxed);
+    if (blocked_->give_up) blocked_->give_up();
   }
   UnwatchAll();
 }
@@ -89,8 +96,8 @@ Session::~Session() {
 // ---- Input ----
 
 bool Session::CanRun() const noexcept {
-  return !closing_ && !broken_ && !busy_ && blocked_ == nullptr &&
-         output_.size() < kPauseOutputBytes && holds_.size() < kMaxHolds;
+  return !closing_ && !broken_ && !busy_ && blocked_ == nullptr && holds_.size() < kMaxHolds &&
+         output_.size() < (authenticated() ? kPauseOutputBytes : kUnknownOutputBytes);
 }
 
 bool Session::wants_input() const noexcept {
@@ -264,9 +271,13 @@ void Session::Dispatch(const CommandEntry& entry, Args args) {
   ReplyWriter reply(output_, protocol_);
   if (entry.spec->data != nullptr) {
     RunData(entry, args, reply);
+    if (busy_) [[unlikely]] {
+      return;
+    }
   } else {
     RunSession(entry, args, reply);
     if (busy_ || blocked_ != nullptr) return;  // It has no reply yet.
+    if (protocol_ != Protocol::kResp3) LeaveWants();
   }
   if (ran.weight != 0) ran.end = state_.clock().Now();
   Finish(entry, args, ran, reply);
@@ -354,11 +365,23 @@ void Session::RunData(const CommandEntry& entry, Args args, ReplyWriter& reply) 
     WriteStatus(reply, status);
     transaction.RollBack(0);
   }
+  if (IsTooLargeForHere(transaction)) [[unlikely]] {
+    transaction.RollBack(0);
+    Commit(std::move(transaction), reply, start);
+    output_.Truncate(start);
+    return RunSlowly(OwnedCommand(entry, args));
+  }
   const bool done = Commit(std::move(transaction), reply, start);
   if (status.code() == StatusCode::kAborted && entry.is(kDropsInParts) && done) {
     output_.Truncate(start);
     DropAllInParts(reply, start);
   }
+}
+
+// The others wait for this thread: they should not while it writes what it has made of a large
+// value (APPEND), or has taken from elsewhere (RENAME, EXPIRE).
+bool Session::IsTooLargeForHere(const Transaction& transaction) const noexcept {
+  return !in_slow_ && transaction.HasUnpreparedOver(state_.options().prepare_bytes);
 }
 
 // Of commands that store what they are given as it is: a string, or a field's value.
@@ -481,11 +504,13 @@ void Session::SlowDone(const Status& refused) {
   busy_ = false;
   in_slow_ = false;
   in_exec_ = false;
+  if (breaks_when_done_) broken_ = true;
   if (!refused.ok()) {
     output_.Truncate(run->ran.start);
     WriteStatus(run->reply, refused);
   }
   Finish(run->command.entry(), run->command.args(), run->ran, run->reply);
+  if (protocol_ != Protocol::kResp3) LeaveWants();
   for (auto& push : std::exchange(pushes_, {})) WritePush(std::move(push));
 }
 
@@ -508,21 +533,23 @@ void Session::Sent(std::size_t bytes) {
   counters_.output_bytes.Add(bytes);
 }
 
-void Session::HoldRound() {
+void Session::HoldRound(std::uint64_t number) {
   if (round_.ticket == 0) return;
+  round_.number = number;
   holds_.push_back(round_);
   counters_.held_replies.Add();
   round_ = {};
 }
 
-void Session::Release(const Keeper* keeper, std::uint64_t ticket) {
-  const auto kept = [&](const Round& hold) {
-    return hold.keeper == keeper && hold.ticket <= ticket;
-  };
+void Session::Kept(std::uint64_t number) {
+  for (Round& hold : holds_) {
+    if (hold.number == number) hold.is_kept = true;
+  }
+  const auto kept = [](const Round& hold) { return hold.is_kept; };
   holds_.erase(holds_.begin(), std::find_if_not(holds_.begin(), holds_.end(), kept));
 }
 
-void Session::Break() noexcept { broken_ = true; }
+void Session::Break() noexcept { (busy_ ? breaks_when_done_ : broken_) = true; }
 
 void Session::UpdateCard() {
   if (busy_) return;
@@ -551,9 +578,13 @@ void Session::Shrink() {
 
 // ---- State ----
 
-void Session::Kill() {
-  if (busy_) return pushes_.push_back([this](ReplyWriter&) { Kill(); });
+void Session::EndAfterReplies() {
   closing_ = true;
+  host_.Wake(*this);
+}
+
+void Session::Kill() {
+  Break();
   host_.Wake(*this);
 }
 
@@ -562,16 +593,17 @@ void Session::Reset() {
   UnwatchAll();
   reply_mode_ = ReplyMode::kOn;
   set_protocol(Protocol::kResp2);
-  authenticated_ = false;
+  authenticated_ = !state_.parameters().has_password();
   card_->set_name("");
   card_->no_evict.store(false);
   card_->no_touch.store(false);
 }
 
-void Session::Block(TimePoint end, Continuation expired) {
+void Session::Block(TimePoint end, Continuation expired, std::function<void()> give_up) {
   ++block_count_;
   blocked_ = std::make_unique<Blocked>();
   blocked_->expired = std::move(expired);
+  blocked_->give_up = std::move(give_up);
   state_.blocked_clients.fetch_add(1, std::memory_order_relaxed);
   if (end != kEndOfTime) {
     blocked_->timer = host_.timers().RunAt(end, [this] { ExpireBlocked(); });
@@ -581,7 +613,15 @@ void Session::Block(TimePoint end, Continuation expired) {
 bool Session::ExpireBlocked() {
   if (blocked_ == nullptr) return false;
   const Continuation expired = blocked_->expired;
-  return Unblock(expired);
+  return InterruptBlocked(expired);
+}
+
+bool Session::InterruptBlocked(const Continuation& write) {
+  if (blocked_ == nullptr) return false;
+  const std::function<void()> give_up = std::move(blocked_->give_up);
+  Unblock(write);
+  if (give_up) give_up();
+  return true;
 }
 
 bool Session::Unblock(const Continuation& write) {
@@ -595,6 +635,22 @@ bool Session::Unblock(const Continuation& write) {
   Finish(*command_, {}, ran, reply);
   host_.Wake(*this);
   return true;
+}
+
+bool Session::EndWant(std::int64_t id) {
+  const auto found = wants_.find(id);
+  if (found == wants_.end()) return false;
+  Want want = std::move(found->second);
+  wants_.erase(found);
+  if (want.timer != 0) host_.timers().CancelTimer(want.timer);
+  want.operation.Cancel();  // Nothing happens to one that was answered.
+  return true;
+}
+
+// Not inside a transaction, which may have for itself what they are parked at.
+void Session::LeaveWants() {
+  while (!wants_.empty()) EndWant(wants_.begin()->first);
+  pushes_.clear();
 }
 
 void Session::WritePush(std::function<void(ReplyWriter& reply)> write) {

@@ -111,11 +111,14 @@ class Session {
   Keeper* round_keeper() const noexcept { return round_.keeper; }
   /// All of this round is kept.
   void ReleaseRound() noexcept { round_ = {}; }
-  /// It is not kept yet.
-  void HoldRound();
-  /// Of `keeper` all up to `ticket` is kept.
-  void Release(const Keeper* keeper, std::uint64_t ticket);
-  /// It will never be: nobody may hear what was to be told.
+  /// It is not kept yet: its host has asked for it, and this is the number of the question. (Not of
+  /// the ticket: what was only seen has the same one in every round.)
+  void HoldRound(std::uint64_t number);
+  /// The question of this number was answered: what was held for it is kept. Output goes on in
+  /// order, as far as all is kept.
+  void Kept(std::uint64_t number);
+  /// It will never be: nobody may hear what was to be told. A busy one ends when it is not any
+  /// more.
   void Break() noexcept;
   /// At the end of a round: what others may know of it.
   void UpdateCard();
@@ -126,9 +129,16 @@ class Session {
 
   /// For those who answer later.
   const std::shared_ptr<SessionLink>& link() const noexcept { return link_; }
-  /// Wants of this connection (CIREIN.WANT), by the ids it was told; given up at its end.
-  std::map<std::int64_t, Operation>& wants() noexcept { return wants_; }
+  /// Wants of this connection (CIREIN.WANT), by the ids it was told. They are given up at its end,
+  /// and when it leaves RESP3, where alone their pushes are told from replies.
+  struct Want {
+    Operation operation;
+    TimerService::TimerId timer = 0;  ///< Of its end; 0: none.
+  };
+  std::map<std::int64_t, Want>& wants() noexcept { return wants_; }
   std::int64_t NextWantId() noexcept { return ++last_want_; }
+  /// Its answer is here, or nobody asks for it any more; false when that was so before.
+  bool EndWant(std::int64_t id);
   ServerState& state() noexcept { return state_; }
   ServerCounters& counters() noexcept { return counters_; }
   StripedStore& store() noexcept { return state_.store(); }
@@ -150,7 +160,9 @@ class Session {
   void set_authenticated() noexcept { authenticated_ = true; }
   /// It ends after the replies so far, this one included.
   void CloseAfterReply() noexcept { closing_ = true; }
-  /// The same from outside of a command: at once, if nothing waits to be sent.
+  /// The client sends nothing more: the same, at once if nothing waits to be sent. Not when busy.
+  void EndAfterReplies();
+  /// From another connection: at once, whatever waits to be sent.
   void Kill();
   enum class ReplyMode : std::uint8_t { kOn, kOff, kSkipNext };
   void set_reply_mode(ReplyMode mode) noexcept;
@@ -168,11 +180,14 @@ class Session {
   void UnwatchAll();
 
   /// The command has no reply yet: no more input is run until Unblock, or `end`, when `expired`
-  /// runs and is to write the reply. Not in_exec().
+  /// runs and is to write the reply. However it ends but by Unblock, `give_up` runs: nobody waits
+  /// for the answer any more. Not in_exec().
   using Continuation = std::function<void(Session& session, ReplyWriter& reply)>;
-  void Block(TimePoint end, Continuation expired);
+  void Block(TimePoint end, Continuation expired, std::function<void()> give_up = nullptr);
   /// The reply of the blocked command; false when it is not blocked (any more).
   bool Unblock(const Continuation& write);
+  /// The same with another reply than the one it waits for, which is given up.
+  bool InterruptBlocked(const Continuation& write);
   /// CLIENT UNBLOCK: ends as if `end` had come; false when it is not blocked.
   bool ExpireBlocked();
   bool is_blocked() const noexcept { return blocked_ != nullptr; }
@@ -191,6 +206,8 @@ class Session {
     std::uint64_t start = 0;  // Of all bytes ever appended, those before it may be sent.
     std::uint64_t ticket = 0;
     Keeper* keeper = nullptr;
+    std::uint64_t number = 0;  // Of those that are held: the host's question.
+    bool is_kept = false;
   };
   struct Multi {
     std::vector<OwnedCommand> commands;
@@ -205,6 +222,7 @@ class Session {
   struct Blocked {
     TimerService::TimerId timer = 0;
     Continuation expired;
+    std::function<void()> give_up;
   };
 
   // How long a command took, where that was looked at.
@@ -241,7 +259,9 @@ class Session {
   void Enqueue(const CommandEntry& entry, Args args);
   bool IsSlow(const CommandEntry& entry, Args args) const noexcept;
   void RunSlowly(OwnedCommand command);
+  /// May find that it is slow, and is busy then.
   void RunData(const CommandEntry& entry, Args args, ReplyWriter& reply);
+  bool IsTooLargeForHere(const Transaction& transaction) const noexcept;
   /// Of a slow command: its bodies go to where they will stay before partitions are stopped.
   struct Prepared {
     KeyView key;
@@ -261,10 +281,11 @@ class Session {
   void Finish(const CommandEntry& entry, Args args, const Ran& ran, const ReplyWriter& reply);
   void FinishReply(std::size_t start);
   void StartSlow(std::shared_ptr<SlowRun> run, std::function<void()> work);
+  void LeaveWants();
   std::uint64_t appended() const noexcept { return sent_bytes_ + output_.size(); }
 
   const std::shared_ptr<SessionLink> link_;
-  std::map<std::int64_t, Operation> wants_;
+  std::map<std::int64_t, Want> wants_;
   std::int64_t last_want_ = 0;
   ServerState& state_;
   ServerCounters& counters_;
@@ -287,6 +308,7 @@ class Session {
   bool authenticated_ = false;
   bool closing_ = false;
   bool broken_ = false;
+  bool breaks_when_done_ = false;  // While it is busy broken_ may be another thread's.
   bool busy_ = false;
   bool in_exec_ = false;
   bool in_slow_ = false;  // This thread is not the session's own.

@@ -158,6 +158,37 @@ class ProtocolTest(ServerTest):
         hello = friend.ask(b"HELLO", b"3", b"AUTH", b"default", b"open sesame")
         self.assertEqual(hello.kind, "%")
 
+    def test_hello_takes_a_name_before_a_wrong_password(self) -> None:
+        told = self.client.ask(b"HELLO", b"3", b"SETNAME", b"two", b"AUTH", b"somebody", b"wrong")
+        self.assertEqual(told, Reply("-", WRONGPASS))
+        self.assertEqual(self.client.ask(b"CLIENT", b"GETNAME"), Reply("$", b"two"))
+
+    def test_a_new_password_does_not_lock_out_who_is_there(self) -> None:
+        def set_password(password: bytes) -> None:
+            reply = self.client.ask(b"CONFIG", b"SET", b"requirepass", password)
+            self.assertEqual(reply.value, b"OK")
+
+        set_password(b"open sesame")
+        self.addCleanup(set_password, b"")  # The server is that of other tests too.
+        stranger = self.connect()
+        self.assertEqual(stranger.ask(b"PING").value, NOAUTH)
+        self.assertEqual(self.client.ask(b"PING").value, b"PONG")
+        set_password(b"")
+        self.assertEqual(stranger.ask(b"PING").value, b"PONG")
+        set_password(b"open sesame")
+        self.assertEqual(stranger.ask(b"PING").value, NOAUTH)
+
+    def test_who_does_not_read_can_be_killed(self) -> None:
+        value = b"0123456789abcdef" * (1 << 14)
+        self.client.ask(b"SET", b"large", value)
+        slow = self.connect()
+        number = slow.ask(b"CLIENT", b"ID").value
+        slow.send(encode((b"GET", b"large")) * 200)
+        self.assertEqual(self.client.ask(b"CLIENT", b"KILL", b"ID", number).value, b"1")
+        end = time.monotonic() + PROMPT_SECONDS
+        while b"id=%b " % number in self.client.ask(b"CLIENT", b"LIST").value:
+            self.assertLess(time.monotonic(), end, "it is still there")
+
     def test_strangers_cannot_send_much(self) -> None:
         server = make_server(self.directory / "strict", password="open sesame")
         server.start()

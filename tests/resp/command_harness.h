@@ -54,9 +54,11 @@ class MemoryStoreHost final : public StoreHost {
 
 class NodeStoreHost final : public StoreHost {
  public:
-  NodeStoreHost() {
+  /// An entry of the longest key fits.
+  static constexpr std::uint64_t kSegmentBytes = 256 * 1024;
+  explicit NodeStoreHost(std::uint64_t segment_bytes = kSegmentBytes) {
     dpm::CreateOptions options;
-    options.segment_bytes = 256 * 1024;  // An entry of the longest key fits.
+    options.segment_bytes = segment_bytes;
     options.log_bytes = 32 * options.segment_bytes;
     options.index_bytes = 4 << 20;
     options.extent_limit_bytes = 64 << 20;
