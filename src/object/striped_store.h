@@ -96,6 +96,7 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
     Status status;  ///< An error: nothing was changed.
     std::uint64_t ticket = 0;
     Keeper* keeper = nullptr;          ///< Whose ticket.
+    Version version;                   ///< Of the last change, if that put an object.
     std::shared_ptr<Effects> effects;  ///< Null when there is nobody to tell.
   };
   /// Carries out its changes and lets others in.

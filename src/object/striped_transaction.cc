@@ -98,6 +98,7 @@ StripedStore::Committed StripedStore::Commit(Transaction&& transaction) {
     Effects done;
     committed.status = Store::Apply(std::span(parts.data(), parts.size()), done);
     std::move(done.garbage.begin(), done.garbage.end(), std::back_inserter(transaction.given_up_));
+    committed.version = transaction.changes_.back().version;
     if (!done.answers.empty()) {
       committed.effects = std::make_shared<Effects>();
       committed.effects->answers = std::move(done.answers);

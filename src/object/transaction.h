@@ -76,10 +76,6 @@ class Transaction {
   /// The row as a whole is gone from then on; 0: it is not to be any more. For a row with columns:
   /// that of an object alone is changed by putting it again.
   void ExpireRow(const KeyView& row, std::uint64_t expiry_ms);
-  /// Once it was committed: of the last change, if that put an object.
-  Version version_of_last() const noexcept {
-    return changes_.empty() ? Version() : changes_.back().version;
-  }
   bool has_changes() const noexcept { return !changes_.empty(); }
   std::size_t change_count() const noexcept { return changes_.size(); }
   /// Is an object of more data than this to be put that Keeper::Prepare has not brought to its

@@ -152,7 +152,7 @@ Status PublishObject(SessionCall& call, const PublishArguments& arguments) {
   }
   StripedStore::Committed committed = session.store().Commit(std::move(transaction));
   if (status.ok()) status = committed.status;
-  info.version = transaction.version_of_last();
+  info.version = committed.version;
   info.availability = Availability::kPersistentMemory;
   session.Keep(std::move(committed));
   if (status.ok()) WriteInfo(call.reply, info);

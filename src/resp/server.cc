@@ -52,6 +52,7 @@ Status Server::StartShards(Executor& executor, const Options& options) {
     shards_.push_back(
         std::make_unique<ServerShard>(*state_, thread->reactor(), executor, options.keeping));
     reactors_.push_back(std::move(thread));
+    CIREIN_RETURN_IF_ERROR(shards_.back()->Start());
   }
   Status started;
   Notification done;

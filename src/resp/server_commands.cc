@@ -121,8 +121,7 @@ void SlowlogReset(SessionCall& call) {
 void SlowlogHelp(SessionCall& call) {
   static constexpr std::string_view kLines[] = {
       "GET [<count>]",
-      "    The commands that took longest, the latest first: id, time, microseconds, arguments, "
-      "address and name of the client.",
+      "    What took longest, the latest first: id, time, microseconds, arguments, the client.",
       "LEN",
       "    How many there are.",
       "RESET",

@@ -101,8 +101,17 @@ ServerShard::ServerShard(ServerState& state, Reactor& reactor, Executor& executo
       keeping_(keeping),
       counters_(state.AddCounters()),
       link_(std::make_shared<Link>(*this)),
-      buffer_(kBufferBytes) {
-  poller_ = reactor_.AddPoller([this] { return EndRound(); });
+      buffer_(kBufferBytes) {}
+
+// The reactor runs already, and its pollers are its own thread's.
+Status ServerShard::Start() {
+  Notification started;
+  CIREIN_RETURN_IF_ERROR(reactor_.Post([&] {
+    poller_ = reactor_.AddPoller([this] { return EndRound(); });
+    started.Notify();
+  }));
+  started.WaitUntil(kEndOfTime);
+  return OkStatus();
 }
 
 ServerShard::~ServerShard() { link_->Close(); }
@@ -454,6 +463,7 @@ void ServerShard::NotifyIfClosed() {
 }
 
 void ServerShard::Close() {
+  if (poller_ == 0) return link_->Close();  // It was never started.
   Notification done;
   if (!link_->Run([&done](ServerShard& shard) { shard.CloseHere(&done); })) return;
   done.WaitUntil(kEndOfTime);

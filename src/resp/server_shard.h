@@ -38,6 +38,8 @@ class ServerShard final : public Session::Host {
   /// All outlive it. `executor` runs what may take long; its threads may block.
   ServerShard(ServerState& state, Reactor& reactor, Executor& executor, Keeping keeping);
   ~ServerShard() override;
+  /// Before anything else; the reactor runs on its thread. Blocks for it.
+  Status Start();
   ServerShard(const ServerShard&) = delete;
   ServerShard& operator=(const ServerShard&) = delete;
 
