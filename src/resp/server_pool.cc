@@ -216,10 +216,8 @@ class ServerPool final : public PoolBackend {
       }
       call->End(OutcomeUnknown(client->address(), reply.status()));
     };
-    auto request = std::make_shared<ServerLink::Request>(
-        ServerLink::Request{.bytes = bytes,
-                            .is_wanted = [call] { return !call->done(); },
-                            .done = answered});
+    auto request = std::make_shared<ServerLink::Request>(ServerLink::Request{
+        .bytes = bytes, .is_wanted = [call] { return !call->done(); }, .done = answered});
     client_->Run([&link, request] { link.Send(std::move(*request)); });
     return Operation(call);
   }

@@ -451,7 +451,8 @@ class ScriptedServerTest : public ::testing::Test, private FdHandler {
       url_ = "server:/" + listener_->address().ToString();
     });
   }
-  ~ScriptedServerTest() override {
+  // Before any part of it ends: the reactor calls it.
+  void TearDown() override {
     library_.reset();
     OnReactor([this] {
       Close();
