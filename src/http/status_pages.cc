@@ -360,12 +360,11 @@ HttpResponse FunctionsPage() {
 Result<std::unique_ptr<StatusPages>> StatusPages::Add(HttpServer& server, StatusSource source) {
   auto maker = std::make_shared<Maker>(server, std::move(source));
   const auto add = [&](const char* path, const char* title, auto make) {
-    return server.AddPage(path, title,
-                          [maker, make](const HttpRequest& request) {
-                            const Gate::Holder inside = maker->gate().TryEnter();
-                            if (!inside) return HttpResponse::Text(503, "closing");
-                            return make(*maker, request);
-                          });
+    return server.AddPage(path, title, [maker, make](const HttpRequest& request) {
+      const Gate::Holder inside = maker->gate().TryEnter();
+      if (!inside) return HttpResponse::Text(503, "closing");
+      return make(*maker, request);
+    });
   };
   using M = const Maker&;
   using Q = const HttpRequest&;

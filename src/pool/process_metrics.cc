@@ -151,9 +151,8 @@ std::string NodeMetricsText(const std::string& path, node::Node& node) {
 
 std::string ProcessMetrics::ToPrometheus() const {
   std::vector<NodeStats> nodes;
-  process_.nodes().Each([&](const std::string& path, node::Node& node) {
-    nodes.push_back(Ask(path, node));
-  });
+  process_.nodes().Each(
+      [&](const std::string& path, node::Node& node) { nodes.push_back(Ask(path, node)); });
   return registry_.ToPrometheus() + ElasticText(nodes);
 }
 
