@@ -227,9 +227,8 @@ Result<std::optional<Engine::RowName>> CountPage(Transaction& transaction, const
 
 // As DBSIZE counts them, but page by page, with others in between; or an estimate.
 std::uint64_t CountKeys(Session& session) {
-  // Perhaps without those that have come last.
+  // Perhaps without those that have come last, and with some that have gone.
   const std::uint64_t known = session.store().GetStats().engine.rows;
-  if (known > kMaxCounted) return known;
   Pattern all = Pattern::RowPrefix("");
   all.set_bucket(session.bucket());
   KeyCount count;

@@ -113,7 +113,8 @@ Write Script::DrawWrite(std::size_t shard) {
   const bool expires = write.kind == Write::Kind::kExpireRow ||
                        (write.kind == Write::Kind::kPut && random_.Below(100) < s.expiry_percent);
   if (expires) {
-    write.expiry_ms = floor_ms_ + 1 + random_.Below(kLongestExpiryMs);
+    // An open with anything that expires raises the floor to 1 by itself.
+    write.expiry_ms = floor_ms_ + 2 + random_.Below(kLongestExpiryMs);
     if (random_.OneIn(4)) *write.expiry_ms += kLateMs;
   }
   return write;
