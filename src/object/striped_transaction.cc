@@ -38,7 +38,7 @@ Status StripedStore::PrepareObject(const KeyView& key, DataObject* object,
   if (object->data_bytes() <= stripe.prepare_bytes) return OkStatus();
   PutRequest request;
   request.object = std::move(*object);
-  const Status status = stripe.keeper->Prepare(key, request);
+  Status status = stripe.keeper->Prepare(key, request);
   *object = std::move(request.object);
   *prepared = std::move(request.prepared);
   return status;

@@ -39,9 +39,9 @@ std::int64_t Usec(std::chrono::nanoseconds time) {
 
 }  // namespace
 
-OwnedCommand::OwnedCommand(const CommandEntry& entry, Args args) : entry_(&entry) {
+OwnedCommand::OwnedCommand(const CommandEntry& entry, Args args)
+    : entry_(&entry), bytes_(sizeof(OwnedCommand) + kOwnedCommandExtraBytes) {
   std::size_t small_bytes = 0;
-  bytes_ = sizeof(OwnedCommand) + kOwnedCommandExtraBytes;
   for (const Arg& arg : args) {
     bytes_ += arg.bytes.size() + sizeof(Arg);
     if (arg.body.is_null()) small_bytes += arg.bytes.size();
