@@ -37,11 +37,14 @@ RedisHost::RedisHost(resp::ServerState& state, const Environment& environment, E
     : state_(state),
       environment_(environment),
       executor_(executor),
-      keeping_(keeping),
       random_(random),
       connection_ended_(std::move(ended)),
       counters_(state.AddCounters()),
-      link_(std::make_shared<Link>(Link{this})) {}
+      link_(std::make_shared<Link>(Link{this})),
+      keeper_(keeping, [link = link_](std::uint64_t question, const Status& status) {
+        if (link->host == nullptr) return;
+        link->host->Soon([question, status](RedisHost& host) { host.Kept(question, status); });
+      }) {}
 
 RedisHost::~RedisHost() { link_->host = nullptr; }
 
@@ -125,7 +128,7 @@ void RedisHost::Wake(resp::Session& session) {
 }
 
 void RedisHost::TellWhenKept(StripedStore::Committed committed) {
-  tells_.push_back(std::move(committed));
+  keeper_.TellWhenKept(std::move(committed));
   PlanRound();
 }
 
@@ -155,7 +158,9 @@ void RedisHost::Round() {
     client.is_dirty = false;
     Receive(client);
   }
-  Keep(round);
+  std::vector<resp::Session*> sessions;
+  for (const std::uint64_t id : round) sessions.push_back(&clients_.at(id)->session);
+  keeper_.Keep(sessions);
   for (const std::uint64_t id : round) {
     Client& client = *clients_.at(id);
     if (!client.has_ended) Flush(client);
@@ -164,82 +169,9 @@ void RedisHost::Round() {
   DestroyEnded();
 }
 
-void RedisHost::Keep(const std::vector<std::uint64_t>& round) {
-  std::vector<Due> due;
-  const auto add = [&due](Keeper* keeper, std::uint64_t ticket) {
-    if (ticket == 0) return;
-    for (Due& each : due) {
-      if (each.keeper == keeper) {
-        each.ticket = std::max(each.ticket, ticket);
-        return;
-      }
-    }
-    due.push_back({keeper, ticket});
-  };
-  for (const std::uint64_t id : round) {
-    const resp::Session& session = clients_.at(id)->session;
-    if (!session.busy()) add(session.round_keeper(), session.round_ticket());
-  }
-  for (const StripedStore::Committed& tell : tells_) add(tell.keeper, tell.ticket);
-  if (due.empty() && tells_.empty()) return;
-  if (keeping_ == Keeping::kAtOnce) {
-    KeepAtOnce(round, due);
-  } else {
-    KeepLater(round, due);
-  }
-}
-
-void RedisHost::KeepAtOnce(const std::vector<std::uint64_t>& round, std::span<const Due> due) {
-  Status failed;
-  for (const Due& each : due) {
-    if (Status status = each.keeper->Await(each.ticket); !status.ok()) failed = status;
-  }
-  for (StripedStore::Committed& tell : std::exchange(tells_, {})) StripedStore::Tell(tell, failed);
-  for (const std::uint64_t id : round) {
-    resp::Session& session = clients_.at(id)->session;
-    if (session.busy() || session.round_ticket() == 0) continue;
-    if (!failed.ok()) session.Break();
-    session.ReleaseRound();
-  }
-}
-
-void RedisHost::KeepLater(const std::vector<std::uint64_t>& round, std::span<Due> due) {
-  for (Due& each : due) each.number = ++last_number_;
-  const auto hold = [due](resp::Session& session) {
-    for (const Due& each : due) {
-      if (each.keeper == session.round_keeper()) return session.HoldRound(each.number);
-    }
-  };
-  for (const std::uint64_t id : round) {
-    resp::Session& session = clients_.at(id)->session;
-    if (!session.busy()) hold(session);
-  }
-  auto tells = std::make_shared<std::vector<StripedStore::Committed>>(std::exchange(tells_, {}));
-  for (const Due& each : due) {
-    each.keeper->WhenKept(each.ticket, [each, tells, link = link_](const Status& status) {
-      for (StripedStore::Committed& tell : *tells) {
-        if (tell.keeper == each.keeper) StripedStore::Tell(tell, status);
-      }
-      if (link->host == nullptr) return;
-      link->host->Soon(
-          [number = each.number, status](RedisHost& host) { host.Kept(number, status); });
-    });
-  }
-  for (StripedStore::Committed& tell : *tells) {
-    if (tell.ticket == 0) StripedStore::Tell(tell, OkStatus());
-  }
-}
-
 void RedisHost::Kept(std::uint64_t number, const Status& status) {
   for (const auto& [id, client] : clients_) {
-    resp::Session& session = client->session;
-    if (!session.has_holds()) continue;
-    if (status.ok()) {
-      session.Kept(number);
-    } else {
-      session.Break();
-    }
-    MarkDirty(*client);
+    if (resp::RoundKeeper::Kept(client->session, number, status)) MarkDirty(*client);
   }
 }
 

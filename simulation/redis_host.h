@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "fabric/transport.h"
 #include "node/node.h"
+#include "resp/round_keeper.h"
 #include "resp/server_state.h"
 #include "resp/session.h"
 #include "runtime/environment.h"
@@ -30,7 +31,7 @@ class RedisHost final : public fabric::Service, public resp::Session::Host {
   /// Told when nothing of this connection can take effect any more. The name is what the client
   /// has given to it (CLIENT SETNAME).
   using ConnectionEnded = std::function<void(const std::string& name)>;
-  enum class Keeping : std::uint8_t { kAtOnce, kLater };  ///< As resp::ServerShard's.
+  using Keeping = resp::RoundKeeper::Keeping;
 
   /// All outlive it. `executor` runs what may block.
   RedisHost(resp::ServerState& state, const Environment& environment, Executor& executor,
@@ -60,20 +61,12 @@ class RedisHost final : public fabric::Service, public resp::Session::Host {
   struct Link {
     RedisHost* host = nullptr;
   };
-  struct Due {
-    Keeper* keeper;
-    std::uint64_t ticket;
-    std::uint64_t number = 0;  // Of the question to the keeper, where it is not waited for.
-  };
 
   Client* Find(const std::shared_ptr<fabric::Connection>& connection);
   void MarkDirty(Client& client);
   void PlanRound();
   void Round();
   void Receive(Client& client);
-  void Keep(const std::vector<std::uint64_t>& round);
-  void KeepAtOnce(const std::vector<std::uint64_t>& round, std::span<const Due> due);
-  void KeepLater(const std::vector<std::uint64_t>& round, std::span<Due> due);
   void Kept(std::uint64_t number, const Status& status);
   void Flush(Client& client);
   bool SendSome(Client& client);
@@ -87,17 +80,15 @@ class RedisHost final : public fabric::Service, public resp::Session::Host {
   resp::ServerState& state_;
   const Environment environment_;
   Executor& executor_;
-  const Keeping keeping_;
   Random random_;
   const ConnectionEnded connection_ended_;
   resp::ServerCounters& counters_;
   const std::shared_ptr<Link> link_;
+  resp::RoundKeeper keeper_;
   std::map<std::uint64_t, std::unique_ptr<Client>> clients_;
   std::map<const fabric::Connection*, std::uint64_t> ids_;
   std::vector<std::uint64_t> dirty_;
   std::vector<std::pair<std::uint64_t, std::function<void()>>> slow_jobs_;
-  std::vector<StripedStore::Committed> tells_;
-  std::uint64_t last_number_ = 0;  // Of the questions to keepers.
   bool round_planned_ = false;
 };
 

@@ -98,9 +98,12 @@ ServerShard::ServerShard(ServerState& state, Reactor& reactor, Executor& executo
     : state_(state),
       reactor_(reactor),
       executor_(executor),
-      keeping_(keeping),
       counters_(state.AddCounters()),
       link_(std::make_shared<Link>(*this)),
+      keeper_(keeping,
+              [link = link_](std::uint64_t question, const Status& status) {
+                link->Run([question, status](ServerShard& shard) { shard.Kept(question, status); });
+              }),
       buffer_(kBufferBytes) {}
 
 // The reactor runs already, and its pollers are its own thread's.
@@ -199,7 +202,7 @@ void ServerShard::Wake(Session& session) {
 }
 
 void ServerShard::TellWhenKept(StripedStore::Committed committed) {
-  tells_.push_back(std::move(committed));
+  keeper_.TellWhenKept(std::move(committed));
 }
 
 void ServerShard::OnReady(Connection& connection, FdReadiness readiness) {
@@ -235,14 +238,16 @@ void ServerShard::ReceiveFor(Connection& connection) {
 
 bool ServerShard::EndRound() {
   link_->RunArrived(*this);
-  if (dirty_.empty() && ended_.empty() && tells_.empty()) {
+  if (dirty_.empty() && ended_.empty() && keeper_.idle()) {
     now_ = {};
     NotifyIfClosed();
     return false;
   }
   round_.swap(dirty_);
   for (Connection* const connection : round_) connection->is_dirty = false;
-  KeepRound(round_);
+  round_sessions_.clear();
+  for (Connection* const connection : round_) round_sessions_.push_back(&connection->session);
+  keeper_.Keep(round_sessions_);
   for (Connection* const connection : round_) {
     if (!connection->has_ended) Flush(*connection);
   }
@@ -255,83 +260,10 @@ bool ServerShard::EndRound() {
   return goes_on;
 }
 
-void ServerShard::KeepRound(const std::vector<Connection*>& round) {
-  absl::InlinedVector<Due, 2> due;
-  const auto add = [&due](Keeper* keeper, std::uint64_t ticket) {
-    if (ticket == 0) return;
-    for (Due& each : due) {
-      if (each.keeper == keeper) {
-        each.ticket = std::max(each.ticket, ticket);
-        return;
-      }
-    }
-    due.push_back({keeper, ticket});
-  };
-  for (Connection* const connection : round) {
-    const Session& session = connection->session;
-    if (!session.busy()) add(session.round_keeper(), session.round_ticket());
-  }
-  for (const StripedStore::Committed& tell : tells_) add(tell.keeper, tell.ticket);
-  if (due.empty() && tells_.empty()) return;
-  if (keeping_ == Keeping::kAtOnce) {
-    KeepAtOnce(round, due);
-  } else {
-    KeepLater(round, due);
-  }
-}
-
-void ServerShard::KeepAtOnce(const std::vector<Connection*>& round, std::span<const Due> due) {
-  Status failed;
-  for (const Due& each : due) {
-    if (Status status = each.keeper->Await(each.ticket); !status.ok()) failed = status;
-  }
-  if (!failed.ok()) LogError("resp", "replies cannot be given: {}", failed.ToString());
-  for (StripedStore::Committed& tell : std::exchange(tells_, {})) {
-    StripedStore::Tell(tell, failed);
-  }
-  for (Connection* const connection : round) {
-    Session& session = connection->session;
-    if (session.busy() || session.round_ticket() == 0) continue;
-    if (!failed.ok()) session.Break();
-    session.ReleaseRound();
-  }
-}
-
-void ServerShard::KeepLater(const std::vector<Connection*>& round, std::span<Due> due) {
-  for (Due& each : due) each.number = ++last_number_;
-  const auto hold = [due](Session& session) {
-    for (const Due& each : due) {
-      if (each.keeper == session.round_keeper()) return session.HoldRound(each.number);
-    }
-  };
-  for (Connection* const connection : round) {
-    if (!connection->session.busy()) hold(connection->session);
-  }
-  auto tells = std::make_shared<std::vector<StripedStore::Committed>>(std::exchange(tells_, {}));
-  for (const Due& each : due) {
-    each.keeper->WhenKept(each.ticket, [each, tells, link = link_](const Status& status) {
-      for (StripedStore::Committed& tell : *tells) {
-        if (tell.keeper == each.keeper) StripedStore::Tell(tell, status);
-      }
-      link->Run([number = each.number, status](ServerShard& shard) { shard.Kept(number, status); });
-    });
-  }
-  for (StripedStore::Committed& tell : *tells) {
-    if (tell.ticket == 0) StripedStore::Tell(tell, OkStatus());
-  }
-}
-
 void ServerShard::Kept(std::uint64_t number, const Status& status) {
   if (!status.ok()) LogError("resp", "replies cannot be given: {}", status.ToString());
   for (const auto& [id, connection] : connections_) {
-    Session& session = connection->session;
-    if (!session.has_holds()) continue;
-    if (status.ok()) {
-      session.Kept(number);
-    } else {
-      session.Break();
-    }
-    MarkDirty(*connection);
+    if (RoundKeeper::Kept(connection->session, number, status)) MarkDirty(*connection);
   }
 }
 

@@ -14,6 +14,7 @@
 
 #include <absl/container/inlined_vector.h>
 
+#include "resp/round_keeper.h"
 #include "resp/server_state.h"
 #include "resp/session.h"
 #include "runtime/executor.h"
@@ -29,11 +30,7 @@ namespace cirein::resp {
 /// Thread-safe are Adopt, Post, connections and Close; all else is the reactor's.
 class ServerShard final : public Session::Host {
  public:
-  /// How the store's writes become durable.
-  enum class Keeping : std::uint8_t {
-    kAtOnce,  ///< Keeper::Await does not wait for a medium: it is asked in each round.
-    kLater,   ///< It does: replies are held, and rounds go on meanwhile.
-  };
+  using Keeping = RoundKeeper::Keeping;
 
   /// All outlive it. `executor` runs what may take long; its threads may block.
   ServerShard(ServerState& state, Reactor& reactor, Executor& executor, Keeping keeping);
@@ -64,11 +61,6 @@ class ServerShard final : public Session::Host {
     Connection* connection;
     std::function<void()> work;
   };
-  struct Due {
-    Keeper* keeper;
-    std::uint64_t ticket;
-    std::uint64_t number = 0;  // Of the question to the keeper, where it is not waited for.
-  };
 
   void AdoptHere(StreamSocket socket);
   void OnReady(Connection& connection, FdReadiness readiness);
@@ -76,9 +68,6 @@ class ServerShard final : public Session::Host {
   void MarkDirty(Connection& connection);
   /// At the end of each round; true when there must be another one at once.
   bool EndRound();
-  void KeepRound(const std::vector<Connection*>& round);
-  void KeepAtOnce(const std::vector<Connection*>& round, std::span<const Due> due);
-  void KeepLater(const std::vector<Connection*>& round, std::span<Due> due);
   void Kept(std::uint64_t number, const Status& status);
   void Flush(Connection& connection);
   bool SendSome(Connection& connection);
@@ -95,18 +84,17 @@ class ServerShard final : public Session::Host {
   ServerState& state_;
   Reactor& reactor_;
   Executor& executor_;
-  const Keeping keeping_;
   ServerCounters& counters_;
   const std::shared_ptr<Link> link_;
+  RoundKeeper keeper_;
 
   std::vector<std::byte> buffer_;  // For what is received, of all sessions.
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> dirty_;  // Did something in this round.
   std::vector<Connection*> round_;  // Of the round that is being ended; kept for its memory.
+  std::vector<Session*> round_sessions_;
   std::vector<std::uint64_t> ended_;
   std::vector<SlowJob> slow_jobs_;
-  std::vector<StripedStore::Committed> tells_;
-  std::uint64_t last_number_ = 0;  // Of the questions to keepers.
   Reactor::PollerId poller_ = 0;
   TimerService::TimerId housekeeping_ = 0;
   mutable TimePoint now_{};
