@@ -132,7 +132,7 @@ def run(server: Server, arguments: argparse.Namespace) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="kill the server every second under clients")
     parser.add_argument("--seconds", type=float, default=15, help="how long (15)")
-    parser.add_argument("--clients", type=int, default=12, help="how many clients (12)")
+    parser.add_argument("--clients", type=int, default=18, help="how many clients (18)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     arguments = parser.parse_args()
     if wanted_server() == REDIS:

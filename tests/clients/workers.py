@@ -7,11 +7,14 @@ was acknowledged and is not there, on what is half done, and on what was done tw
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
+
+from expiry import ABSENT, COMMANDS, Interval, Lease, outcomes, wall_ms
 
 KEYS = 8
 FIELDS = (b"first", b"second", b"")
@@ -258,7 +261,194 @@ def balance(value: bytes | None) -> int:
     return START_BALANCE if value is None else int(value)
 
 
-KINDS: tuple[type[Worker], ...] = (Setter, Pipeliner, Counter, RowWriter, Transactor, Transferrer)
+class Expirer(Worker):
+    """Times to live, short and long, given and taken away: one that was acknowledged is kept, and
+    what was once seen to have expired stays away until it is written again."""
+
+    TTLS_MS = (20, 300, 1500, 100_000_000, 10_000_000_000)
+    # No server lives longer than this in a kill test.
+    LIFE_MS = 60_000
+
+    def __init__(self, name: str, rng: random.Random) -> None:
+        super().__init__(name, rng)
+        self._possible: dict[str, set[Lease]] = {f"{name}:{key}": {ABSENT} for key in range(KEYS)}
+
+    def step(self, client: redis.Redis) -> None:
+        key = self.rng.choice(sorted(self._possible))
+        command = self.rng.choice(COMMANDS)(self.unique(), self.rng.choice(self.TTLS_MS))
+        before, start = self._possible[key], wall_ms()
+        # The server may do it at any time until it is killed.
+        ever = Interval(start, start + self.LIFE_MS)
+        self._possible[key] = before | {after for after, _ in outcomes(before, command, ever)}
+        reply = client.execute_command(command.name, key, *command.arguments())
+        now = Interval(start, wall_ms())
+        may = outcomes(before, command, now)
+        after = {lease for lease, told in may if told == reply}
+        known = f"{key}, which was one of {shorts(before)}"
+        expect(bool(after), f"{command.name} of {known}, is answered {short(reply)}")
+        self._possible[key] = after
+        self.acknowledged += 1
+        if self.rng.random() < 0.5:
+            self._look(client, key)
+
+    def check(self, client: redis.Redis) -> None:
+        for key in self._possible:
+            self._look(client, key)
+
+    def _look(self, client: redis.Redis, key: str) -> None:
+        """Looks at value and time of expiry at once, and knows both from then on."""
+        start = wall_ms()
+        value, expiry = client.pipeline().get(key).execute_command("PEXPIRETIME", key).execute()
+        now = Interval(start, wall_ms())
+        found = ABSENT if value is None or expiry == -2 else Lease(value, expiry, expiry)
+        may = {each for before in self._possible[key] for each in before.at(now)}
+        fits = any(
+            each.value == found.value and each.earliest <= found.earliest <= each.latest
+            for each in may
+        )
+        expect(fits, f"{key} is {short(found)} at {now}, not one of {shorts(may)}")
+        self._possible[key] = {found}
+
+
+class Kept(NamedTuple):
+    """What a key of a Mover holds: a string, or the fields of a row; and when it expires."""
+
+    content: bytes | frozenset[tuple[bytes, bytes]] | None
+    expiry: int
+
+    def fields(self) -> dict[bytes, bytes]:
+        return dict(self.content) if isinstance(self.content, frozenset) else {}
+
+
+NOTHING = Kept(None, -2)
+
+
+class Mover(Worker):
+    """RENAME, HSET and HDEL over strings and rows: what moves is at one place, as it was."""
+
+    FAR_MS = 33_000_000_000_000
+    MAX_FIELDS = 12
+
+    def __init__(self, name: str, rng: random.Random) -> None:
+        super().__init__(name, rng)
+        self._keys = [f"{name}:{key}" for key in range(KEYS)]
+        # All keys together, in their order: one is known, two are before and after what was asked.
+        self._possible: list[list[Kept]] = [[NOTHING] * KEYS]
+
+    def step(self, client: redis.Redis) -> None:
+        (before,) = self._possible
+        at, other = self.rng.sample(range(KEYS), 2)
+        there = [n for n in range(KEYS) if before[n].content is not None]
+        chance = self.rng.random()
+        if there and chance < 0.35:
+            at = self.rng.choice([n for n in there if n != other] or there)
+            words: list[Any] = ["RENAME", self._keys[at], self._keys[other]]
+            after = self._changed({other: before[at], at: NOTHING} if at != other else {})
+        elif there and chance < 0.45:
+            expiry = self.FAR_MS + self._unique
+            words = ["PEXPIREAT", self._keys[there[0]], expiry]
+            after = self._changed({there[0]: before[there[0]]._replace(expiry=expiry)})
+        elif chance < 0.5:
+            words, after = ["DEL", self._keys[at]], self._changed({at: NOTHING})
+        elif chance < 0.6 or isinstance(before[at].content, bytes):
+            value = self.unique()
+            words, after = ["SET", self._keys[at], value], self._changed({at: Kept(value, -1)})
+        else:
+            words, row = self._change_row(self._keys[at], before[at])
+            after = self._changed({at: row})
+        self._possible = [before, after]
+        client.execute_command(*words)
+        self._possible = [after]
+        self.acknowledged += 1
+
+    def _changed(self, changes: dict[int, Kept]) -> list[Kept]:
+        return [changes.get(n, kept) for n, kept in enumerate(self._possible[0])]
+
+    def _change_row(self, key: str, row: Kept) -> tuple[list[Any], Kept]:
+        fields = row.fields()
+        if fields and (len(fields) > self.MAX_FIELDS or self.rng.random() < 0.5):
+            gone = self.rng.sample(sorted(fields), self.rng.randint(1, min(3, len(fields))))
+            rest = {name: value for name, value in fields.items() if name not in gone}
+            # A row without fields is none.
+            after = Kept(frozenset(rest.items()), row.expiry) if rest else NOTHING
+            return ["HDEL", key, *gone], after
+        added = {b"%d" % self.rng.randrange(20): self.unique() for _ in range(3)}
+        pairs = [part for pair in added.items() for part in pair]
+        after = Kept(frozenset({**fields, **added}.items()), max(row.expiry, -1))
+        return ["HSET", key, *pairs], after
+
+    def check(self, client: redis.Redis) -> None:
+        found = [self._find(client, key) for key in self._keys]
+        if found not in self._possible:
+            raise Lost("; ".join(
+                f"{key} is {short(found[n])}, not one of {shorts(may[n] for may in self._possible)}"
+                for n, key in enumerate(self._keys)
+                if all(found[n] != may[n] for may in self._possible)
+            ) or f"half of a command is done on the keys of {self.name}")  # fmt: skip
+        self._possible = [found]
+
+    @staticmethod
+    def _find(client: redis.Redis, key: str) -> Kept:
+        kind = client.type(key)
+        expiry = int(client.execute_command("PEXPIRETIME", key))
+        if kind == b"hash":
+            return Kept(frozenset(client.hgetall(key).items()), expiry)
+        return Kept(client.get(key), expiry)
+
+
+class LargeWriter(Worker):
+    """SET and HSET of values of 200 KB to 2 MB, which are read back whole."""
+
+    LARGE_KEYS = 4
+
+    def __init__(self, name: str, rng: random.Random) -> None:
+        super().__init__(name, rng)
+        # By key: the digests of what it may hold.
+        self._possible: dict[str, set[bytes]] = {
+            f"{name}:{key}": {digest(None)} for key in range(self.LARGE_KEYS)
+        }
+
+    def step(self, client: redis.Redis) -> None:
+        key = self.rng.choice(sorted(self._possible))
+        value = self._large() if self.rng.random() < 0.85 else None
+        self._possible[key].add(digest(value))
+        if value is None:
+            client.delete(key)
+        elif key.endswith("0"):
+            client.hset(key, "large", value)
+        else:
+            client.set(key, value)
+        self._possible[key] = {digest(value)}
+        self.acknowledged += 1
+        if self.rng.random() < 0.3:
+            self._look(client, key)
+
+    def check(self, client: redis.Redis) -> None:
+        for key in self._possible:
+            self._look(client, key)
+
+    def _large(self) -> bytes:
+        """Some of them are rather small, and end in no block's middle."""
+        block = hashlib.sha256(self.unique()).digest() * 32
+        size = self.rng.randint(200_000, 2_000_000) if self.rng.random() < 0.8 else 100
+        return (block * (size // len(block) + 1))[:size]
+
+    def _look(self, client: redis.Redis, key: str) -> None:
+        found = client.hget(key, "large") if key.endswith("0") else client.get(key)
+        expect(
+            digest(found) in self._possible[key],
+            f"{key} is {short(found)}, not what was written",
+        )
+        self._possible[key] = {digest(found)}
+
+
+def digest(value: bytes | None) -> bytes:
+    return b"" if value is None else hashlib.blake2b(value).digest()
+
+
+KINDS: tuple[type[Worker], ...] = (
+    Setter, Pipeliner, Counter, RowWriter, Transactor, Transferrer, Expirer, Mover, LargeWriter,
+)  # fmt: skip
 
 
 def make_workers(count: int, seed: int) -> list[Worker]:

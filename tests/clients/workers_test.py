@@ -9,6 +9,7 @@ import unittest
 
 os.environ["CIREIN_CLIENTS_SERVER"] = "redis"
 
+from expiry import ABSENT, Get, Interval, Lease, Persist, outcomes  # noqa: E402
 from kill_minutes import connect  # noqa: E402
 from server import ServerTest, need_tools  # noqa: E402
 from workers import KINDS, Lost, make_workers  # noqa: E402
@@ -24,6 +25,17 @@ CHANGES: dict[str, tuple[str, ...]] = {
         "DEL transactor4:at60", "SET transactor4:at59 59",
     ),
     "transferrer5": ("INCRBY account:1 5", "HINCRBY transfers transferrer5 -1"),
+    "expirer6": (
+        "PERSIST expirer6:1", "EXPIRE expirer6:2 1000000", "EXPIRE expirer6:6 1000000",
+        "SET expirer6:1 other KEEPTTL", "DEL expirer6:6",
+    ),
+    "mover7": (
+        "RENAME mover7:3 mover7:1", "COPY mover7:5 mover7:6", "HDEL mover7:0 16",
+        "PERSIST mover7:3", "SET mover7:1 back",
+    ),
+    "largewriter8": (
+        "APPEND largewriter8:1 x", "HSET largewriter8:0 large x", "DEL largewriter8:2",
+    ),
 }  # fmt: skip
 
 
@@ -41,6 +53,17 @@ class WorkersTest(ServerTest):
                     worker.check(client)
                     client.execute_command(*change.split())
                     self.assertRaises(Lost, worker.check, client)
+
+
+class ExpiryTest(unittest.TestCase):
+    def test_what_has_expired_is_not_there_again(self) -> None:
+        lease = Lease(b"value", 10_000, 10_000)
+        late = Interval(20_000, 20_001)
+        self.assertEqual(lease.at(Interval(1, 2)), {lease})
+        self.assertEqual(lease.at(Interval(9_000, 9_500)), {lease, ABSENT})
+        self.assertEqual(lease.at(late), {ABSENT})
+        self.assertEqual(outcomes({lease}, Persist(b"", 0), late), {(ABSENT, False)})
+        self.assertEqual(outcomes({ABSENT}, Get(b"", 0), Interval(1, 2)), {(ABSENT, None)})
 
 
 if __name__ == "__main__":
