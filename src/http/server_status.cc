@@ -167,7 +167,28 @@ std::string ErrorsJson(const ServerStatus& status) {
   return "[" + text + "]";
 }
 
+std::string OpenPoolsJson(const std::vector<ServerStatus::OpenPool>& pools) {
+  std::string text;
+  for (const ServerStatus::OpenPool& each : pools) {
+    text += fmt::format(
+        "{}{{\"path\":{},\"durability\":{},\"objects\":{},\"rows\":{},\"memory_bytes\":{},"
+        "\"waiters\":{},\"segments\":{},\"free_segments\":{},\"live_bytes\":{}}}",
+        text.empty() ? "\n" : ",\n", JsonString(each.path),
+        JsonString(each.is_power ? "power" : "process"), each.store.engine.objects,
+        each.store.engine.rows, each.store.engine.used_bytes, each.store.waiting,
+        each.pool.segments, each.pool.free_segments, each.pool.live_bytes);
+  }
+  return "[" + text + "]";
+}
+
+// None of the options that a server was started with.
+std::string ProgramTexts(const ServerStatus& status, bool is_ready) {
+  return fmt::format("{},{}", Field("version", JsonString(status.version)),
+                     Field("ready", is_ready ? "true" : "false"));
+}
+
 std::string ServerTexts(const ServerStatus& status, bool is_ready) {
+  if (status.open_pools) return ProgramTexts(status, is_ready);
   std::string text = fmt::format("{},{},{},{},{}", Field("version", JsonString(status.version)),
                                  Field("ready", is_ready ? "true" : "false"),
                                  Field("directory", JsonString(status.directory)),
@@ -265,6 +286,17 @@ ServerStatus::Pool AskPool(node::Node& node) {
   return pool;
 }
 
+std::vector<ServerStatus::OpenPool> AskOpenPools(const Process& program) {
+  std::vector<ServerStatus::OpenPool> pools;
+  program.nodes().Each([&](const std::string& path, node::Node& node) {
+    pools.push_back({.path = path,
+                     .is_power = node.pool().durability() == dpm::Durability::kPower,
+                     .store = node.store()->GetStats(),
+                     .pool = node.pool().GetStats()});
+  });
+  return pools;
+}
+
 }  // namespace
 
 ServerStatus AskStatus(const StatusSource& source) {
@@ -290,10 +322,17 @@ ServerStatus AskStatus(const StatusSource& source) {
     const bool power = source.node->pool().durability() == dpm::Durability::kPower;
     status.durability = power ? "power" : "process";
   }
+  if (source.program != nullptr) status.open_pools = AskOpenPools(*source.program);
   return status;
 }
 
 std::span<const Fact> Facts() { return kFacts; }
+
+bool IsTold(const Fact& fact, const ServerStatus& status) {
+  if (fact.section == "pool") return status.pool.has_value();
+  const bool is_server = !status.open_pools;
+  return is_server || (fact.section != "clients" && fact.section != "traffic");
+}
 
 std::string FactText(const Fact& fact, double value) {
   const auto whole = static_cast<std::uint64_t>(std::max(value, 0.0));
@@ -313,7 +352,7 @@ std::string StatusJson(const ServerStatus& status, bool is_ready) {
   std::string text = fmt::format("{{\"schema\":{}", kJsonSchema);
   std::string_view section;
   for (const Fact& fact : kFacts) {
-    if (fact.section == "pool" && !status.pool) continue;
+    if (!IsTold(fact, status)) continue;
     if (fact.section != section) {
       if (!section.empty()) text += "}";
       section = fact.section;
@@ -324,6 +363,9 @@ std::string StatusJson(const ServerStatus& status, bool is_ready) {
     }
     text += Field(fact.name, JsonNumber(fact.read(status)));
   }
+  if (status.open_pools) {
+    return fmt::format("{}}},\n\"pools\":{}}}\n", text, OpenPoolsJson(*status.open_pools));
+  }
   return fmt::format("{}}},\n\"commands\":{},\n\"errors\":{}}}\n", text, CommandsJson(status),
                      ErrorsJson(status));
 }
@@ -332,7 +374,7 @@ std::string StatusMetrics(const StatusSource& source) {
   const ServerStatus status = AskStatus(source);
   MetricsText metrics;
   for (const Fact& fact : kFacts) {
-    if (fact.metric.empty() || (fact.section == "pool" && !status.pool)) continue;
+    if (fact.metric.empty() || !IsTold(fact, status)) continue;
     metrics.Add(fact.kind, {std::string(fact.metric), std::string(fact.meaning)}, {},
                 fact.read(status));
   }

@@ -13,6 +13,7 @@
 
 #include "dpm/dpm.h"
 #include "node/node.h"
+#include "pool/process.h"
 #include "resp/server_state.h"
 
 /// What a server tells of itself: asked once, and told as metrics, as JSON and as pages.
@@ -26,6 +27,9 @@ struct StatusSource {
   std::string version;               ///< Of the program.
   /// More metrics in Prometheus' form, of other names than those here; may be null.
   std::function<std::string()> more_metrics = nullptr;
+  /// Of a program that uses the library: then `server` is one without connections over the local
+  /// store, and nothing is told of connections, but of all pools that are open. Null for a server.
+  std::shared_ptr<const Process> program = nullptr;
 };
 
 /// All numbers of one moment.
@@ -73,6 +77,16 @@ struct ServerStatus {
   };
   std::optional<Pool> pool;
 
+  /// An elastic pool that a program has open.
+  struct OpenPool {
+    std::string path;
+    bool is_power = false;  ///< Durability power, not process.
+    Store::Stats store;
+    dpm::Dpm::Stats pool;
+  };
+  /// By path; nullopt for a server.
+  std::optional<std::vector<OpenPool>> open_pools;
+
   struct Command {
     std::string name;  ///< As in INFO: "get", "config|get".
     resp::ServerState::CommandSums sums;
@@ -99,9 +113,11 @@ struct Fact {
   Kind kind = Kind::kGauge;
   double (*read)(const ServerStatus& status) = nullptr;
 };
-/// In the order they are shown, section by section. Those of section "pool" are for a status with a
-/// pool only.
+/// In the order they are shown, section by section.
 std::span<const Fact> Facts();
+/// Does it mean anything there? Facts of section "pool" do with a pool, those about connections of a
+/// server.
+bool IsTold(const Fact& fact, const ServerStatus& status);
 
 /// "1.2 GiB", "3d 4h", "1,234": for people.
 std::string FactText(const Fact& fact, double value);

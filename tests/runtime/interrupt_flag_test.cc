@@ -47,6 +47,7 @@ TEST(InterruptFlagDeathTest, ASignalWakesTheOneThatWaits) {
         });
         if (!sender.ok()) _exit(2);
         const bool set = flag.WaitUntil(kEndOfTime);
+        sender->join();
         _exit(set && flag.signal_number() == SIGTERM ? 17 : 1);
       },
       testing::ExitedWithCode(17), "");

@@ -43,7 +43,8 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"AnswerTwice", Sabotage::kAnswerTwice, "answered before"},
         Broken{"ReuseEpoch", Sabotage::kReuseEpoch, "epoch"},
         Broken{"ReplyBeforeKept", Sabotage::kAnswerBeforeKept, "not linearizable", "redis"},
-        Broken{"IgnoreWatches", Sabotage::kIgnoreWatches, "not linearizable", "redis"}),
+        Broken{"IgnoreWatches", Sabotage::kIgnoreWatches, "not linearizable", "redis"},
+        Broken{"HalfTransaction", Sabotage::kHalfGroups, "not linearizable", "redis"}),
     [](const auto& each) { return std::string(each.param.name); });
 
 TEST_P(BrokenStoreTest, IsCaughtAndReplays) {
