@@ -60,6 +60,10 @@ endfunction()
 # cirein_library(FOLDER...): the shared library that users link, made of the folders' objects. Its
 # public headers need only the standard library, so nothing else is passed on to the user.
 function(cirein_library)
+  # What a program tells of itself says which library it uses.
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/src/http/status_server.cc
+    TARGET_DIRECTORY cirein_http PROPERTIES COMPILE_DEFINITIONS
+    "CIREIN_VERSION=\"${PROJECT_VERSION}\"")
   add_library(cirein SHARED)
   add_library(cirein::cirein ALIAS cirein)
   add_custom_target(cirein_product DEPENDS cirein COMMENT "What users install: the library, the command")

@@ -47,6 +47,27 @@ Status NeedsPassword(const StreamAddress& address) {
       "set one (--requirepass-file FILE), or listen at 127.0.0.1 only");
 }
 
+bool IsPathByte(char c) {
+  const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  return is_letter || (c >= '0' && c <= '9') ||
+         std::string_view("-._~!$&'()*+,;=:@").find(c) != std::string_view::npos;
+}
+
+// Can a client ask for it, and only for it, with these bytes in a link? What a browser would take
+// for a question, an escape, another host or another path cannot.
+bool IsPagePath(std::string_view path) {
+  if (path == "/") return true;
+  if (path.size() > HttpServer::kMaxPathBytes) return false;
+  for (std::string_view rest = path; !rest.empty();) {
+    if (rest.front() != '/') return false;
+    const std::string_view name = rest.substr(1, rest.find('/', 1) - 1);
+    if (name.empty() || name == "." || name == "..") return false;
+    if (!std::all_of(name.begin(), name.end(), IsPathByte)) return false;
+    rest.remove_prefix(1 + name.size());
+  }
+  return !path.empty();
+}
+
 }  // namespace
 
 // What the threads that make pages have of the server; outlives it.
@@ -169,11 +190,9 @@ void HttpServer::Stop() {
 // ---- Pages ----
 
 Status HttpServer::AddPage(std::string path, std::string title, Handler handler) {
-  const bool printable =
-      std::all_of(path.begin(), path.end(), [](char c) { return c > ' ' && c <= '~'; });
-  if (!path.starts_with('/') || !printable || handler == nullptr) {
-    return InvalidArgument(fmt::format("{} cannot be the path of a page", QuoteForPeople(path)),
-                           "begin with / and go on with printable characters");
+  if (!IsPagePath(path) || handler == nullptr) {
+    return InvalidArgument(fmt::format("{} cannot be a page", QuoteForPeople(path)),
+                           "give a handler, and a path such as /mine or /mine/part");
   }
   const std::lock_guard lock(mutex_);
   Entry entry{std::move(title), std::make_shared<const Handler>(std::move(handler))};

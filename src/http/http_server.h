@@ -31,6 +31,7 @@ namespace cirein::http {
 /// other pages are answered like it. It alone needs no password.
 class HttpServer {
  public:
+  static constexpr std::size_t kMaxPathBytes = 1024;
   using Handler = std::function<HttpResponse(const HttpRequest& request)>;
 
   struct Options {
@@ -59,8 +60,9 @@ class HttpServer {
   const std::vector<StreamAddress>& addresses() const noexcept { return addresses_; }
 
   /// Answers `path` with what `handler` gives, from several threads at once; an exception out of it
-  /// is answered with 500. A title shows the page among others. Errors: InvalidArgument for a path
-  /// that is not '/' and printable characters, AlreadyExists.
+  /// is answered with 500. A title shows the page among others. Errors: AlreadyExists;
+  /// InvalidArgument for no handler, and for a path that is not "/" and names with '/' between
+  /// them, of what needs no escape in a URL, none empty, "." or "..", in at most kMaxPathBytes.
   Status AddPage(std::string path, std::string title, Handler handler);
   struct Page {
     std::string path;

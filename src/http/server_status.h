@@ -115,8 +115,8 @@ struct Fact {
 };
 /// In the order they are shown, section by section.
 std::span<const Fact> Facts();
-/// Does it mean anything there? Facts of section "pool" do with a pool, those about connections of a
-/// server.
+/// Does it mean anything there? Facts of section "pool" do with a pool, those about connections of
+/// a server.
 bool IsTold(const Fact& fact, const ServerStatus& status);
 
 /// "1.2 GiB", "3d 4h", "1,234": for people.

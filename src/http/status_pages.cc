@@ -52,7 +52,7 @@ HttpResponse ErrorPage(const Status& status) {
 std::string FactTable(const ServerStatus& status, std::string_view section) {
   HtmlTable table({{section}, {"", Align::kRight}, {""}});
   for (const Fact& fact : Facts()) {
-    if (fact.section != section) continue;
+    if (fact.section != section || !IsTold(fact, status)) continue;
     table.AddRow({HtmlText(fact.name), FactText(fact, fact.read(status)), HtmlText(fact.meaning)});
   }
   return "<p></p>\n" + table.ToString();
@@ -75,6 +75,65 @@ std::string CommandTableText(const ServerStatus& status) {
                   std::to_string(command.sums.failed)});
   }
   return "<h2>Commands that took most time</h2>\n" + table.ToString();
+}
+
+std::string ErrorTable(const ServerStatus& status) {
+  if (status.error_kinds.empty()) return "";
+  HtmlTable errors({{"error"}, {"times", Align::kRight}});
+  for (const auto& [kind, count] : status.error_kinds) {
+    errors.AddRow({HtmlText(kind), std::to_string(count)});
+  }
+  return "<h2>Errors answered</h2>\n" + errors.ToString();
+}
+
+// What the overview tells of a server.
+std::string ServerText(const ServerStatus& status) {
+  HtmlTable server({{"server"}, {""}});
+  server.AddRow({"version", HtmlText(status.version)});
+  server.AddRow({"pool", HtmlText(status.directory)});
+  server.AddRow({"durability", HtmlText(status.durability)});
+  for (const auto& [name, value] : status.told) {
+    if (!value.empty() && name != "dir") server.AddRow({HtmlText(name), HtmlText(value)});
+  }
+  std::string text = server.ToString();
+  for (const std::string_view section : {"server", "clients", "traffic", "store"}) {
+    text += FactTable(status, section);
+  }
+  return text + CommandTableText(status) + ErrorTable(status);
+}
+
+// What it tells of a program.
+std::string ProgramText(const ServerStatus& status) {
+  return fmt::format("<p>A program that uses Cirein {}.</p>\n", HtmlText(status.version)) +
+         FactTable(status, "server") + "<h2>Local store</h2>\n" + FactTable(status, "store");
+}
+
+std::string OpenPoolTable(const ServerStatus& status) {
+  HtmlTable table({{"pool"},
+                   {"durability"},
+                   {"objects", Align::kRight},
+                   {"rows", Align::kRight},
+                   {"memory", Align::kRight},
+                   {"waiters", Align::kRight},
+                   {"log in use", Align::kRight}});
+  const auto add = [&](const std::string& name, const char* durability, const Store::Stats& store,
+                       const std::string& in_use) {
+    table.AddRow({name, durability, std::to_string(store.engine.objects),
+                  std::to_string(store.engine.rows), BytesForPeople(store.engine.used_bytes),
+                  std::to_string(store.waiting), in_use});
+  };
+  add(HtmlLink("/rows", "local:"), "-", status.store, "-");
+  for (const ServerStatus::OpenPool& each : *status.open_pools) {
+    const double used = each.pool.segments == 0
+                            ? 0
+                            : 100 - 100 * static_cast<double>(each.pool.free_segments) /
+                                        static_cast<double>(each.pool.segments);
+    add("elastic:" + HtmlText(each.path, 2000), each.is_power ? "power" : "process", each.store,
+        fmt::format("{:.1f} %", used));
+  }
+  return "<p>All <code>local:</code> pools share one store, cut by buckets. Of other pools those "
+         "that are open are shown.</p>\n" +
+         table.ToString();
 }
 
 // Ends a look into the store: nobody may hear of what it saw before that is kept.
@@ -105,6 +164,8 @@ class StatusPages::Maker {
   HttpResponse Json() const;
   HttpResponse Metrics() const;
   Gate& gate() noexcept { return gate_; }
+  bool is_of_program() const { return source_.program != nullptr; }
+  bool is_over() const { return is_of_program() && source_.program->stopped(); }
 
  private:
   struct RowsPage {
@@ -124,25 +185,7 @@ class StatusPages::Maker {
 
 HttpResponse StatusPages::Maker::Overview() const {
   const ServerStatus status = AskStatus(source_);
-  HtmlTable server({{"server"}, {""}});
-  server.AddRow({"version", HtmlText(status.version)});
-  server.AddRow({"pool", HtmlText(status.directory)});
-  server.AddRow({"durability", HtmlText(status.durability)});
-  for (const auto& [name, value] : status.told) {
-    if (!value.empty() && name != "dir") server.AddRow({HtmlText(name), HtmlText(value)});
-  }
-  std::string body = server.ToString();
-  for (const std::string_view section : {"server", "clients", "traffic", "store"}) {
-    body += FactTable(status, section);
-  }
-  body += CommandTableText(status);
-  if (!status.error_kinds.empty()) {
-    HtmlTable errors({{"error"}, {"times", Align::kRight}});
-    for (const auto& [kind, count] : status.error_kinds) {
-      errors.AddRow({HtmlText(kind), std::to_string(count)});
-    }
-    body += "<h2>Errors answered</h2>\n" + errors.ToString();
-  }
+  std::string body = status.open_pools ? ProgramText(status) : ServerText(status);
   body += "<h2>Pages</h2>\n<ul>\n";
   for (const HttpServer::Page& page : server_.pages()) {
     body += fmt::format("<li>{}</li>\n", HtmlLink(page.path, page.title));
@@ -152,6 +195,7 @@ HttpResponse StatusPages::Maker::Overview() const {
 
 HttpResponse StatusPages::Maker::Pools() const {
   const ServerStatus status = AskStatus(source_);
+  if (status.open_pools) return Page("Pools", OpenPoolTable(status));
   if (!status.pool) return Page("Pool", "<p>The store is in memory: there is no pool.</p>\n");
   const double used = status.pool->log_bytes == 0
                           ? 0
@@ -323,7 +367,9 @@ HttpResponse StatusPages::Maker::Row(const HttpRequest& request) const {
   facts.AddRow({"name", fmt::format("<code>{}</code>", HtmlText(name, 2000))});
   facts.AddRow({"bucket", HtmlText(bucket->ToString())});
   facts.AddRow({"slot", std::to_string(SlotOfRow(name))});
-  facts.AddRow({"Redis sees", found.type == resp::KeyType::kHash ? "a hash" : "a string"});
+  if (!is_of_program()) {
+    facts.AddRow({"Redis sees", found.type == resp::KeyType::kHash ? "a hash" : "a string"});
+  }
   facts.AddRow({"columns", std::to_string(found.row.columns)});
   facts.AddRow({"lives", ExpiryText(found.expiry_ms, now_ms)});
   return Page("Row", facts.ToString() + "<h2>Objects</h2>\n" + columns);
@@ -363,13 +409,15 @@ Result<std::unique_ptr<StatusPages>> StatusPages::Add(HttpServer& server, Status
     return server.AddPage(path, title, [maker, make](const HttpRequest& request) {
       const Gate::Holder inside = maker->gate().TryEnter();
       if (!inside) return HttpResponse::Text(503, "closing");
+      if (maker->is_over()) return HttpResponse::Text(503, "the library has been finished");
       return make(*maker, request);
     });
   };
   using M = const Maker&;
   using Q = const HttpRequest&;
   CIREIN_RETURN_IF_ERROR(add("/", "", [](M m, Q) { return m.Overview(); }));
-  CIREIN_RETURN_IF_ERROR(add("/pools", "Pool", [](M m, Q) { return m.Pools(); }));
+  const char* const pools = maker->is_of_program() ? "Pools" : "Pool";
+  CIREIN_RETURN_IF_ERROR(add("/pools", pools, [](M m, Q) { return m.Pools(); }));
   CIREIN_RETURN_IF_ERROR(add("/rows", "Rows", [](M m, Q request) { return m.Rows(request); }));
   CIREIN_RETURN_IF_ERROR(add("/row", "", [](M m, Q request) { return m.Row(request); }));
   CIREIN_RETURN_IF_ERROR(
