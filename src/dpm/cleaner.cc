@@ -144,6 +144,16 @@ Result<std::optional<std::uint64_t>> Cleaner::CleanOne() {
   return std::optional(copied_bytes_ - before);
 }
 
+Result<bool> Cleaner::SealWhatDied() {
+  const std::optional<std::uint64_t> open = writer_.segment();
+  if (!open) return false;
+  const std::uint64_t written = space_.committed(*open) - kFirstBatch;
+  // Not by what is unused at its end: to copy what lives would gain nothing, for ever.
+  if (written < index_.live_bytes(*open) + space_.segment_bytes() / kLeastGain) return false;
+  CIREIN_RETURN_IF_ERROR(writer_.Seal());
+  return true;
+}
+
 bool Cleaner::CopiesMerged(const Emptied& emptied) const {
   if (!emptied.last_copy) return true;
   // The cleaner's log is merged in order, so the last copy stands for all of them.

@@ -37,6 +37,10 @@ class Cleaner {
   /// nullopt when there is none. Commits the copies. ResourceExhausted when not even the reserve is
   /// left.
   Result<std::optional<std::uint64_t>> CleanOne();
+  /// Seals the segment that copies go to, if as much of it is dead as a victim must gain: once the
+  /// merger has seen its end it can be one. For a pool in which nothing else gains enough. Whether
+  /// it did.
+  Result<bool> SealWhatDied();
 
   /// Writes a gone key of the same version for each object that expired, itself or with its row, by
   /// the slot's persisted clock floor; the merger makes the objects dead by it. Goes through the

@@ -326,11 +326,19 @@ void Dpm::CollectReleased() {
 Result<std::optional<std::uint64_t>> Dpm::CleanOne(Urgency urgency, WorkDone* done) {
   auto cleaned = cleaner_->CleanOne();
   const bool may_bury = floor_ms_ > buried_ms_;
-  if (cleaned.ok() && !*cleaned && !power_ && (may_bury || urgency == Urgency::kUrgent)) {
+  const bool urgent = urgency == Urgency::kUrgent;
+  bool again = false;
+  if (cleaned.ok() && !*cleaned && urgent) {
+    // All that is dead may be copies of what lived a while ago, in a segment that is still open.
+    CIREIN_ASSIGN_OR_RETURN(again, cleaner_->SealWhatDied());
+    if (again) CIREIN_RETURN_IF_ERROR(MergeSome(UINT64_MAX, done));
+  }
+  if (cleaned.ok() && !*cleaned && !power_ && (may_bury || urgent)) {
     // What is not synced yet can be neither copied nor buried, lest the copy outlive it.
     if (Status status = SyncLocked(); !status.ok()) return status;
-    cleaned = cleaner_->CleanOne();
+    again = true;
   }
+  if (again) cleaned = cleaner_->CleanOne();
   if (!cleaned.ok() || *cleaned || !may_bury) return cleaned;
   // Nothing is dead enough: what has expired becomes so.
   if (Status status = BuryExpired(done); !status.ok()) return status;

@@ -86,6 +86,8 @@ class LogWriter {
   /// Stage and Commit of one group. Like a Stage, but never kFull.
   Status Write(std::span<const EntryFields> group, std::span<Location> locations);
 
+  /// The one that is open.
+  std::optional<std::uint64_t> segment() const noexcept { return segment_; }
   /// Seals the open segment, if there is one; the next batch begins another.
   Status Seal();
 
