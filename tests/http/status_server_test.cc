@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -332,6 +333,51 @@ TEST_F(StatusServerTest, EndsWithItsPages) {
   EXPECT_FALSE(ConnectStream(address).ok());
   server_.reset();
   EXPECT_EQ(kept.use_count(), 1);
+}
+
+// A page that waits until it is let go, however it ends.
+struct WaitingPage {
+  test::Countdown inside{1};
+  Notification let_go;
+  test::Countdown ended{1};
+};
+
+Status AddWaitingPage(StatusServer& server, const std::shared_ptr<WaitingPage>& page) {
+  return server.AddPage("/waits", "", [page](const PageRequest&) {
+    page->inside.CountDown();
+    page->let_go.WaitUntil(test::EndOfPatience());
+    page->ended.CountDown();
+    return Result<PageResponse>(Text("at last"));
+  });
+}
+
+TEST_F(StatusServerTest, WaitsForAPageUnderWay) {
+  const auto page = std::make_shared<WaitingPage>();
+  ASSERT_OK(AddWaitingPage(*server_, page));
+  const StreamSocket asked = Ask("GET /waits HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(page->inside.Wait());
+  std::thread stopper([this] { server_->Stop(); });
+  const StreamAddress address = Address();
+  // It listens no more, so it waits, or will.
+  EXPECT_TRUE(test::Eventually([&] { return !ConnectStream(address).ok(); }));
+  page->let_go.Notify();
+  stopper.join();
+  EXPECT_EQ(page->ended.left(), 0);
+}
+
+TEST_F(StatusServerTest, LeavesAPageThatDoesNotEndToItself) {
+  const LogCapture log;
+  const auto page = std::make_shared<WaitingPage>();
+  ASSERT_OK(AddWaitingPage(*server_, page));
+  const StreamSocket asked = Ask("GET /waits HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(page->inside.Wait());
+  server_.reset();
+  EXPECT_EQ(page->ended.left(), 1);
+  EXPECT_TRUE(log.Contains("http-page"));
+  FinishNow();
+  // It ends when there is nothing left of the server and the library.
+  page->let_go.Notify();
+  EXPECT_TRUE(page->ended.Wait());
 }
 
 TEST(StatusServerStartTest, NeedsTheLibrary) {
