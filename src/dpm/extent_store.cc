@@ -156,6 +156,11 @@ Result<std::unique_ptr<ExtentStore::Writer>> ExtentStore::Create(const KeyView& 
   trailer.has_column = key.has_column ? 1 : 0;
   writer->tail_ = MakeTail(key, trailer);
   Result<std::unique_ptr<Region>> region = space_.Create(Name(number), bytes, RegionUse::kLog);
+  if (region.status().code() == StatusCode::kResourceExhausted) {
+    // The medium is full: the files of those that were dropped may still be there.
+    if (Status status = await_room_(); !status.ok()) return status;
+    region = space_.Create(Name(number), bytes, RegionUse::kLog);
+  }
   if (!region.ok()) return region.status();
   writer->region_ = std::move(*region);
   return writer;
