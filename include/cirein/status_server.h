@@ -71,6 +71,8 @@ struct StatusServerOptions {
 ///   /metrics      as MetricsText, and some of the process, in Prometheus' text form
 ///   /healthz      200 for as long as the server is there
 ///
+/// Pages that tell numbers of pools may wait while one is opened or closed, /healthz never does.
+///
 /// It has threads of its own, which use no processor time while nobody asks. A client that is slow,
 /// silent or gone holds nobody. A handler that runs for long takes one of 8 threads, and others may
 /// wait half a second for the next one; when all are taken by such, further questions are answered
