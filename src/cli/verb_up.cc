@@ -41,6 +41,8 @@ constexpr std::uint64_t kMaxPort = 65'535;
 constexpr std::uint32_t kShards = 16;
 // Besides connections: the pool's files and large objects, and whatever else a process has open.
 constexpr std::uint64_t kOtherFiles = 1024;
+// Objects of more than such a part of a segment have an extent of their own.
+constexpr std::uint64_t kLargeOfSegment = 8;
 constexpr std::uint64_t kMaxPasswordBytes = 4096;
 
 // The password as HTTP asks for it: that of the option until the server's state is there, which may
@@ -132,11 +134,20 @@ class UpVerb final : public Verb {
                  .more_metrics = [&process] { return process.metrics().ToPrometheus(); }});
   }
 
-  Result<std::unique_ptr<ServerFileHolder>> WriteFile(const resp::Server& server) const {
+  // None where it cannot be written, as on a full disk: clients are served all the same.
+  std::unique_ptr<ServerFileHolder> WriteFile(const resp::Server& server) const {
     ServerFile file;
     file.resp = server.addresses();
     if (http_ != nullptr) file.http = http_->addresses();
-    return ServerFileHolder::Write(directory_, std::move(file));
+    auto written = ServerFileHolder::Write(directory_, file);
+    // The file of a server that was killed may have the last room.
+    if (!written.ok() && RemoveFile(ServerFilePath(directory_)).ok()) {
+      written = ServerFileHolder::Write(directory_, file);
+    }
+    if (written.ok()) return *std::move(written);
+    LogWarn("server", "cirein status and cirein stop do not find this server: {}",
+            written.status().ToString());
+    return nullptr;
   }
 
   Status ServeNode(const VerbContext& context, InterruptFlag& interrupt, Process& process,
@@ -156,6 +167,7 @@ class UpVerb final : public Verb {
                                    .clock = &process.environment().clock,
                                    .fsync = power ? "always" : "everysec",
                                    .prepare_bytes = node->pool().superblock().large_bytes,
+                                   .group_bytes = node->pool().superblock().segment_bytes / 2,
                                    .seed = Entropy::FromSystem().Seed(),
                                    .shutdown = [&interrupt] { interrupt.Raise(); }});
     state->parameters().set_password(password_->first());
@@ -171,7 +183,7 @@ class UpVerb final : public Verb {
                              .keeping = power ? resp::ServerShard::Keeping::kLater
                                               : resp::ServerShard::Keeping::kAtOnce}));
     CIREIN_ASSIGN_OR_RETURN(const auto pages, AddPages(process, node, state));
-    CIREIN_ASSIGN_OR_RETURN(auto file, WriteFile(*server));
+    auto file = WriteFile(*server);
     if (http_ != nullptr) http_->SetReady();
     context.console.Write(ReadyLine(*server));
     CIREIN_RETURN_IF_ERROR(context.console.Flush());
@@ -234,6 +246,9 @@ class UpVerb final : public Verb {
     dpm::CreateOptions create;
     create.log_bytes = size_bytes_;
     create.segment_bytes = dpm::DefaultSegmentBytes(size_bytes_);
+    // Of objects that clients send: an extent would cost each write three syncs, one of the file,
+    // one of its size and one of its name, where the log has one for many, or none at all.
+    create.large_bytes = create.segment_bytes / kLargeOfSegment;
     create.durability = durability_.value_or(dpm::Durability::kProcess);
     while (create.pool_id == 0) create.pool_id = entropy.Seed();
     create.created_ms = static_cast<std::uint64_t>(

@@ -32,6 +32,8 @@ struct DataCall {
   ReplyWriter& reply;
   Transaction& transaction;
   Bucket bucket;  ///< That Redis sees.
+  /// Of a handler that writes as much as one transaction can: as in ServerState::Options.
+  std::uint64_t group_bytes = UINT64_MAX;
 
   std::string_view arg(std::size_t i) const { return args[i].text(); }
   KeyView row(std::size_t i) const { return KeyView(bucket, args[i].text()); }

@@ -37,11 +37,12 @@ Status RandomKey(DataCall& call);
 Status DbSize(DataCall& call);
 Status Flush(DataCall& call);
 
-/// Drops rows of a bucket from a place on, so many as are surely one group of a pool; where to go
-/// on, null after the last one. FLUSHALL of more rows than fit into one group takes several
+/// Drops rows of a bucket from a place on, at least one and else so many as write `group_bytes`;
+/// where to go on, null after the last one. FLUSHALL of more rows than that takes several
 /// transactions.
 Result<std::optional<Engine::RowName>> DropSomeRows(Transaction& transaction, Bucket bucket,
-                                                    const Engine::RowName& from);
+                                                    const Engine::RowName& from,
+                                                    std::uint64_t group_bytes);
 
 /// Of OBJECT; object_commands.cc.
 std::span<const CommandSpec> ObjectSubcommands();

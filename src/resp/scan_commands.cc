@@ -97,32 +97,11 @@ Result<std::optional<std::string>> PickKey(DataCall& call, RowPage& page) {
   return std::optional<std::string>();
 }
 
-// How many rows are dropped at once.
-struct DropLimits {
-  std::size_t page_rows = 0;  // Asked for at a time.
-  std::size_t max_rows = 0;   // More than either of these only by a page.
-  std::size_t max_name_bytes = 0;
-};
-
-// Drops rows of a bucket from a place on; where to go on, null after the last one.
-Result<std::optional<RowName>> DropRows(Transaction& transaction, Bucket bucket,
-                                        const RowName& from, const DropLimits& limits) {
-  const Pattern rows = RowsOf(bucket, std::nullopt);
-  std::optional<RowName> next = from;
-  // All are looked for first: a transaction with many changes looks for rows slowly.
-  std::vector<std::string_view> names;
-  std::size_t name_bytes = 0;
-  while (next && names.size() < limits.max_rows && name_bytes < limits.max_name_bytes) {
-    CIREIN_ASSIGN_OR_RETURN(RowPage page, transaction.Rows(*next, rows, limits.page_rows));
-    for (const RowName& row : page.rows) {
-      names.push_back(transaction.Keep(row.name));
-      name_bytes += row.name.size();
-    }
-    next = std::move(page.next);
-  }
-  for (const std::string_view name : names) transaction.DropRow(KeyView(bucket, name));
-  return next;
-}
+// About what dropping a row writes besides its name.
+constexpr std::uint64_t kDropBytes = 80;
+// So that a transaction ends some time.
+constexpr std::uint64_t kMostGroupBytes = std::uint64_t{1} << 20;
+constexpr std::size_t kDropPageRows = 64;
 
 }  // namespace
 
@@ -197,10 +176,27 @@ Status DbSize(DataCall& call) {
 }
 
 Result<std::optional<RowName>> DropSomeRows(Transaction& transaction, Bucket bucket,
-                                            const RowName& from) {
-  // Of the longest names a page holds 4 MiB, half of the smallest usual segment.
-  return DropRows(transaction, bucket, from,
-                  {.page_rows = 64, .max_rows = 16'384, .max_name_bytes = std::size_t{1} << 20});
+                                            const RowName& from, std::uint64_t group_bytes) {
+  const std::uint64_t most_bytes = std::min(group_bytes, kMostGroupBytes);
+  const Pattern rows = RowsOf(bucket, std::nullopt);
+  // All are looked for first: a transaction with many changes looks for rows slowly.
+  std::vector<std::string_view> names;
+  std::uint64_t bytes = 0;
+  std::optional<RowName> next = from;
+  while (next && bytes < most_bytes) {
+    CIREIN_ASSIGN_OR_RETURN(RowPage page, transaction.Rows(*next, rows, kDropPageRows));
+    next = std::move(page.next);
+    for (RowName& row : page.rows) {
+      bytes += kDropBytes + row.name.size();
+      if (bytes > most_bytes && !names.empty()) {
+        next = std::move(row);
+        break;
+      }
+      names.push_back(transaction.Keep(row.name));
+    }
+  }
+  for (const std::string_view name : names) transaction.DropRow(KeyView(bucket, name));
+  return next;
 }
 
 // ASYNC and SYNC are the same: what is dropped is freed later.
@@ -212,7 +208,8 @@ Status Flush(DataCall& call) {
     call.reply.Error(kSyntaxError);
     return OkStatus();
   }
-  CIREIN_ASSIGN_OR_RETURN(const auto rest, DropSomeRows(call.transaction, call.bucket, RowName{}));
+  CIREIN_ASSIGN_OR_RETURN(const auto rest,
+                          DropSomeRows(call.transaction, call.bucket, RowName{}, call.group_bytes));
   if (rest) {
     return Aborted("more keys than one transaction can drop", "flush outside of MULTI");
   }

@@ -65,6 +65,9 @@ class ServerState {
     std::string fsync = "no";
     /// Objects of more data are brought to the store before their transaction; see Keeper.
     std::uint64_t prepare_bytes = UINT64_MAX;
+    /// What drops all keys writes no more than this in one transaction. At most half of what the
+    /// store takes as one group.
+    std::uint64_t group_bytes = UINT64_MAX;
     std::uint64_t seed = 1;  ///< Of the run id.
     /// Ends the server, when a client asks for that; null: SHUTDOWN is refused.
     std::function<void()> shutdown;

@@ -358,7 +358,7 @@ void Session::RunData(const CommandEntry& entry, Args args, ReplyWriter& reply) 
   for (Prepared& body : bodies) {
     transaction.Offer(body.key, body.object, std::move(body.how));
   }
-  DataCall call{args, reply, transaction, state_.bucket()};
+  DataCall call{args, reply, transaction, state_.bucket(), state_.options().group_bytes};
   const Status status = entry.spec->data(call);
   if (!status.ok()) [[unlikely]] {
     output_.Truncate(start);
@@ -410,7 +410,8 @@ Result<std::vector<Session::Prepared>> Session::PrepareBodies(const CommandEntry
 void Session::DropAllInParts(ReplyWriter& reply, std::size_t start) {
   for (std::optional<Engine::RowName> next = Engine::RowName{}; next;) {
     Transaction transaction = store().BeginAll();
-    Result<std::optional<Engine::RowName>> rest = DropSomeRows(transaction, state_.bucket(), *next);
+    Result<std::optional<Engine::RowName>> rest =
+        DropSomeRows(transaction, state_.bucket(), *next, state_.options().group_bytes);
     if (!rest.ok()) {
       WriteStatus(reply, rest.status());
       transaction.RollBack(0);

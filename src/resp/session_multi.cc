@@ -114,7 +114,7 @@ void Session::RunQueued(Transaction& transaction, const OwnedCommand& command, R
   } else {
     const std::size_t start = output_.size();
     const std::size_t changes = transaction.change_count();
-    DataCall call{command.args(), reply, transaction, bucket()};
+    DataCall call{command.args(), reply, transaction, bucket(), state_.options().group_bytes};
     if (const Status status = entry.spec->data(call); !status.ok()) {
       transaction.RollBack(changes);
       output_.Truncate(start);
