@@ -167,7 +167,7 @@ class UpVerb final : public Verb {
                                    .clock = &process.environment().clock,
                                    .fsync = power ? "always" : "everysec",
                                    .prepare_bytes = node->pool().superblock().large_bytes,
-                                   .group_bytes = node->pool().superblock().segment_bytes / 2,
+                                   .group_bytes = node->pool().superblock().segment_bytes / 8,
                                    .seed = Entropy::FromSystem().Seed(),
                                    .shutdown = [&interrupt] { interrupt.Raise(); }});
     state->parameters().set_password(password_->first());

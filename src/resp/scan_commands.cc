@@ -180,7 +180,11 @@ Result<std::optional<RowName>> DropSomeRows(Transaction& transaction, Bucket buc
   const std::uint64_t most_bytes = std::min(group_bytes, kMostGroupBytes);
   const Pattern rows = RowsOf(bucket, std::nullopt);
   // All are looked for first: a transaction with many changes looks for rows slowly.
-  std::vector<std::string_view> names;
+  struct Dropped {
+    std::string_view name;
+    bool is_object = false;  // And nothing else: that is smaller in the log and in the index.
+  };
+  std::vector<Dropped> found;
   std::uint64_t bytes = 0;
   std::optional<RowName> next = from;
   while (next && bytes < most_bytes) {
@@ -188,14 +192,23 @@ Result<std::optional<RowName>> DropSomeRows(Transaction& transaction, Bucket buc
     next = std::move(page.next);
     for (RowName& row : page.rows) {
       bytes += kDropBytes + row.name.size();
-      if (bytes > most_bytes && !names.empty()) {
+      if (bytes > most_bytes && !found.empty()) {
         next = std::move(row);
         break;
       }
-      names.push_back(transaction.Keep(row.name));
+      const std::string_view name = transaction.Keep(row.name);
+      CIREIN_ASSIGN_OR_RETURN(const RowState state, transaction.GetRow(KeyView(bucket, name)));
+      found.push_back({name, state.has_object && state.columns == 0 && state.expiry_ms == 0});
     }
   }
-  for (const std::string_view name : names) transaction.DropRow(KeyView(bucket, name));
+  for (const Dropped& each : found) {
+    const KeyView row(bucket, each.name);
+    if (each.is_object) {
+      transaction.Drop(row);
+    } else {
+      transaction.DropRow(row);
+    }
+  }
   return next;
 }
 
