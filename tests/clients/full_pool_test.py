@@ -99,12 +99,8 @@ class FullPoolTest(unittest.TestCase):
 
     def test_many_small_ones_can_all_be_deleted(self) -> None:
         """A delete takes as much of the log as what it deletes."""
-        keys, written = [f"small:{n}" for n in range(POOL_BYTES // 64)], 0
-        for at in range(0, len(keys), BATCH):
-            batch = keys[at : at + BATCH]
-            written += self.pipelined([("SET", key, "v") for key in batch]).count(True)
-        self.assertGreater(written, len(keys) // 4)
-        self.assertLess(written, len(keys))
+        keys = [f"small:{n}" for n in range(POOL_BYTES // 64)]
+        written = self.fill_with_small_ones(keys)
         self.start_again()
         self.assertEqual(self.client.dbsize(), written)
         deleted = 0
@@ -113,7 +109,21 @@ class FullPoolTest(unittest.TestCase):
         self.assertEqual(deleted, written)
         self.start_again()
         self.check_everything()
+        self.fill_with_small_ones(keys)
+        self.client.flushall()
+        self.start_again()
+        self.check_everything()
         self.write_until_there_is_room()
+
+    def fill_with_small_ones(self, keys: list[str]) -> int:
+        """How many of them there is room for."""
+        written = 0
+        for at in range(0, len(keys), BATCH):
+            batch = keys[at : at + BATCH]
+            written += self.pipelined([("SET", key, "v") for key in batch]).count(True)
+        self.assertGreater(written, len(keys) // 4)
+        self.assertLess(written, len(keys))
+        return written
 
     def pipelined(self, commands: list[tuple[str, ...]]) -> list[object]:
         """Their replies; None for what was refused."""
