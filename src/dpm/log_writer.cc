@@ -73,12 +73,14 @@ Result<LogWriter::Staged> LogWriter::Stage(std::span<const EntryFields> group,
   }
   const bool deletes_only = OnlyDeletes(group);
   if (Sabotaged(Sabotage::kHalfGroups) && group.size() > 1) {
-    for (std::size_t i = 0; i < group.size(); ++i) {
+    if (flight_) return Staged::kFull;
+    for (std::size_t i = 0; i + 1 < group.size(); ++i) {
       if (Status status = Write(group.subspan(i, 1), locations.subspan(i, 1)); !status.ok()) {
         return status;
       }
     }
-    return Staged::kStaged;
+    // The last one goes with the next batch.
+    return Stage(group.last(1), locations.last(1));
   }
   // A segment from the deletes' reserve takes objects again only when there is room for them.
   if (segment_ && reserved_ && !deletes_only) {

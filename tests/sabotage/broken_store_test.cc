@@ -22,6 +22,7 @@ struct Broken {
   Sabotage how;
   const char* sign;  // What the violation says.
   const char* scenario = "store";
+  std::optional<std::uint32_t> operations = std::nullopt;  // In place of what the seed draws.
 };
 
 class BrokenStoreTest : public testing::TestWithParam<Broken> {
@@ -44,12 +45,13 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"ReuseEpoch", Sabotage::kReuseEpoch, "epoch"},
         Broken{"ReplyBeforeKept", Sabotage::kAnswerBeforeKept, "not linearizable", "redis"},
         Broken{"IgnoreWatches", Sabotage::kIgnoreWatches, "not linearizable", "redis"},
-        Broken{"HalfTransaction", Sabotage::kHalfGroups, "not linearizable", "redis"}),
+        Broken{"HalfTransaction", Sabotage::kHalfGroups, "not linearizable", "redis", 200}),
     [](const auto& each) { return std::string(each.param.name); });
 
 TEST_P(BrokenStoreTest, IsCaughtAndReplays) {
   RunRequest request;
   request.scenario = GetParam().scenario;
+  request.operations = GetParam().operations;
   request.costs = fabric::CostModel::Tcp();
   std::optional<RunReport> failed;
   std::uint64_t runs = 0;
