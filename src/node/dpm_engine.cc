@@ -108,7 +108,7 @@ Result<CacheRecord*> DpmEngine::Lookup(const KeyView& key, Place place, Count co
   if (count == Count::kYes) {
     if (!record->value.is_null()) {
       ++stats_.value_hits;
-    } else if (record->unmerged) {
+    } else if (cache_.IsUnmerged(*record)) {
       ++stats_.own_writes;
     } else {
       ++stats_.shortcut_hits;
@@ -152,7 +152,7 @@ Result<CacheRecord*> DpmEngine::Learn(const KeyView& key, Place place, Garbage& 
       record->set_version(found->entry.version());
       record->expiry_ms = expiry_ms;
       record->gone = false;
-      if (found->alone && cache_.UnmergedOf(place.slot) == nullptr) record->columns = 0;
+      if (found->alone && cache_.FirstUnmerged(place.slot) == nullptr) record->columns = 0;
       expiring_ = expiring_ || expiry_ms != 0;
     }
   }
@@ -404,10 +404,10 @@ void DpmEngine::Remember(Write& write, Location location, std::uint64_t ordinal,
   record->used = true;
   if (record->has_column) NoteColumn(write, ordinal, garbage);
   expiring_ = expiring_ || record->expiry_ms != 0;
-  cache_.SetUnmerged(record, ordinal);
   // Until it is kept the log cannot be read there, so the object stays here at least for so long.
   const bool worth = !write.object.is_null() && IsOurs(write) && cache_.Admits(write.object);
   record->passing = !worth && ordinal > log_->kept();
+  cache_.SetUnmerged(record, ordinal);
   if (Sabotaged(Sabotage::kServeStaleValue) && !record->value.is_null()) {
     garbage.push_back(std::move(write.object));
   } else if (worth || record->passing) {

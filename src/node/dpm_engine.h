@@ -194,6 +194,8 @@ class DpmEngine final : public Engine {
   /// Keeps the anchor's count right.
   void NoteColumn(const Write& write, std::uint64_t ordinal, Garbage& garbage);
   Status ApplyPut(Change& change, Garbage& garbage);
+  /// What does not fit into one group together is brought to extents, the largest first.
+  static Status PrepareToFit(std::span<Part> parts, Garbage& garbage);
   Status MakeWrites(std::span<Change* const> changes, std::vector<Write>* writes, Garbage& garbage);
   Result<std::vector<Presence>> LookAtChanges(std::span<Change* const> changes, Garbage& garbage);
   static Status Append(std::span<Batch> batches, Garbage& garbage);

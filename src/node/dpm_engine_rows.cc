@@ -24,6 +24,9 @@ KeyView RowOf(const KeyView& key) {
   return row;
 }
 
+/// Smaller objects have no extent, however many of them do not fit into one group.
+constexpr std::uint64_t kLeastExtentBytes = 4096;
+
 // What the changes so far of one group have made of a row.
 struct ChangedRow {
   bool dropped = false;
@@ -151,9 +154,14 @@ Status DpmEngine::ForgetEmptyRow(const KeyView& row, Garbage& garbage) {
 
 void DpmEngine::Prefetch(const KeyView& row, PrefetchPass pass) const {
   const std::uint64_t hash = KeyCache::HashOf(row);
-  if (pass == PrefetchPass::kPlaces) return cache_.Prefetch(row, hash);
-  const CacheRecord* const record = cache_.Find(row, hash);
-  if (record != nullptr && !record->value.is_null()) record->value.Prefetch();
+  switch (pass) {
+    case PrefetchPass::kPlaces:
+      return cache_.PrefetchPlace(hash);
+    case PrefetchPass::kKeys:
+      return cache_.PrefetchRecord(hash);
+    case PrefetchPass::kObjects:
+      return cache_.PrefetchValue(hash);
+  }
 }
 
 // ---- How many columns a row has ----
@@ -234,7 +242,8 @@ void DpmEngine::NoteColumn(const Write& write, std::uint64_t ordinal, Garbage& g
     --anchor->columns;
     anchor->lost_column = true;
   }
-  if (anchor->gone && !anchor->unmerged && !anchor->counts_columns()) cache_.Erase(anchor, garbage);
+  if (anchor->gone && !cache_.IsUnmerged(*anchor) && !anchor->counts_columns())
+    cache_.Erase(anchor, garbage);
 }
 
 // ---- Row entries ----
@@ -256,7 +265,7 @@ std::vector<std::string> DpmEngine::KnownColumns(const KeyView& row) {
 void DpmEngine::Forget(const KeyView& row, std::span<const std::string> columns, Garbage& garbage) {
   const auto forget = [&](const KeyView& key) {
     CacheRecord* const known = cache_.Find(key, KeyCache::HashOf(key));
-    if (known != nullptr && !known->unmerged) cache_.Erase(known, garbage);
+    if (known != nullptr && !cache_.IsUnmerged(*known)) cache_.Erase(known, garbage);
   };
   forget(row);
   KeyView key = row;
@@ -303,17 +312,15 @@ void DpmEngine::RememberRow(Write& write, std::uint64_t ordinal, Garbage& garbag
   if (below != write.fields.version) return;  // It only changes the expiry.
   Forget(row, write.hidden, garbage);
   // Those that the index does not know yet, of this very group, too.
-  for (const CacheRecord* own = cache_.UnmergedOf(SlotOfRow(row.row)); own != nullptr;
-       own = own->slot_next) {
+  for (CacheRecord* own = cache_.FirstUnmerged(SlotOfRow(row.row)); own != nullptr;
+       own = cache_.NextUnmerged(own)) {
     if (own->bucket != row.bucket.id() || own->row() != row.row || !(own->version() < below)) {
       continue;
     }
-    // The cache is this engine's: what is not to change in it does not.
-    auto* const hidden = const_cast<CacheRecord*>(own);
-    if (!hidden->has_column) hidden->columns = 0;
-    hidden->gone = true;
-    cache_.SetUnmerged(hidden, ordinal);
-    cache_.SetValue(hidden, DataObject(), garbage);
+    if (!own->has_column) own->columns = 0;
+    own->gone = true;
+    cache_.SetUnmerged(own, ordinal);
+    cache_.SetValue(own, DataObject(), garbage);
   }
 }
 
@@ -442,11 +449,42 @@ Status DpmEngine::ApplyPut(Change& change, Garbage& garbage) {
   return appended;
 }
 
+Status DpmEngine::PrepareToFit(std::span<Part> parts, Garbage& garbage) {
+  std::uint64_t bytes = 0;
+  std::vector<Change*> puts;
+  for (const Part& part : parts) {
+    for (Change* const change : part.changes) {
+      bytes += change->key.row.size() + change->key.column.size();
+      if (change->kind != Change::Kind::kPut || change->prepared != nullptr) continue;
+      bytes += change->object.data_bytes();
+      puts.push_back(change);
+    }
+  }
+  ShardLog& log = *static_cast<DpmEngine*>(parts[0].engine)->log_;
+  // The other half is for what each entry adds.
+  const std::uint64_t room = log.max_group_bytes() / 2;
+  if (bytes <= room) return OkStatus();
+  std::sort(puts.begin(), puts.end(), [](const Change* a, const Change* b) {
+    return a->object.data_bytes() > b->object.data_bytes();
+  });
+  for (Change* const put : puts) {
+    if (bytes <= room || put->object.data_bytes() < kLeastExtentBytes) break;
+    bytes -= put->object.data_bytes();
+    PutRequest request;
+    request.object = put->object;
+    CIREIN_RETURN_IF_ERROR(log.Prepare(put->key, request));
+    garbage.push_back(std::exchange(put->object, std::move(request.object)));
+    put->prepared = std::move(request.prepared);
+  }
+  return OkStatus();
+}
+
 Status DpmEngine::Apply(std::span<Part> parts, Garbage& garbage) {
   if (parts.size() == 1 && parts[0].changes.size() == 1 &&
       parts[0].changes[0]->kind == Change::Kind::kPut) {
     return static_cast<DpmEngine*>(parts[0].engine)->ApplyPut(*parts[0].changes[0], garbage);
   }
+  CIREIN_RETURN_IF_ERROR(PrepareToFit(parts, garbage));
   std::vector<Batch> batches;
   batches.reserve(parts.size());
   for (const Part& part : parts) {

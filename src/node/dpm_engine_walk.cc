@@ -34,7 +34,7 @@ void DpmEngine::CollectRow(const KeyView& row, const Pattern& pattern,
                            const std::optional<std::optional<std::string_view>>& after,
                            std::vector<Seen>& seen) {
   const std::uint16_t slot = SlotOfRow(row.row);
-  const bool overlaid = cache_.UnmergedOf(slot) != nullptr;
+  const bool overlaid = cache_.FirstUnmerged(slot) != nullptr;
   pool_->index().WalkRow(row, slot, [&](const Index::Found& found) {
     KeyView key = row;
     key.has_column = found.entry.has_column();
@@ -45,22 +45,22 @@ void DpmEngine::CollectRow(const KeyView& row, const Pattern& pattern,
     }
     if (overlaid) {
       const CacheRecord* own = cache_.Find(key, KeyCache::HashOf(key));
-      if (own != nullptr && own->unmerged) return true;
+      if (own != nullptr && cache_.IsUnmerged(*own)) return true;
     }
     if (IsHidden(found.entry) || IsOver(found, slot)) return true;
     seen.push_back({key.has_column, key.column, nullptr, found.entry, found.location,
                     found.entry.expiry_ms().value_or(0)});
     return true;
   });
-  for (const CacheRecord* own = cache_.UnmergedOf(slot); own != nullptr; own = own->slot_next) {
+  for (CacheRecord* own = cache_.FirstUnmerged(slot); own != nullptr;
+       own = cache_.NextUnmerged(own)) {
     if (own->bucket != row.bucket.id() || own->row() != row.row) continue;
     std::optional<std::string_view> column;
     if (own->has_column) column = own->column();
     if (!pattern.MatchesColumn(column) || !IsAfter(after, own->has_column, own->column())) continue;
     See(*own);
     if (own->gone || IsHidden(*own) || Expired(own->expiry_ms, slot)) continue;
-    // The cache is this engine's: what is not to change in it does not.
-    seen.push_back({own->has_column, own->column(), const_cast<CacheRecord*>(own), {}, {}, {}});
+    seen.push_back({own->has_column, own->column(), own, {}, {}, {}});
   }
 }
 
@@ -140,7 +140,7 @@ Result<bool> DpmEngine::GetRowInfo(const KeyView& row, RowInfo& info) {
 }
 
 void DpmEngine::CollectSlot(std::uint16_t slot, std::vector<RowName>& rows) {
-  const bool overlaid = cache_.UnmergedOf(slot) != nullptr;
+  const bool overlaid = cache_.FirstUnmerged(slot) != nullptr;
   const auto add = [&](Bucket bucket, std::string_view row) {
     const KeyView key(bucket, row);
     // Columns of a row come one after the other.
@@ -152,14 +152,15 @@ void DpmEngine::CollectSlot(std::uint16_t slot, std::vector<RowName>& rows) {
     if (overlaid) {
       const KeyView key = found.entry.key();
       const CacheRecord* own = cache_.Find(key, KeyCache::HashOf(key));
-      if (own != nullptr && own->unmerged) return true;
+      if (own != nullptr && cache_.IsUnmerged(*own)) return true;
     }
     if (!IsHidden(found.entry) && !IsOver(found, slot)) {
       add(found.entry.bucket(), found.entry.row());
     }
     return true;
   });
-  for (const CacheRecord* own = cache_.UnmergedOf(slot); own != nullptr; own = own->slot_next) {
+  for (CacheRecord* own = cache_.FirstUnmerged(slot); own != nullptr;
+       own = cache_.NextUnmerged(own)) {
     See(*own);
     if (own->gone || IsHidden(*own) || Expired(own->expiry_ms, slot)) continue;
     if (!row_facts_.empty() && Expired(RowExpiryOf({own->bucket, own->row()}), slot)) continue;

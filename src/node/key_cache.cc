@@ -13,12 +13,15 @@ namespace cirein::node {
 namespace {
 
 /// A place in the table, three quarters full, and what the allocator adds to a record.
-constexpr std::uint64_t kRecordOverheadBytes = 12 + 16;
+constexpr std::uint64_t kRecordOverheadBytes = 23 + 16;
 /// A view's bytes are the pool's, but a mapping costs the system about this much.
 constexpr std::uint64_t kViewBytes = 16 * 1024;
 /// Records judged in one call beyond what makes up for what was added.
 constexpr std::uint64_t kJudgedAtOnce = 64;
 constexpr std::uint64_t kSmallRecordBytes = 64;
+/// Of a key that may be asked for so much is brought near ahead of time.
+constexpr std::size_t kPrefetchedKeyBytes = 24;
+constexpr std::size_t kLineBytes = 64;
 /// Tells the column's part of a key from the row's.
 constexpr std::uint64_t kColumnSeed = 0x9E37'79B9'7F4A'7C15;
 
@@ -33,7 +36,7 @@ KeyCache::KeyCache(std::uint64_t budget_bytes, std::unique_ptr<CachePolicy> poli
     : budget_bytes_(budget_bytes), policy_(std::move(policy)) {}
 
 KeyCache::~KeyCache() {
-  for (CacheRecord* record : records_) Free(record);
+  for (const Place& place : records_) Free(place.record);
 }
 
 std::uint64_t KeyCache::HashOf(const KeyView& key) noexcept {
@@ -41,24 +44,44 @@ std::uint64_t KeyCache::HashOf(const KeyView& key) noexcept {
   return Hash64(key.column, key.row_hash + kColumnSeed);
 }
 
-bool KeyCache::Is(const CacheRecord& record, const Sought& sought) {
+std::uint64_t KeyCache::HashOf(const CacheRecord& record) noexcept {
+  KeyView key(Bucket(record.bucket), record.row());
+  key.has_column = record.has_column;
+  if (key.has_column) key.column = record.column();
+  return HashOf(key);
+}
+
+bool KeyCache::Is(const Place& place, const Sought& sought) {
+  if (place.hash != sought.hash) return false;
+  if (sought.key == nullptr) return true;
+  const CacheRecord& record = *place.record;
   const KeyView& key = *sought.key;
-  return record.hash == sought.hash && record.bucket == key.bucket.id() &&
-         record.has_column == key.has_column && record.row() == key.row &&
-         (!key.has_column || record.column() == key.column);
+  return record.bucket == key.bucket.id() && record.has_column == key.has_column &&
+         record.row() == key.row && (!key.has_column || record.column() == key.column);
 }
 
 CacheRecord* KeyCache::Find(const KeyView& key, std::uint64_t hash) const {
   const Sought sought{&key, hash};
-  CacheRecord*& recent = RecentOf(hash);
-  if (recent != nullptr && Is(*recent, sought)) return recent;
+  Place& recent = RecentOf(hash);
+  if (recent.record != nullptr && Is(recent, sought)) return recent.record;
   const auto found = records_.find(sought);
   if (found == records_.end()) return nullptr;
-  return recent = *found;
+  recent = *found;
+  return recent.record;
 }
 
-void KeyCache::Prefetch(const KeyView& key, std::uint64_t hash) const {
-  records_.prefetch(Sought{&key, hash});
+void KeyCache::PrefetchRecord(std::uint64_t hash) const {
+  const auto found = records_.find(Sought{nullptr, hash});
+  if (found == records_.end()) return;
+  const char* const record = reinterpret_cast<const char*>(found->record);
+  for (std::size_t at = 0; at < sizeof(CacheRecord) + kPrefetchedKeyBytes; at += kLineBytes) {
+    __builtin_prefetch(record + at);
+  }
+}
+
+void KeyCache::PrefetchValue(std::uint64_t hash) const {
+  const auto found = records_.find(Sought{nullptr, hash});
+  if (found != records_.end() && !found->record->value.is_null()) found->record->value.Prefetch();
 }
 
 CacheRecord* KeyCache::Make(const Sought& sought, std::uint16_t slot) {
@@ -66,7 +89,6 @@ CacheRecord* KeyCache::Make(const Sought& sought, std::uint16_t slot) {
   const std::size_t column_bytes = key.has_column ? key.column.size() : 0;
   void* memory = ::operator new(sizeof(CacheRecord) + key.row.size() + column_bytes);
   auto* record = new (memory) CacheRecord;
-  record->hash = sought.hash;
   record->bucket = key.bucket.id();
   record->row_bytes = static_cast<std::uint16_t>(key.row.size());
   record->column_bytes = static_cast<std::uint16_t>(column_bytes);
@@ -81,13 +103,15 @@ CacheRecord* KeyCache::Make(const Sought& sought, std::uint16_t slot) {
 
 CacheRecord* KeyCache::FindOrMake(const KeyView& key, std::uint64_t hash, std::uint16_t slot) {
   const Sought sought{&key, hash};
-  CacheRecord*& recent = RecentOf(hash);
-  if (recent != nullptr && Is(*recent, sought)) return recent;
+  Place& recent = RecentOf(hash);
+  if (recent.record != nullptr && Is(recent, sought)) return recent.record;
   CacheRecord* made = nullptr;
-  const auto found = records_.lazy_emplace(
-      sought, [&](const auto& construct) { construct(made = Make(sought, slot)); });
+  const auto found = records_.lazy_emplace(sought, [&](const auto& construct) {
+    made = Make(sought, slot);
+    construct(Place{hash, made});
+  });
   recent = *found;
-  if (made == nullptr) return recent;
+  if (made == nullptr) return recent.record;
   // Behind the hand: judged last in this round.
   if (hand_ == nullptr) {
     hand_ = made->round_next = made->round_previous = made;
@@ -123,34 +147,47 @@ void KeyCache::Unlink(CacheRecord* record) {
   if (record->slot_next != nullptr) record->slot_next->slot_previous = record->slot_previous;
   if (record->slot_previous != nullptr) {
     record->slot_previous->slot_next = record->slot_next;
-  } else if (record->slot_next != nullptr) {
-    unmerged_slots_[record->slot] = record->slot_next;
   } else {
-    unmerged_slots_.erase(record->slot);
+    slots_[record->slot] = record->slot_next;
   }
   record->slot_next = record->slot_previous = nullptr;
-  record->unmerged = false;
+  record->linked = false;
+}
+
+CacheRecord* KeyCache::Unmerged(CacheRecord* record) {
+  while (record != nullptr && !IsUnmerged(*record)) {
+    CacheRecord* const next = record->slot_next;
+    Unlink(record);
+    record = next;
+  }
+  return record;
+}
+
+CacheRecord* KeyCache::FirstUnmerged(std::uint16_t slot) {
+  return slots_.empty() ? nullptr : Unmerged(slots_[slot]);
 }
 
 void KeyCache::SetUnmerged(CacheRecord* record, std::uint64_t ordinal) {
   record->ordinal = ordinal;
-  unmerged_writes_.push_back({record, ordinal});
-  if (record->unmerged) return;
-  record->unmerged = true;
-  CacheRecord*& first = unmerged_slots_[record->slot];
+  if (record->gone || record->passing) unmerged_writes_.push_back({record, ordinal});
+  if (record->linked) return;
+  record->linked = true;
+  if (slots_.empty()) slots_.resize(kSlotCount);
+  CacheRecord*& first = slots_[record->slot];
   record->slot_next = first;
   if (first != nullptr) first->slot_previous = record;
   first = record;
 }
 
 void KeyCache::Merged(std::uint64_t ordinal, std::size_t max_writes, Garbage& garbage) {
-  for (std::size_t i = 0; i < max_writes && !unmerged_writes_.empty(); ++i) {
+  for (std::size_t i = 0; !unmerged_writes_.empty(); ++i) {
     const UnmergedWrite oldest = unmerged_writes_.front();
-    if (oldest.ordinal > ordinal) return;
+    if (oldest.ordinal > ordinal) break;
+    merged_ = oldest.ordinal - 1;
+    if (i == max_writes) return;
     unmerged_writes_.pop_front();
     CacheRecord* const record = oldest.record;
     if (record->ordinal != oldest.ordinal) continue;  // Overwritten: a later one counts.
-    Unlink(record);
     if (record->gone && !record->counts_columns()) {
       Erase(record, garbage);  // The index says so from now on.
     } else if (record->passing) {
@@ -158,13 +195,16 @@ void KeyCache::Merged(std::uint64_t ordinal, std::size_t max_writes, Garbage& ga
       SetValue(record, DataObject(), garbage);
     }
   }
+  merged_ = ordinal;
 }
 
 void KeyCache::Erase(CacheRecord* record, Garbage& garbage) {
   used_bytes_ -= BytesOf(*record);
   if (!record->value.is_null()) garbage.push_back(std::move(record->value));
-  records_.erase(record);
-  if (RecentOf(record->hash) == record) RecentOf(record->hash) = nullptr;
+  if (record->linked) Unlink(record);
+  const std::uint64_t hash = HashOf(*record);
+  records_.erase(Place{hash, record});
+  if (RecentOf(hash).record == record) RecentOf(hash) = {};
   if (record->round_next == record) {
     hand_ = sweep_ = nullptr;
   } else {
@@ -203,7 +243,7 @@ void KeyCache::Shrink(std::uint64_t kept, Garbage& garbage) {
     record->used = false;
     const CachePolicy::Verdict verdict = policy_->Judge(use);
     if (verdict == CachePolicy::Verdict::kKeep || record->ordinal > kept) continue;
-    if (verdict == CachePolicy::Verdict::kDropRecord && !record->unmerged) {
+    if (verdict == CachePolicy::Verdict::kDropRecord && !IsUnmerged(*record)) {
       Erase(record, garbage);
     } else {
       SetValue(record, DataObject(), garbage);

@@ -195,9 +195,10 @@ class Engine {
   };
   virtual Stats GetStats() const = 0;
 
-  /// Memory is asked for what calls on these rows will read, in two passes over all of them: first
-  /// for the places to look at, then for what is there. Nothing else comes of it.
-  enum class PrefetchPass : std::uint8_t { kPlaces, kObjects };
+  /// Memory is asked for what calls on these rows will read, in passes over all of them, in this
+  /// order: for the places to look at, for the keys there, for their objects. Nothing else comes of
+  /// it.
+  enum class PrefetchPass : std::uint8_t { kPlaces, kKeys, kObjects };
   virtual void Prefetch(const KeyView& row, PrefetchPass pass) const {
     static_cast<void>(row);
     static_cast<void>(pass);

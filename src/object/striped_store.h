@@ -136,7 +136,10 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   std::size_t StripeOf(std::uint64_t place) const noexcept {
     return stripe_bits_ == 0 ? 0 : static_cast<std::size_t>(place >> (64 - stripe_bits_));
   }
-  Stripe& StripeFor(const KeyView& key) { return *stripes_[StripeOf(place_of_(key))]; }
+  std::size_t StripeOf(const KeyView& key) const {
+    return stripes_.size() == 1 ? 0 : StripeOf(place_of_(key));  // A slot costs a checksum.
+  }
+  Stripe& StripeFor(const KeyView& key) { return *stripes_[StripeOf(key)]; }
   /// Runs `operate` inside the stripe, and waits outside until what it wrote or saw is kept.
   template <typename Operate>
   auto WithStripe(const KeyView& key, Operate&& operate);

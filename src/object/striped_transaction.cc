@@ -17,7 +17,7 @@ Transaction StripedStore::Begin(std::span<const KeyView> rows) {
   Transaction transaction(*this);
   auto& stripes = transaction.stripes_;
   for (const KeyView& row : rows) {
-    stripes.push_back(static_cast<std::uint32_t>(StripeOf(place_of_(row))));
+    stripes.push_back(static_cast<std::uint32_t>(StripeOf(row)));
   }
   if (stripes.size() > 1) {
     std::sort(stripes.begin(), stripes.end());
@@ -30,6 +30,13 @@ Transaction StripedStore::Begin(std::span<const KeyView> rows) {
     transaction.locks_.push_back(LockSoon(stripes_[stripe]->mutex));
   }
   return transaction;
+}
+
+void Transaction::Prefetch(std::span<const KeyView> rows) {
+  using Pass = Engine::PrefetchPass;
+  for (const Pass pass : {Pass::kPlaces, Pass::kKeys, Pass::kObjects}) {
+    for (const KeyView& row : rows) StoreOf(row).Prefetch(row, pass);
+  }
 }
 
 Status StripedStore::PrepareObject(const KeyView& key, DataObject* object,
@@ -62,7 +69,7 @@ void StripedStore::Prefetch(std::span<const KeyView> rows) {
   std::unique_lock<std::mutex> all;
   if (alone) all = std::unique_lock(stripes_[0]->mutex, std::try_to_lock);
   if (alone && !all.owns_lock()) return;
-  for (const Pass pass : {Pass::kPlaces, Pass::kObjects}) {
+  for (const Pass pass : {Pass::kPlaces, Pass::kKeys, Pass::kObjects}) {
     if (pass != Pass::kPlaces && !alone) return;
     for (const KeyView& row : rows) {
       Stripe& stripe = StripeFor(row);
@@ -83,7 +90,7 @@ StripedStore::Committed StripedStore::Commit(Transaction&& transaction) {
       parts[i].store = &stripes_[transaction.stripes_[i]]->store;
     }
     for (Change& change : transaction.changes_) {
-      const auto stripe = static_cast<std::uint32_t>(StripeOf(place_of_(change.key)));
+      const auto stripe = static_cast<std::uint32_t>(StripeOf(change.key));
       const auto at =
           std::lower_bound(transaction.stripes_.begin(), transaction.stripes_.end(), stripe);
       if (at == transaction.stripes_.end() || *at != stripe) {

@@ -52,6 +52,8 @@ class Transaction {
                  const std::optional<std::string_view>& after, Load load,
                  const Engine::Visitor& visit);
   Status WalkRow(const KeyView& row, Load load, const Engine::Visitor& visit);
+  /// Asks memory for what is about to be looked at, all at once.
+  void Prefetch(std::span<const KeyView> rows);
   /// Only where it was begun for all rows: names of rows that are there, as Engine::Rows.
   Result<Engine::RowPage> Rows(const Engine::RowName& from, const Pattern& pattern,
                                std::size_t max_rows);

@@ -355,6 +355,7 @@ void Session::RunData(const CommandEntry& entry, Args args, ReplyWriter& reply) 
     args = prepared_args;
   }
   Transaction transaction = entry.is(kAllRows) ? store().BeginAll() : store().Begin(rows);
+  if (rows.size() > 1) transaction.Prefetch(rows);
   for (Prepared& body : bodies) {
     transaction.Offer(body.key, body.object, std::move(body.how));
   }

@@ -113,6 +113,18 @@ TEST_P(EngineChangesTest, DropsARowAndWhatTheSameGroupPutBefore) {
   EXPECT_EQ(Get(Key("r")), "string");
 }
 
+// Together they are many times what the log of a pool takes in one piece.
+TEST_P(EngineChangesTest, TakesAGroupOfManyMiddlingObjects) {
+  const auto data = [](int i) { return std::string(8000, static_cast<char>('a' + i)); };
+  for (int i = 0; i < 20; ++i) Put(Key("r" + std::to_string(i)), data(i));
+  for (int i = 0; i < 20; ++i) Put(Key("row", "c" + std::to_string(i)), "small");
+  ASSERT_OK(Apply());
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(Get(Key("r" + std::to_string(i))), data(i));
+    EXPECT_EQ(Get(Key("row", "c" + std::to_string(i))), "small");
+  }
+}
+
 TEST_P(EngineChangesTest, ExpiresARowAsAWholeAndCanTakeItBack) {
   Put(Key("r", "a"), "1");
   ASSERT_OK(Apply());
