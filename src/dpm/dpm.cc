@@ -293,7 +293,8 @@ Result<Dpm::WorkDone> Dpm::WorkLocked(Urgency urgency) {
   if (status.ok()) status = CleanSome(urgency, &done);
   if (status.ok()) status = FreeDying(urgency, &done);
   if (status.ok()) status = SweepIfWorth(urgency, &done);
-  if (status.ok()) status = segments_->ZeroAhead(kSegmentsZeroedAhead);
+  // A first write makes a sync slow; at kProcess nobody waits for one.
+  if (status.ok() && power_) status = segments_->ZeroAhead(kSegmentsZeroedAhead);
   // Out of room is a state, not a failure: dropping objects ends it.
   if (!status.ok() && status.code() != StatusCode::kResourceExhausted) return Fail(status);
   index_->Reclaim();
