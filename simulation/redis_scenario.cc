@@ -50,7 +50,7 @@ class RedisScenario::ServerProgram final : public Program {
                 .clock = &environment_.clock,
                 .fsync = "no",
                 .prepare_bytes = node_->pool().superblock().large_bytes,
-                .group_bytes = node_->pool().superblock().segment_bytes / 2,
+                .group_bytes = node_->pool().superblock().segment_bytes / 8,
                 .seed = process.random(),
                 .shutdown = nullptr}),
         host_(state_, environment_, process.host.executor(),

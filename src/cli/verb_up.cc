@@ -41,7 +41,8 @@ constexpr std::uint64_t kMaxPort = 65'535;
 constexpr std::uint32_t kShards = 16;
 // Besides connections: the pool's files and large objects, and whatever else a process has open.
 constexpr std::uint64_t kOtherFiles = 1024;
-// Objects of more than such a part of a segment have an extent of their own.
+// Objects of more than such a part of a segment have an extent of their own, and what drops all
+// keys writes no more than such a part at once.
 constexpr std::uint64_t kLargeOfSegment = 8;
 constexpr std::uint64_t kMaxPasswordBytes = 4096;
 
@@ -161,15 +162,15 @@ class UpVerb final : public Verb {
     }
     CIREIN_ASSIGN_OR_RETURN(const Bucket bucket,
                             Bucket::Parse(process.config().GetString("default.bucket")));
-    auto state = std::make_shared<resp::ServerState>(
-        resp::ServerState::Options{.store = node->store(),
-                                   .bucket = bucket,
-                                   .clock = &process.environment().clock,
-                                   .fsync = power ? "always" : "everysec",
-                                   .prepare_bytes = node->pool().superblock().large_bytes,
-                                   .group_bytes = node->pool().superblock().segment_bytes / 8,
-                                   .seed = Entropy::FromSystem().Seed(),
-                                   .shutdown = [&interrupt] { interrupt.Raise(); }});
+    auto state = std::make_shared<resp::ServerState>(resp::ServerState::Options{
+        .store = node->store(),
+        .bucket = bucket,
+        .clock = &process.environment().clock,
+        .fsync = power ? "always" : "everysec",
+        .prepare_bytes = node->pool().superblock().large_bytes,
+        .group_bytes = node->pool().superblock().segment_bytes / kLargeOfSegment,
+        .seed = Entropy::FromSystem().Seed(),
+        .shutdown = [&interrupt] { interrupt.Raise(); }});
     state->parameters().set_password(password_->first());
     password_->Follow(state);
     state->parameters().Apply(process.config());

@@ -39,7 +39,8 @@ DpmEngine::DpmEngine(std::shared_ptr<dpm::Dpm> pool, std::shared_ptr<ShardLog> l
       clock_(clock),
       options_(options),
       reader_(pool_->read_epochs().NewReader()),
-      cache_(options.cache_bytes, std::make_unique<ClockPolicy>(options.cache_bytes)) {}
+      cache_(options.cache_bytes, kSlotCount / options.shards,
+             std::make_unique<ClockPolicy>(options.cache_bytes)) {}
 
 DpmEngine::~DpmEngine() = default;
 
@@ -152,7 +153,7 @@ Result<CacheRecord*> DpmEngine::Learn(const KeyView& key, Place place, Garbage& 
       record->set_version(found->entry.version());
       record->expiry_ms = expiry_ms;
       record->gone = false;
-      if (found->alone && cache_.FirstUnmerged(place.slot) == nullptr) record->columns = 0;
+      if (found->alone && !cache_.HasUnmerged(place.slot)) record->columns = 0;
       expiring_ = expiring_ || expiry_ms != 0;
     }
   }

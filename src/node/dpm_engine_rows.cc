@@ -24,8 +24,12 @@ KeyView RowOf(const KeyView& key) {
   return row;
 }
 
-/// Smaller objects have no extent, however many of them do not fit into one group.
+/// Smaller objects have no extent, however many of them do not fit into one group, nor more than so
+/// many of one group.
 constexpr std::uint64_t kLeastExtentBytes = 4096;
+constexpr std::size_t kMostExtents = 256;
+/// What an entry adds to key, meta and data: its header, all optional fields, padding.
+constexpr std::uint64_t kMostEntryExtraBytes = 128;
 
 // What the changes so far of one group have made of a row.
 struct ChangedRow {
@@ -450,23 +454,26 @@ Status DpmEngine::ApplyPut(Change& change, Garbage& garbage) {
 }
 
 Status DpmEngine::PrepareToFit(std::span<Part> parts, Garbage& garbage) {
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = sizeof(dpm::BatchHeader);
   std::vector<Change*> puts;
   for (const Part& part : parts) {
     for (Change* const change : part.changes) {
-      bytes += change->key.row.size() + change->key.column.size();
-      if (change->kind != Change::Kind::kPut || change->prepared != nullptr) continue;
+      bytes += kMostEntryExtraBytes + change->key.row.size() + change->key.column.size();
+      if (change->kind != Change::Kind::kPut) continue;
+      bytes += change->object.meta_bytes();
+      if (change->prepared != nullptr) continue;
       bytes += change->object.data_bytes();
       puts.push_back(change);
     }
   }
   ShardLog& log = *static_cast<DpmEngine*>(parts[0].engine)->log_;
-  // The other half is for what each entry adds.
-  const std::uint64_t room = log.max_group_bytes() / 2;
+  const std::uint64_t room = log.max_group_bytes();
   if (bytes <= room) return OkStatus();
   std::sort(puts.begin(), puts.end(), [](const Change* a, const Change* b) {
     return a->object.data_bytes() > b->object.data_bytes();
   });
+  // What is still too much is refused when it is appended: not after thousands of files.
+  if (puts.size() > kMostExtents) puts.resize(kMostExtents);
   for (Change* const put : puts) {
     if (bytes <= room || put->object.data_bytes() < kLeastExtentBytes) break;
     bytes -= put->object.data_bytes();

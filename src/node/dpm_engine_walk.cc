@@ -34,7 +34,7 @@ void DpmEngine::CollectRow(const KeyView& row, const Pattern& pattern,
                            const std::optional<std::optional<std::string_view>>& after,
                            std::vector<Seen>& seen) {
   const std::uint16_t slot = SlotOfRow(row.row);
-  const bool overlaid = cache_.FirstUnmerged(slot) != nullptr;
+  const bool overlaid = cache_.HasUnmerged(slot);
   pool_->index().WalkRow(row, slot, [&](const Index::Found& found) {
     KeyView key = row;
     key.has_column = found.entry.has_column();
@@ -140,7 +140,7 @@ Result<bool> DpmEngine::GetRowInfo(const KeyView& row, RowInfo& info) {
 }
 
 void DpmEngine::CollectSlot(std::uint16_t slot, std::vector<RowName>& rows) {
-  const bool overlaid = cache_.FirstUnmerged(slot) != nullptr;
+  const bool overlaid = cache_.HasUnmerged(slot);
   const auto add = [&](Bucket bucket, std::string_view row) {
     const KeyView key(bucket, row);
     // Columns of a row come one after the other.

@@ -32,8 +32,9 @@ std::uint64_t ValueBytes(const DataObject& value) {
 
 }  // namespace
 
-KeyCache::KeyCache(std::uint64_t budget_bytes, std::unique_ptr<CachePolicy> policy)
-    : budget_bytes_(budget_bytes), policy_(std::move(policy)) {}
+KeyCache::KeyCache(std::uint64_t budget_bytes, std::uint32_t slots,
+                   std::unique_ptr<CachePolicy> policy)
+    : budget_bytes_(budget_bytes), slot_count_(slots), policy_(std::move(policy)) {}
 
 KeyCache::~KeyCache() {
   for (const Place& place : records_) Free(place.record);
@@ -148,7 +149,7 @@ void KeyCache::Unlink(CacheRecord* record) {
   if (record->slot_previous != nullptr) {
     record->slot_previous->slot_next = record->slot_next;
   } else {
-    slots_[record->slot] = record->slot_next;
+    WritesOf(record->slot).first = record->slot_next;
   }
   record->slot_next = record->slot_previous = nullptr;
   record->linked = false;
@@ -164,16 +165,18 @@ CacheRecord* KeyCache::Unmerged(CacheRecord* record) {
 }
 
 CacheRecord* KeyCache::FirstUnmerged(std::uint16_t slot) {
-  return slots_.empty() ? nullptr : Unmerged(slots_[slot]);
+  return slots_.empty() ? nullptr : Unmerged(WritesOf(slot).first);
 }
 
 void KeyCache::SetUnmerged(CacheRecord* record, std::uint64_t ordinal) {
   record->ordinal = ordinal;
   if (record->gone || record->passing) unmerged_writes_.push_back({record, ordinal});
+  if (slots_.empty()) slots_.resize(slot_count_);
+  SlotWrites& writes = WritesOf(record->slot);
+  writes.last_ordinal = ordinal;
   if (record->linked) return;
   record->linked = true;
-  if (slots_.empty()) slots_.resize(kSlotCount);
-  CacheRecord*& first = slots_[record->slot];
+  CacheRecord*& first = writes.first;
   record->slot_next = first;
   if (first != nullptr) first->slot_previous = record;
   first = record;

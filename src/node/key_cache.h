@@ -79,7 +79,8 @@ static_assert(kMaxRowBytes <= UINT16_MAX && kMaxColumnBytes <= UINT16_MAX);
 /// Not thread-safe: the shard's. Objects that are let go are put into `garbage`.
 class KeyCache {
  public:
-  KeyCache(std::uint64_t budget_bytes, std::unique_ptr<CachePolicy> policy);
+  /// For keys of `slots` slots that follow one another, the first a multiple of it.
+  KeyCache(std::uint64_t budget_bytes, std::uint32_t slots, std::unique_ptr<CachePolicy> policy);
   ~KeyCache();
   KeyCache(const KeyCache&) = delete;
   KeyCache& operator=(const KeyCache&) = delete;
@@ -109,6 +110,10 @@ class KeyCache {
   /// The slot's unmerged writes, null at the end. Merging a write does not touch its record: what
   /// is merged leaves the slot's list when somebody comes by here, or with the record.
   CacheRecord* FirstUnmerged(std::uint16_t slot);
+  /// Passes nothing by.
+  bool HasUnmerged(std::uint16_t slot) const {
+    return !slots_.empty() && slots_[slot % slot_count_].last_ordinal > merged_;
+  }
   CacheRecord* NextUnmerged(CacheRecord* record) { return Unmerged(record->slot_next); }
 
   /// Takes the values of what `expired` says of away, looking at no more than `max_records`; goes
@@ -157,6 +162,12 @@ class KeyCache {
     std::uint64_t ordinal = 0;
   };
 
+  struct SlotWrites {
+    CacheRecord* first = nullptr;    // The latest that was not there before.
+    std::uint64_t last_ordinal = 0;  // Of all of them.
+  };
+  SlotWrites& WritesOf(std::uint16_t slot) { return slots_[slot % slot_count_]; }
+
   void Unlink(CacheRecord* record);
   // The record, or the first after it in its list, that is unmerged; the ones before leave the
   // list.
@@ -166,6 +177,7 @@ class KeyCache {
   void Free(CacheRecord* record);
 
   const std::uint64_t budget_bytes_;
+  const std::uint32_t slot_count_;
   const std::unique_ptr<CachePolicy> policy_;
   absl::flat_hash_set<Place, Hasher, Equal> records_;
   // Found lately: one operation looks for the same few records several times.
@@ -177,7 +189,7 @@ class KeyCache {
   std::uint64_t used_bytes_ = 0;
   std::uint64_t merged_ = 0;                   // Own writes up to this one are.
   std::deque<UnmergedWrite> unmerged_writes_;  // Oldest first; some are overwritten since.
-  std::vector<CacheRecord*> slots_;            // Of each slot's writes the last; empty before any.
+  std::vector<SlotWrites> slots_;              // Empty before the first write.
 };
 
 }  // namespace cirein::node

@@ -38,11 +38,15 @@ struct Transaction::Overlay {
   std::map<Column, Laid> columns;
 };
 
-Transaction::Transaction(StripedStore& host)
-    : host_(&host), now_ms_(WallMs(host.environment_.clock)) {}
+Transaction::Transaction(StripedStore& host) : host_(&host) {}
 
 Transaction::Transaction(Transaction&&) noexcept = default;
 Transaction::~Transaction() = default;
+
+std::uint64_t Transaction::now_ms() const {
+  if (now_ms_ == 0) now_ms_ = WallMs(host_->environment_.clock);
+  return now_ms_;
+}
 
 Store& Transaction::StoreOf(const KeyView& row) { return host_->StripeFor(row).store; }
 
@@ -231,11 +235,12 @@ void Transaction::ExpireRow(const KeyView& row, std::uint64_t expiry_ms) {
   changes_.push_back({.kind = Change::Kind::kExpireRow, .key = row, .expiry_ms = expiry_ms});
 }
 
-bool Transaction::HasUnpreparedOver(std::uint64_t bytes) const noexcept {
-  return std::any_of(changes_.begin(), changes_.end(), [bytes](const Change& change) {
-    return !change.object.is_null() && change.object.data_bytes() > bytes &&
-           change.prepared == nullptr;
-  });
+std::uint64_t Transaction::unprepared_bytes() const noexcept {
+  std::uint64_t bytes = 0;
+  for (const Change& change : changes_) {
+    if (!change.object.is_null() && change.prepared == nullptr) bytes += change.object.data_bytes();
+  }
+  return bytes;
 }
 
 void Transaction::RollBack(std::size_t count) {

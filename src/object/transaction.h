@@ -80,16 +80,15 @@ class Transaction {
   void ExpireRow(const KeyView& row, std::uint64_t expiry_ms);
   bool has_changes() const noexcept { return !changes_.empty(); }
   std::size_t change_count() const noexcept { return changes_.size(); }
-  /// Is an object of more data than this to be put that Keeper::Prepare has not brought to its
-  /// place?
-  bool HasUnpreparedOver(std::uint64_t bytes) const noexcept;
+  /// Data of all that is to be put and that Keeper::Prepare has not brought to its place.
+  std::uint64_t unprepared_bytes() const noexcept;
   /// Takes back all changes but the first `count`.
   void RollBack(std::size_t count);
 
   std::string_view Keep(std::string_view text);
 
-  /// Wall time at its begin; the same for all that happens in it.
-  std::uint64_t now_ms() const noexcept { return now_ms_; }
+  /// Wall time when it is first asked for; the same from then on.
+  std::uint64_t now_ms() const;
 
  private:
   friend class StripedStore;
@@ -108,7 +107,7 @@ class Transaction {
   void ForEachChangedRow(const std::function<void(const KeyView& row)>& visit) const;
 
   StripedStore* host_;
-  std::uint64_t now_ms_ = 0;
+  mutable std::uint64_t now_ms_ = 0;  // 0: not asked for yet.
   // What is let go is freed after the locks are: members end in the reverse of this order.
   absl::InlinedVector<Change, 2> changes_;
   std::size_t overlaid_ = 0;  // So many changes are in the overlays.

@@ -380,9 +380,9 @@ void Session::RunData(const CommandEntry& entry, Args args, ReplyWriter& reply) 
 }
 
 // The others wait for this thread: they should not while it writes what it has made of a large
-// value (APPEND), or has taken from elsewhere (RENAME, EXPIRE).
+// value (APPEND), has taken from elsewhere (RENAME, EXPIRE), or was given many of (MSET).
 bool Session::IsTooLargeForHere(const Transaction& transaction) const noexcept {
-  return !in_slow_ && transaction.HasUnpreparedOver(state_.options().prepare_bytes);
+  return !in_slow_ && transaction.unprepared_bytes() > state_.options().prepare_bytes;
 }
 
 // Of commands that store what they are given as it is: a string, or a field's value.

@@ -40,11 +40,13 @@ void Session::Exec(ReplyWriter& reply) {
     return reply.Error("EXECABORT Transaction discarded because of previous errors.");
   }
   std::vector<OwnedCommand> commands = std::move(multi_->commands);
+  const bool many = multi_->bytes > state_.options().prepare_bytes;
   EndMulti();
   counters_.transactions.Add();
-  const bool slow = std::any_of(commands.begin(), commands.end(), [this](const OwnedCommand& each) {
-    return IsSlow(each.entry(), each.args());
-  });
+  const bool slow =
+      many || std::any_of(commands.begin(), commands.end(), [this](const OwnedCommand& each) {
+        return IsSlow(each.entry(), each.args());
+      });
   if (!slow) return RunExec(commands, reply);
   auto run = std::make_shared<SlowRun>(
       SlowRun{OwnedCommand(*command_, {}), std::move(commands), reply, {.start = output_.size()}});
