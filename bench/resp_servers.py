@@ -202,6 +202,10 @@ class Twin(Redis):
     name = "twin"
 
 
+# Of a pool: room for the keys of every part, so that none of them measures a full one.
+POOL_SIZE = "8GiB"
+
+
 class Cirein(Server):
     name = "Cirein"
     program = "cirein"
@@ -213,7 +217,7 @@ class Cirein(Server):
         return [
             self.place.programs["cirein"], "up", "--dir", data, "--port", str(self.port),
             "--http-port", str(free_port()), "--unixsocket", self.unix,
-            "--durability", self.durability,
+            "--durability", self.durability, "--size", POOL_SIZE,
         ]  # fmt: skip
 
     def ready(self):

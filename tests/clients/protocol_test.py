@@ -28,6 +28,13 @@ NOAUTH_HELLO = (
 WRONGPASS = b"WRONGPASS invalid username-password pair or user is disabled."
 
 
+def memory_bytes(server: Server, name: str) -> int:
+    """What the system says of the server's process."""
+    with open(f"/proc/{server.pid}/status", encoding="ascii") as status:
+        found = [line.split()[1] for line in status if line.startswith(name + ":")]
+    return int(found[0]) << 10
+
+
 class ProtocolTest(ServerTest):
     def setUp(self) -> None:
         super().setUp()
@@ -144,6 +151,40 @@ class ProtocolTest(ServerTest):
         self.assertEqual(self.client.replies(1), [b"+OK\r\n"])
         sending.join()
         self.assertEqual(self.client.ask(b"GET", b"k").value, value)
+
+    def test_a_large_value_is_not_held_twice(self) -> None:
+        if self.server.is_redis:  # It also copies it into a buffer for its file.
+            return
+        server = make_server(self.directory / "large")
+        server.start()
+        self.addCleanup(server.kill)
+        client = self.connect(server)
+        size = 200 << 20
+        before = memory_bytes(server, "VmHWM")
+        client.send(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n" % size)
+        part = bytes(1 << 20)
+        for _ in range(size // len(part)):
+            client.send(part)
+        client.send(b"\r\n")
+        self.assertEqual(client.replies(1), [b"+OK\r\n"])
+        self.assertLess(memory_bytes(server, "VmHWM") - before, size * 3 // 2)
+        written = memory_bytes(server, "RssAnon")
+        self.assertEqual(len(client.ask(b"GET", b"k").value), size)
+        self.assertLess(memory_bytes(server, "RssAnon") - written, size // 4)
+
+    def test_many_values_that_are_large_together(self) -> None:
+        values = {b"k%d" % i: bytes([i]) * 500_000 for i in range(20)}
+        words = [word for pair in values.items() for word in pair]
+        self.assertEqual(self.client.ask(b"MSET", *words).value, b"OK")
+        self.assertEqual([reply.value for reply in self.client.ask(b"MGET", *values).value],
+                         list(values.values()))
+        self.assertEqual(self.client.ask(b"MULTI").value, b"OK")
+        for key in values:
+            self.assertEqual(self.client.ask(b"SET", key, b"y" * 700_000).value, b"QUEUED")
+        self.assertEqual([reply.value for reply in self.client.ask(b"EXEC").value],
+                         [b"OK"] * len(values))
+        self.assertEqual([reply.value for reply in self.client.ask(b"MGET", *values).value],
+                         [b"y" * 700_000] * len(values))
 
     def test_the_types_of_resp3(self) -> None:
         hello = self.client.ask(b"HELLO", b"3", b"SETNAME", b"three")
