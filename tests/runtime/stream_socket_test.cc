@@ -147,6 +147,10 @@ TEST_F(StreamSocketTest, RefusesAddressesThatAreNone) {
 
 TEST_F(StreamSocketTest, EndsThoseForWhomThereIsNoDescriptor) {
   Listen({.host = "127.0.0.1", .port = 0, .path = {}});
+  // A sanitizer that sees the listener's type for the first time needs descriptors itself.
+  const StreamSocket first = Connect();
+  reactor_->RunUntilIdle();
+  ASSERT_EQ(accepted_.size(), 1U);
   StreamSocket client = Connect();
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -156,14 +160,14 @@ TEST_F(StreamSocketTest, EndsThoseForWhomThereIsNoDescriptor) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &now), 0);
   reactor_->RunUntilIdle();
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
-  EXPECT_TRUE(accepted_.empty());
+  EXPECT_EQ(accepted_.size(), 1U);
   EXPECT_EQ(listener_->refused(), 1U);
   std::array<std::byte, 1> byte{};
   EXPECT_EQ(client.Receive(byte).code, Code::kEnded);
 
   StreamSocket later = Connect();
   reactor_->RunUntilIdle();
-  EXPECT_EQ(accepted_.size(), 1U);
+  EXPECT_EQ(accepted_.size(), 2U);
 }
 
 TEST(OpenFiles, NeverLowersTheLimit) {
