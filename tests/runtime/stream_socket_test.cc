@@ -145,12 +145,11 @@ TEST_F(StreamSocketTest, RefusesAddressesThatAreNone) {
             StatusCode::kInvalidArgument);
 }
 
+// Not with the sanitizers of addresses and types, which need descriptors themselves: they look at
+// an object's memory by writing it to a pipe, and believe that it is none when they get no pipe.
+#if !defined(__SANITIZE_ADDRESS__)
 TEST_F(StreamSocketTest, EndsThoseForWhomThereIsNoDescriptor) {
   Listen({.host = "127.0.0.1", .port = 0, .path = {}});
-  // A sanitizer that sees the listener's type for the first time needs descriptors itself.
-  const StreamSocket first = Connect();
-  reactor_->RunUntilIdle();
-  ASSERT_EQ(accepted_.size(), 1U);
   StreamSocket client = Connect();
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -160,15 +159,16 @@ TEST_F(StreamSocketTest, EndsThoseForWhomThereIsNoDescriptor) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &now), 0);
   reactor_->RunUntilIdle();
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
-  EXPECT_EQ(accepted_.size(), 1U);
+  EXPECT_TRUE(accepted_.empty());
   EXPECT_EQ(listener_->refused(), 1U);
   std::array<std::byte, 1> byte{};
   EXPECT_EQ(client.Receive(byte).code, Code::kEnded);
 
   StreamSocket later = Connect();
   reactor_->RunUntilIdle();
-  EXPECT_EQ(accepted_.size(), 2U);
+  EXPECT_EQ(accepted_.size(), 1U);
 }
+#endif
 
 TEST(OpenFiles, NeverLowersTheLimit) {
   const OpenFilesLimit limit = RaiseOpenFiles(1);
