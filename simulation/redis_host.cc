@@ -159,6 +159,7 @@ void RedisHost::Round() {
     Receive(client);
   }
   std::vector<resp::Session*> sessions;
+  sessions.reserve(round.size());
   for (const std::uint64_t id : round) sessions.push_back(&clients_.at(id)->session);
   keeper_.Keep(sessions);
   for (const std::uint64_t id : round) {
