@@ -184,11 +184,16 @@ std::string EncodeBase64(std::string_view bytes) {
 
 }  // namespace
 
-std::optional<std::string_view> HttpRequest::Parameter(std::string_view name) const {
+std::optional<std::string_view> FindParameter(
+    const std::vector<std::pair<std::string, std::string>>& parameters, std::string_view name) {
   const auto found = std::find_if(parameters.begin(), parameters.end(),
                                   [name](const auto& each) { return each.first == name; });
   if (found == parameters.end()) return std::nullopt;
   return found->second;
+}
+
+std::optional<std::string_view> HttpRequest::Parameter(std::string_view name) const {
+  return FindParameter(parameters, name);
 }
 
 HttpResponse HttpResponse::Text(int status, std::string_view line) {

@@ -28,6 +28,10 @@ struct HttpRequest {
   std::optional<std::string_view> Parameter(std::string_view name) const;
 };
 
+/// The first value of that name; nullopt when there is none. Lives as long as the parameters.
+std::optional<std::string_view> FindParameter(
+    const std::vector<std::pair<std::string, std::string>>& parameters, std::string_view name);
+
 inline constexpr std::string_view kHtmlType = "text/html; charset=utf-8";
 inline constexpr std::string_view kTextType = "text/plain; charset=utf-8";
 inline constexpr std::string_view kJsonType = "application/json";

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cirein/status_server.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "base/logging.h"
 #include "base/text.h"
 #include "http/html.h"
+#include "http/http_message.h"
 #include "http/http_server.h"
 #include "http/status_pages.h"
 #include "pool/process.h"
@@ -85,10 +84,7 @@ Result<http::StatusSource> SourceOf(const std::shared_ptr<Process>& process) {
 }  // namespace
 
 std::optional<std::string_view> PageRequest::Parameter(std::string_view name) const {
-  const auto found = std::find_if(parameters.begin(), parameters.end(),
-                                  [name](const auto& each) { return each.first == name; });
-  if (found == parameters.end()) return std::nullopt;
-  return found->second;
+  return http::FindParameter(parameters, name);
 }
 
 std::string EscapeHtml(std::string_view bytes, std::size_t max_bytes) {
