@@ -292,6 +292,21 @@ TEST_F(SessionTest, LargeValuesAreSlowWork) {
   EXPECT_EQ(client_.Say("STRLEN a\r\nGET a\r\n"), ":100000\r\n$100000\r\n" + large + "\r\n");
 }
 
+TEST_F(SessionTest, ManyValuesThatAreLargeTogetherAreSlowWork) {
+  const std::string value = "$30000\r\n" + std::string(30'000, 'x') + "\r\n";
+  const auto pair = [&](char key) { return fmt::format("$1\r\n{}\r\n{}", key, value); };
+  const auto set = [&](char key) { return "*3\r\n$3\r\nSET\r\n" + pair(key); };
+  EXPECT_EQ(client_.Say("*5\r\n$4\r\nMSET\r\n" + pair('a') + pair('b')), "+OK\r\n");
+  EXPECT_EQ(client_.Say("*7\r\n$4\r\nMSET\r\n" + pair('a') + pair('b') + pair('c')), "");
+  ASSERT_TRUE(client_.RunSlowWork());
+  EXPECT_EQ(client_.Hear(), "+OK\r\n");
+  EXPECT_EQ(client_.Say("STRLEN c\r\nMULTI\r\n" + set('a') + set('b') + set('d')),
+            ":30000\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
+  EXPECT_EQ(client_.Say("EXEC\r\nSTRLEN d\r\n"), "");
+  ASSERT_TRUE(client_.RunSlowWork());
+  EXPECT_EQ(client_.Hear(), "*3\r\n+OK\r\n+OK\r\n+OK\r\n:30000\r\n");
+}
+
 TEST_F(SessionTest, WhatIsMadeOfLargeValuesIsSlowWork) {
   const std::string large(100'000, 'x');
   client_.Say("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$100000\r\n" + large + "\r\n");
