@@ -27,13 +27,6 @@ std::optional<std::string_view> TakeLine(std::string_view bytes, std::size_t* at
   return line;
 }
 
-Result<std::int64_t> ToNumber(std::string_view digits) {
-  const bool negative = digits.starts_with('-');
-  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t number, ParseUint64(digits.substr(negative ? 1 : 0)));
-  const auto value = static_cast<std::int64_t>(number);
-  return negative ? -value : value;
-}
-
 Result<std::optional<RedisReply>> Take(std::string_view bytes, std::size_t* at, std::size_t depth) {
   const std::size_t begin = *at;
   const auto line = TakeLine(bytes, at);
@@ -50,7 +43,7 @@ Result<std::optional<RedisReply>> Take(std::string_view bytes, std::size_t* at, 
       return std::optional(std::move(reply));
     case ':':
       reply.kind = RedisReply::Kind::kInteger;
-      if (!ToNumber(reply.text).ok()) return NoReply("no integer", *line);
+      if (!ParseInt64(reply.text).ok()) return NoReply("no integer", *line);
       return std::optional(std::move(reply));
     case '$':
     case '*':
@@ -58,7 +51,7 @@ Result<std::optional<RedisReply>> Take(std::string_view bytes, std::size_t* at, 
     default:
       return NoReply("no reply begins so", bytes.substr(begin));
   }
-  const Result<std::int64_t> length = ToNumber(reply.text);
+  const Result<std::int64_t> length = ParseInt64(reply.text);
   if (!length.ok() || *length < -1 || *length > kMaxLength) return NoReply("no length", *line);
   reply.text.clear();
   if (*length == -1) return std::optional(std::move(reply));
