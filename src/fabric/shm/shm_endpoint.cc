@@ -294,7 +294,6 @@ void ShmEndpoint::Die() {
     work_.clear();
     if (listener_) listener_->Abandon();
   }
-  dead_ = true;
   LeaveListener();
   for (const auto& connection : std::exchange(connections_, {})) {
     if (connection != nullptr) connection->Die();

@@ -104,7 +104,6 @@ class ShmEndpoint : public std::enable_shared_from_this<ShmEndpoint> {
   std::atomic<bool> has_work_{false};
 
   // The home's.
-  bool dead_ = false;
   bool blocked_ = false;
   bool watching_listener_ = false;
   Reactor::PollerId poller_ = 0;
