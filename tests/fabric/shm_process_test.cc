@@ -147,6 +147,33 @@ TEST_F(ShmThreadsTest, SleepersAreWoken) {
   }
 }
 
+TEST_F(ShmThreadsTest, WhoSleepsForRoomIsWokenByRoom) {
+  const std::string longest(64U << 10, 'x');
+  std::atomic<bool> reads{false};
+  Notification stands_still;
+  ASSERT_TRUE(b_.home->reactor()
+                  .Post([&] {
+                    stands_still.Notify();
+                    while (!reads) std::this_thread::yield();
+                  })
+                  .ok());
+  ASSERT_TRUE(stands_still.WaitUntil(RealClock::MonotonicNow() + kLong));
+  Notification answered;
+  ASSERT_TRUE(connection_
+                  ->Request(OnePart(longest), kLong,
+                            [&](const auto& reply) {
+                              EXPECT_TRUE(reply.ok());
+                              answered.Notify();
+                            })
+                  .ok());
+  // The ring is full by now; there is nothing to do for its writer.
+  const std::uint64_t sleeps = a_.home->reactor().Stats().sleeps;
+  OnHome(a_, [] {});
+  while (a_.home->reactor().Stats().sleeps == sleeps) std::this_thread::yield();
+  reads = true;
+  EXPECT_TRUE(answered.WaitUntil(RealClock::MonotonicNow() + kLong)) << "nobody was woken";
+}
+
 TEST_F(ShmThreadsTest, WhoPollsIsNotMissedAtTheMomentItFallsAsleep) {
   // Pauses of all lengths around the moment at which a home gives up polling.
   Random random(test::Seed());

@@ -130,8 +130,29 @@ TEST_F(ShmTransportTest, WhatTheDeadLeaveIsRemovedAndNothingElse) {
   std::ofstream(file) << "mine";
   EXPECT_EQ(Make(file)->Listen(service_).code(), StatusCode::kAlreadyExists);
   EXPECT_EQ(access(file.c_str(), F_OK), 0);
-  EXPECT_EQ(Make(directory.File("no/such"))->Listen(service_).code(),
-            StatusCode::kUnavailable);
+  EXPECT_EQ(Make(directory.File("no/such"))->Listen(service_).code(), StatusCode::kUnavailable);
+}
+
+TEST_F(ShmTransportTest, WhatTheDeadHadWrittenIsTakenBeforeTheirEnd) {
+  // More than is taken in one round.
+  constexpr std::size_t kMessages = 500;
+  ShmOptions options = OptionsAt("");
+  options.limits.outstanding_max = kMessages;
+  const auto listener = ShmTransport::Create(*home_, options).value();
+  ASSERT_TRUE(listener->Listen(service_).ok());
+  options.name += "-other";
+  const auto other = ShmTransport::Create(*home_, options).value();
+  const auto connection = Connect(*other, listener->address());
+  ASSERT_TRUE(connection.ok());
+  service_.on_closed = [&](const auto&) { EXPECT_EQ(service_.messages.size(), kMessages); };
+  for (std::size_t i = 0; i < kMessages; ++i) {
+    ASSERT_TRUE((*connection)->Send(OnePart(std::to_string(i))).ok());
+  }
+  other->Die();
+  Pass(1s);
+  EXPECT_EQ(service_.closed.size(), 1U);
+  ASSERT_EQ(service_.messages.size(), kMessages);
+  EXPECT_EQ(service_.messages.back(), std::to_string(kMessages - 1));
 }
 
 TEST_F(ShmTransportTest, WithoutDescriptorsItFailsAndThenGoesOn) {
