@@ -134,10 +134,11 @@ TEST_F(ShmTransportTest, WhatTheDeadLeaveIsRemovedAndNothingElse) {
 }
 
 TEST_F(ShmTransportTest, WhatTheDeadHadWrittenIsTakenBeforeTheirEnd) {
-  // More than is taken in one round.
-  constexpr std::size_t kMessages = 500;
+  // More than is taken before the socket is looked at.
+  constexpr std::size_t kMessages = 8000;
   ShmOptions options = OptionsAt("");
   options.limits.outstanding_max = kMessages;
+  options.ring_bytes = 1U << 20;
   const auto listener = ShmTransport::Create(*home_, options).value();
   ASSERT_TRUE(listener->Listen(service_).ok());
   options.name += "-other";
