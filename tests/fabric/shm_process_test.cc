@@ -3,6 +3,7 @@
 // Shared memory in real time: homes that sleep and are woken, and processes that are killed.
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -14,12 +15,14 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "fabric/conformance.h"
 #include "fabric/shm/control_socket.h"
+#include "fabric/shm/handshake_messages.h"
 #include "fabric/shm/shm_transport.h"
 #include "fabric/shm_fabric.h"
 #include "runtime/child_process.h"
@@ -267,6 +270,62 @@ std::size_t CountSegments() {
   std::size_t count = 0;
   for (std::string line; std::getline(maps, line);) count += line.find("cirein-shm") < line.size();
   return count;
+}
+
+/// What another user's process is told by a listener without a secret.
+std::string AskAsAnotherUser(const ShmOptions& options) {
+  constexpr uid_t kNobody = 65534;
+  if (setresuid(kNobody, kNobody, kNobody) != 0) return "is still the same user";
+  // Past all that this side would check itself.
+  const TimePoint end = RealClock::MonotonicNow() + kLong;
+  for (;;) {
+    auto socket = ControlSocket::Connect(options.name);
+    if (!socket.ok() && RealClock::MonotonicNow() < end) continue;
+    if (!socket.ok()) return socket.status().ToString();
+    HelloMessage hello;
+    hello.message_bytes_max = options.limits.message_bytes_max;
+    hello.outstanding_bytes_max = options.limits.outstanding_bytes_max;
+    hello.outstanding_max = options.limits.outstanding_max;
+    hello.address = ToFixedText("shm://@nobody");
+    static_cast<void>(socket->Send(BytesOf(hello), {}).ok());
+    std::array<std::byte, kHandshakeBytesMax> answer{};
+    auto received = socket->Receive(answer);
+    while (received.got == ControlSocket::Got::kNothing && RealClock::MonotonicNow() < end) {
+      received = socket->Receive(answer);
+    }
+    if (received.got != ControlSocket::Got::kEnd) return "was heard";
+    break;
+  }
+  // And what it finds itself.
+  const auto home = Reactor::Create(RealClock::Instance()).value();
+  ShmOptions own = options;
+  own.name += "-other";
+  const auto transport = ShmTransport::Create(*home, own).value();
+  EchoService service;
+  std::string text;
+  const Status begun =
+      transport->Connect(ShmAddress(options.name), service, kLong,
+                         [&](const auto& made) { text = StatusCodeName(made.code()); });
+  if (!begun.ok()) return begun.ToString();
+  while (text.empty() && RealClock::MonotonicNow() < end) home->RunOnce();
+  return text;
+}
+
+TEST(ShmUsersTest, WithoutASecretAnotherUserIsNotHeard) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can be another user";
+  const ShmOptions options = ShmFabric::SmallOptions();
+  const auto child =
+      ChildProcess::Start([&options] { return AskAsAnotherUser(options); }, {}).value();
+  const auto home = Reactor::Create(RealClock::Instance()).value();
+  const auto transport = ShmTransport::Create(*home, options).value();
+  EchoService service;
+  ASSERT_TRUE(transport->Listen(service).ok());
+  std::thread loop([&] { home->Run(); });
+  const ChildEnd end = child->Wait();
+  home->Stop();
+  loop.join();
+  EXPECT_TRUE(end.returned) << end.how;
+  EXPECT_EQ(end.output, "PERMISSION_DENIED");
 }
 
 /// What the other process does, until it is killed: grants memory to who asks for it, answers, and

@@ -75,6 +75,8 @@ Handshake::~Handshake() {
 
 Status Handshake::Begin() {
   CIREIN_ASSIGN_OR_RETURN(agreement_.process, socket_.Peer());
+  // Before a word is said: strangers are not even to take the place of a guest.
+  CIREIN_RETURN_IF_ERROR(CheckUser());
   CIREIN_RETURN_IF_ERROR(home_.Watch(socket_.fd(), FdInterest::kReadable, *this));
   watched_ = true;
   return OkStatus();
@@ -150,7 +152,6 @@ Result<bool> Handshake::Take(std::span<const std::byte> message,
 
 Status Handshake::TakeHello(std::span<const std::byte> message) {
   CIREIN_ASSIGN_OR_RETURN(hello_, ReadHandshake<HelloMessage>(message));
-  CIREIN_RETURN_IF_ERROR(CheckUser());
   agreement_.peer = FromFixedText(hello_.address);
   CIREIN_RETURN_IF_ERROR(SocketNameIn(agreement_.peer).status());
   const Limits& limits = terms_.limits;
@@ -167,7 +168,6 @@ Status Handshake::TakeHello(std::span<const std::byte> message) {
 
 Status Handshake::TakeChallenge(std::span<const std::byte> message) {
   CIREIN_ASSIGN_OR_RETURN(challenge_, ReadHandshake<ChallengeMessage>(message));
-  CIREIN_RETURN_IF_ERROR(CheckUser());
   if (!IsSameProof(challenge_.proof,
                    MakeProof(terms_.secret, ProofSide::kListens, hello_, challenge_))) {
     return WrongSecret();
