@@ -36,10 +36,13 @@ FileDescriptor OpenProcess(std::int32_t pid) {
 
 }  // namespace
 
-ShmConnection::Waiting::Waiting(const PacketHead& head, Parts parts) {
-  bytes.reserve(head.bytes);
-  for (const std::span<const std::byte> one : parts) {
-    bytes.insert(bytes.end(), one.begin(), one.end());
+ShmConnection::Waiting::Waiting(const PacketHead& head, Parts parts, std::vector<std::byte> owned)
+    : bytes(std::move(owned)) {
+  if (bytes.empty()) {
+    bytes.reserve(head.bytes);
+    for (const std::span<const std::byte> one : parts) {
+      bytes.insert(bytes.end(), one.begin(), one.end());
+    }
   }
   part = bytes;
   cursor = PacketCursor(head, {&part, 1});
@@ -144,7 +147,8 @@ void ShmConnection::WakePeer() {
   [[maybe_unused]] const ssize_t written = write(peer_wake_.get(), &one, sizeof one);
 }
 
-void ShmConnection::Put(const PacketHead& head, Parts parts, Counts counts) {
+void ShmConnection::Put(const PacketHead& head, Parts parts, Counts counts,
+                        std::vector<std::byte> owned) {
   if (counts == Counts::kUntilRead) {
     ++load_number_;
     load_bytes_ += head.bytes;
@@ -158,7 +162,7 @@ void ShmConnection::Put(const PacketHead& head, Parts parts, Counts counts) {
       return WakePeer();
     }
   }
-  Waiting& waiting = waiting_.emplace_back(head, parts);
+  Waiting& waiting = waiting_.emplace_back(head, parts, std::move(owned));
   waiting.is_message = counts == Counts::kUntilRead;
   waiting.is_answer = counts == Counts::kAsAnswer;
   if (waiting.is_answer) {
@@ -526,7 +530,7 @@ Status ShmConnection::TakeOperation() {
   std::vector<std::byte> read;
   std::uint64_t word = 0;
   const Status status = Carry(operation, bytes, read, word);
-  return PutAnswer(status, read, word);
+  return PutAnswer(status, std::move(read), word);
 }
 
 Status ShmConnection::Carry(const OperationHead& operation, std::span<const std::byte> bytes,
@@ -557,11 +561,13 @@ Status ShmConnection::Carry(const OperationHead& operation, std::span<const std:
   }
 }
 
-Status ShmConnection::PutAnswer(const Status& status, std::span<const std::byte> bytes,
+Status ShmConnection::PutAnswer(const Status& status, std::vector<std::byte> bytes,
                                 std::uint64_t word) {
-  const std::string_view text = status.message().substr(0, kErrorBytesMax);
-  const std::span<const std::byte> part =
-      status.ok() ? bytes : std::as_bytes(std::span(text.data(), text.size()));
+  if (!status.ok()) {
+    const auto text = std::as_bytes(std::span(status.message().substr(0, kErrorBytesMax)));
+    bytes.assign(text.begin(), text.end());
+  }
+  const std::span<const std::byte> part = bytes;
   const Limits& limits = endpoint_->options().limits;
   const std::lock_guard lock(mutex_);
   if (segment_ == nullptr) return OkStatus();
@@ -570,7 +576,7 @@ Status ShmConnection::PutAnswer(const Status& status, std::span<const std::byte>
        .number = packet_.number,
        .bytes = part.size(),
        .word = word},
-      {&part, 1}, Counts::kAsAnswer);
+      {&part, 1}, Counts::kAsAnswer, std::move(bytes));
   // Who keeps to its own bounds never has more answers on their way.
   if (answers_waiting_ > limits.outstanding_max ||
       answer_bytes_waiting_ >

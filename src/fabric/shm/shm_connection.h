@@ -101,13 +101,14 @@ class ShmConnection final : public Connection, public std::enable_shared_from_th
   };
   /// A packet that the ring had no room for.
   struct Waiting {
-    Waiting(const PacketHead& head, Parts parts);
+    /// `owned` is what the parts are made of, if they are one that may be kept; else they are
+    /// copied.
+    Waiting(const PacketHead& head, Parts parts, std::vector<std::byte> owned);
     std::vector<std::byte> bytes;
     std::span<const std::byte> part;
     PacketCursor cursor;
     bool is_message = false;  // Counts until it has been read.
     bool is_answer = false;   // Counts as the other side's.
-    std::uint64_t toll = 0;
   };
   /// A message that is in the ring up to `end`.
   struct Unread {
@@ -123,7 +124,7 @@ class ShmConnection final : public Connection, public std::enable_shared_from_th
   Status CheckOperation(std::uint64_t bytes);
   /// Looks how far the other side has read, and takes that out of the load.
   void Look();
-  void Put(const PacketHead& head, Parts parts, Counts counts);
+  void Put(const PacketHead& head, Parts parts, Counts counts, std::vector<std::byte> owned = {});
   /// Sends what waits; true when anything was.
   bool PumpOut();
   void Wrote(const PacketHead& head, Counts counts);
@@ -144,7 +145,7 @@ class ShmConnection final : public Connection, public std::enable_shared_from_th
   Status TakeOperation();
   Status Carry(const OperationHead& operation, std::span<const std::byte> bytes,
                std::vector<std::byte>& read, std::uint64_t& word);
-  Status PutAnswer(const Status& status, std::span<const std::byte> bytes, std::uint64_t word);
+  Status PutAnswer(const Status& status, std::vector<std::byte> bytes, std::uint64_t word);
   void Expire(std::uint64_t number);
   void Call(Pending& pending, const Status& status, const PacketHead& head);
   static void Fail(const Callback& callback, const Status& why);
