@@ -153,10 +153,7 @@ Result<std::uint64_t> GrantTable::CompareAndSwap(const Grant& grant, std::uint64
                                                  WordSwap swap) {
   CIREIN_ASSIGN_OR_RETURN(const Place place, FindWord(grant, offset));
   if (Region* const region = place.memory->region.get(); region != nullptr) {
-    // Whoever else uses the word is on this thread too.
-    const std::uint64_t before = region->LoadWord(place.offset);
-    if (before == swap.expected) region->StoreWord(place.offset, swap.desired);
-    return before;
+    return region->SwapWord(place.offset, {.expected = swap.expected, .desired = swap.desired});
   }
   std::uint64_t before = swap.expected;
   std::atomic_ref<std::uint64_t>(WordAt(place.memory->bytes.data() + place.offset))
@@ -168,9 +165,7 @@ Result<std::uint64_t> GrantTable::FetchAdd(const Grant& grant, std::uint64_t off
                                            std::uint64_t add) {
   CIREIN_ASSIGN_OR_RETURN(const Place place, FindWord(grant, offset));
   if (Region* const region = place.memory->region.get(); region != nullptr) {
-    const std::uint64_t before = region->LoadWord(place.offset);
-    region->StoreWord(place.offset, before + add);
-    return before;
+    return region->AddToWord(place.offset, add);
   }
   return std::atomic_ref<std::uint64_t>(WordAt(place.memory->bytes.data() + place.offset))
       .fetch_add(add);

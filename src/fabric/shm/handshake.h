@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "cirein/status.h"
+
+#include "fabric/shm/control_socket.h"
+#include "fabric/shm/handshake_messages.h"
+#include "fabric/shm/segment.h"
+#include "fabric/transport.h"
+#include "runtime/entropy.h"
+#include "runtime/file_descriptor.h"
+#include "runtime/reactor.h"
+
+namespace cirein::fabric {
+
+/// What two processes share once they have agreed.
+struct Agreement {
+  ControlSocket socket;
+  std::unique_ptr<Segment> segment;
+  FileDescriptor own_wake;   ///< An eventfd that the other side writes.
+  FileDescriptor peer_wake;  ///< One that the other side waits for.
+  unsigned side = 0;         ///< Which ring this side writes: 0 connected.
+  Address peer;
+  PeerProcess process;
+};
+
+/// How one side introduces itself, and judges the other one.
+struct HandshakeTerms {
+  Address address;
+  std::string secret;  ///< Empty: processes of the same user need none.
+  Limits limits;
+  std::uint64_t ring_bytes = 0;
+};
+
+/// One side's part in making a connection over a socket. Belongs to the home, whose reactor watches
+/// the socket; ends, without a word to its user, when it is destroyed.
+class Handshake final : private FdHandler {
+ public:
+  /// Called once, with the agreement or why there is none; may destroy the handshake.
+  using Ended = std::function<void(Result<Agreement>)>;
+  /// Asked by the side that listens when the other one is who it says: may there be one more?
+  using Admit = std::function<Status()>;
+
+  /// `terms` and `home` outlive it.
+  static Result<std::unique_ptr<Handshake>> Connect(Reactor& home, const HandshakeTerms& terms,
+                                                    const Address& to, Entropy& entropy,
+                                                    Ended ended);
+  static Result<std::unique_ptr<Handshake>> Accept(Reactor& home, const HandshakeTerms& terms,
+                                                   FileDescriptor fd, Entropy& entropy, Admit admit,
+                                                   Ended ended);
+  ~Handshake() override;
+  Handshake(const Handshake&) = delete;
+  Handshake& operator=(const Handshake&) = delete;
+
+ private:
+  enum class Awaits : std::uint8_t { kHello, kChallenge, kProof, kWelcome };
+
+  Handshake(Reactor& home, const HandshakeTerms& terms, ControlSocket socket, Ended ended)
+      : home_(home), terms_(terms), socket_(std::move(socket)), ended_(std::move(ended)) {}
+
+  Status Begin();
+  Status CheckUser() const;
+  void OnReady(FdReadiness readiness) override;
+  /// True when it is over: `agreement_` is there.
+  Result<bool> Take(std::span<const std::byte> message, std::vector<FileDescriptor> descriptors);
+  Status TakeHello(std::span<const std::byte> message);
+  Status TakeChallenge(std::span<const std::byte> message);
+  Status TakeProof(std::span<const std::byte> message);
+  Status TakeWelcome(std::span<const std::byte> message, std::vector<FileDescriptor> descriptors);
+  void End(Result<Agreement> result);
+
+  Reactor& home_;
+  const HandshakeTerms& terms_;
+  ControlSocket socket_;
+  Admit admit_;
+  Ended ended_;
+  bool watched_ = false;
+  Awaits awaits_ = Awaits::kHello;
+  HelloMessage hello_;
+  ChallengeMessage challenge_;
+  Agreement agreement_;
+};
+
+}  // namespace cirein::fabric
