@@ -545,7 +545,7 @@ Status ShmConnection::Carry(const OperationHead& operation, std::span<const std:
   switch (static_cast<ShmPacket>(packet_.kind)) {
     case ShmPacket::kRead: {
       read.resize(operation.bytes);
-      const Status status = grants.Read(grant, operation.offset, read);
+      Status status = grants.Read(grant, operation.offset, read);
       if (!status.ok()) read.clear();
       return status;
     }
