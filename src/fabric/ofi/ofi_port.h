@@ -18,6 +18,9 @@
 /// are questions for those above.
 namespace cirein::fabric {
 
+class OfiBuffers;
+struct OfiBuffer;
+
 struct OfiPortOptions {
   /// One of FindOfiProviders; empty: the best there is.
   std::string provider;
@@ -38,8 +41,6 @@ struct OfiPortOptions {
 /// come from whoever knows the name.
 class OfiPort {
   class Impl;
-  class Buffers;
-  struct Buffer;
 
  public:
   /// A peer as this port numbers it; never given twice.
@@ -66,11 +67,12 @@ class OfiPort {
 
    private:
     friend class OfiPort;
-    friend class Buffers;
     friend class Impl;
-    std::shared_ptr<Buffers> owner_;
-    Buffer* buffer_ = nullptr;
-    std::size_t size_ = 0;
+    Lease(std::shared_ptr<OfiBuffers> owner, OfiBuffer* buffer) noexcept;
+    void Return() noexcept;
+
+    std::shared_ptr<OfiBuffers> owner_;
+    OfiBuffer* buffer_ = nullptr;
   };
 
   /// Says where a peer's lease is: plain numbers, to be sent. From a peer they are believed only as

@@ -2,15 +2,13 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include "cirein/status.h"
 
 /// Which of libfabric's providers there are on this host, and which of them are fit to carry a
 /// fabric.
 namespace cirein::fabric {
-
-/// The interface version of libfabric that this is written for: 1.17.
-inline constexpr int kOfiMinorVersion = 17;
 
 /// One of libfabric's providers, under the name by which it can be asked for.
 struct OfiProvider {
@@ -25,7 +23,8 @@ struct OfiProvider {
 /// Thread-safe.
 std::vector<OfiProvider> FindOfiProviders();
 
-/// The name of the best usable one; empty when there is none.
-std::string_view BestOfiProvider(const std::vector<OfiProvider>& providers);
+/// The same of one provider, by its name; "tcp" and "verbs" do for "tcp;ofi_rxm" and
+/// "verbs;ofi_rxm". InvalidArgument, with the names there are, for one that no fabric may use.
+Result<OfiProvider> FindOfiProvider(const std::string& name);
 
 }  // namespace cirein::fabric
