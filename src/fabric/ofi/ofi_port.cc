@@ -482,7 +482,8 @@ Result<bool> OfiPort::Impl::Send(PeerId id, Parts message) {
     bytes += part.size();
   }
   if (idle_sends_.empty()) GrowSends();
-  if (idle_sends_.empty()) return false;
+  // One peer that takes nothing leaves room for the others.
+  if (idle_sends_.empty() || peer->sends >= std::max<std::size_t>(sends_ / 2, 1)) return false;
   Operation& operation = *idle_sends_.back();
   std::byte* to = operation.memory.data();
   for (const std::span<const std::byte> part : message) {
