@@ -101,10 +101,10 @@ class ShmSecurityTest : public testing::Test {
   /// One who knows the secret, and then does what it likes with the memory.
   struct Insider {
     HandshakeTerms terms;
-    std::unique_ptr<Handshake> handshake;
+    std::unique_ptr<ConnectionAttempt> handshake;
     std::optional<Agreement> agreement;
     std::optional<RingWriter> writer;
-    void Put(ShmPacket kind, std::uint64_t number, std::span<const std::byte> bytes,
+    void Put(PacketCode kind, std::uint64_t number, std::span<const std::byte> bytes,
              std::optional<std::uint64_t> says = std::nullopt) {
       const OnePart part(bytes);
       PacketCursor cursor({.kind = static_cast<std::uint8_t>(kind),
@@ -290,27 +290,27 @@ TEST_F(ShmSecurityTest, WhoBreaksTheRulesIsLeft) {
   };
   using Attack = std::function<void(Insider&)>;
   const std::vector<Attack> attacks = {
-      [&](Insider& in) { in.Put(ShmPacket::kReply, 1, Bytes(text)); },
-      [&](Insider& in) { in.Put(ShmPacket::kDone, 1, Bytes(text)); },
-      [&](Insider& in) { in.Put(static_cast<ShmPacket>(10), 1, Bytes(text)); },
-      [&](Insider& in) { in.Put(static_cast<ShmPacket>(255), 1, Bytes(text)); },
-      [&](Insider& in) { in.Put(ShmPacket::kMessage, 1, Bytes(text), ~std::uint64_t{0}); },
-      [&](Insider& in) { in.Put(ShmPacket::kMessage, 1, Bytes(text), 65537); },
-      [&](Insider& in) { in.Put(ShmPacket::kMessage, 1, Bytes(text), 3); },
+      [&](Insider& in) { in.Put(PacketCode::kReply, 1, Bytes(text)); },
+      [&](Insider& in) { in.Put(PacketCode::kDone, 1, Bytes(text)); },
+      [&](Insider& in) { in.Put(static_cast<PacketCode>(10), 1, Bytes(text)); },
+      [&](Insider& in) { in.Put(static_cast<PacketCode>(255), 1, Bytes(text)); },
+      [&](Insider& in) { in.Put(PacketCode::kMessage, 1, Bytes(text), ~std::uint64_t{0}); },
+      [&](Insider& in) { in.Put(PacketCode::kMessage, 1, Bytes(text), 65537); },
+      [&](Insider& in) { in.Put(PacketCode::kMessage, 1, Bytes(text), 3); },
       [&](Insider& in) {  // The second one begins before the first one has ended.
-        in.Put(ShmPacket::kMessage, 1, Bytes(text), 30);
-        in.Put(ShmPacket::kMessage, 1, Bytes(text));
+        in.Put(PacketCode::kMessage, 1, Bytes(text), 30);
+        in.Put(PacketCode::kMessage, 1, Bytes(text));
       },
-      [&](Insider& in) { in.Put(ShmPacket::kRead, 1, Bytes(text)); },
-      [&](Insider& in) { in.Put(ShmPacket::kRead, 1, bytes_of(read)); },
-      [&](Insider& in) { in.Put(ShmPacket::kWrite, 1, bytes_of(write)); },
+      [&](Insider& in) { in.Put(PacketCode::kRead, 1, Bytes(text)); },
+      [&](Insider& in) { in.Put(PacketCode::kRead, 1, bytes_of(read)); },
+      [&](Insider& in) { in.Put(PacketCode::kWrite, 1, bytes_of(write)); },
       [&](Insider& in) {
-        in.Put(ShmPacket::kRequest, 7, Bytes(text));
-        in.Put(ShmPacket::kRequest, 7, Bytes(text));
+        in.Put(PacketCode::kRequest, 7, Bytes(text));
+        in.Put(PacketCode::kRequest, 7, Bytes(text));
       },
       [&](Insider& in) {
         for (std::uint64_t i = 0; i <= options_.limits.outstanding_max; ++i) {
-          in.Put(ShmPacket::kRequest, i, {});
+          in.Put(PacketCode::kRequest, i, {});
         }
       },
       [&](Insider& in) {
@@ -345,7 +345,7 @@ TEST_F(ShmSecurityTest, ScribblesHarmNobodyElse) {
     const Segment& segment = *insider->agreement->segment;
     for (int burst = 0; burst < 4; ++burst) {
       for (std::uint64_t i = random.Below(8); i > 0; --i) {
-        insider->Put(static_cast<ShmPacket>(1 + random.Below(9)), random.Below(4),
+        insider->Put(static_cast<PacketCode>(1 + random.Below(9)), random.Below(4),
                      Bytes(RandomText(random, random.Below(200))));
       }
       for (std::uint64_t i = random.Below(6); i > 0; --i) {

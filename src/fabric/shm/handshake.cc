@@ -38,9 +38,10 @@ Status WrongSecret() {
 
 }  // namespace
 
-Result<std::unique_ptr<Handshake>> Handshake::Connect(Reactor& home, const HandshakeTerms& terms,
-                                                      const Address& to, Entropy& entropy,
-                                                      Ended ended) {
+Result<std::unique_ptr<ConnectionAttempt>> Handshake::Connect(Reactor& home,
+                                                              const HandshakeTerms& terms,
+                                                              const Address& to, Entropy& entropy,
+                                                              Ended ended) {
   CIREIN_ASSIGN_OR_RETURN(const std::string name, SocketNameIn(to));
   CIREIN_ASSIGN_OR_RETURN(ControlSocket socket, ControlSocket::Connect(name));
   std::unique_ptr<Handshake> made(new Handshake(home, terms, std::move(socket), std::move(ended)));
@@ -54,19 +55,20 @@ Result<std::unique_ptr<Handshake>> Handshake::Connect(Reactor& home, const Hands
   made->hello_.address = ToFixedText(terms.address);
   CIREIN_RETURN_IF_ERROR(made->Begin());
   CIREIN_RETURN_IF_ERROR(made->socket_.Send(BytesOf(made->hello_), {}));
-  return made;
+  return std::unique_ptr<ConnectionAttempt>(std::move(made));
 }
 
-Result<std::unique_ptr<Handshake>> Handshake::Accept(Reactor& home, const HandshakeTerms& terms,
-                                                     FileDescriptor fd, Entropy& entropy,
-                                                     Admit admit, Ended ended) {
+Result<std::unique_ptr<ConnectionAttempt>> Handshake::Accept(Reactor& home,
+                                                             const HandshakeTerms& terms,
+                                                             FileDescriptor fd, Entropy& entropy,
+                                                             Admit admit, Ended ended) {
   std::unique_ptr<Handshake> made(
       new Handshake(home, terms, ControlSocket(std::move(fd)), std::move(ended)));
   made->admit_ = std::move(admit);
   made->agreement_.side = 1;
   made->challenge_.nonce = MakeNonce(entropy);
   CIREIN_RETURN_IF_ERROR(made->Begin());
-  return made;
+  return std::unique_ptr<ConnectionAttempt>(std::move(made));
 }
 
 Handshake::~Handshake() {

@@ -8,6 +8,7 @@
 
 #include "cirein/status.h"
 
+#include "fabric/packet/packet_endpoint.h"
 #include "fabric/shm/control_socket.h"
 #include "fabric/shm/handshake_messages.h"
 #include "fabric/shm/segment.h"
@@ -39,7 +40,7 @@ struct HandshakeTerms {
 
 /// One side's part in making a connection over a socket. Belongs to the home, whose reactor watches
 /// the socket; ends, without a word to its user, when it is destroyed.
-class Handshake final : private FdHandler {
+class Handshake final : public ConnectionAttempt, private FdHandler {
  public:
   /// Called once, with the agreement or why there is none; may destroy the handshake.
   using Ended = std::function<void(Result<Agreement>)>;
@@ -47,12 +48,14 @@ class Handshake final : private FdHandler {
   using Admit = std::function<Status()>;
 
   /// `terms` and `home` outlive it.
-  static Result<std::unique_ptr<Handshake>> Connect(Reactor& home, const HandshakeTerms& terms,
-                                                    const Address& to, Entropy& entropy,
-                                                    Ended ended);
-  static Result<std::unique_ptr<Handshake>> Accept(Reactor& home, const HandshakeTerms& terms,
-                                                   FileDescriptor fd, Entropy& entropy, Admit admit,
-                                                   Ended ended);
+  static Result<std::unique_ptr<ConnectionAttempt>> Connect(Reactor& home,
+                                                            const HandshakeTerms& terms,
+                                                            const Address& to, Entropy& entropy,
+                                                            Ended ended);
+  static Result<std::unique_ptr<ConnectionAttempt>> Accept(Reactor& home,
+                                                           const HandshakeTerms& terms,
+                                                           FileDescriptor fd, Entropy& entropy,
+                                                           Admit admit, Ended ended);
   ~Handshake() override;
   Handshake(const Handshake&) = delete;
   Handshake& operator=(const Handshake&) = delete;

@@ -28,20 +28,6 @@ std::uint64_t* WordAt(std::byte* place) {
 
 }  // namespace
 
-void PacketCursor::CopyTo(std::span<std::byte> to) {
-  while (!to.empty()) {
-    const std::span<const std::byte> left = parts_[part_].subspan(offset_);
-    const std::size_t bytes = std::min(left.size(), to.size());
-    if (bytes > 0) std::memcpy(to.data(), left.data(), bytes);
-    to = to.subspan(bytes);
-    offset_ += bytes;
-    if (bytes == left.size()) {
-      ++part_;
-      offset_ = 0;
-    }
-  }
-}
-
 Status RingWriter::Refresh() {
   const std::uint64_t head =
       std::atomic_ref<std::uint64_t>(control_->head).load(std::memory_order_acquire);
@@ -63,7 +49,7 @@ bool RingWriter::Write(PacketCursor& packet) {
   while (!packet.done()) {
     const std::uint64_t room = Room();
     if (room < 2 * kPieceUnit) break;
-    const std::uint64_t left = packet.head_.bytes - packet.written_;
+    const std::uint64_t left = packet.rest();
     const std::uint64_t to_end = ring_.size() - (tail_ & (ring_.size() - 1));
     const std::uint64_t bytes = std::min({left, to_end - kPieceUnit, room - 2 * kPieceUnit});
     // A head alone is worth its place only where nothing else fits before the ring's end.
@@ -77,20 +63,19 @@ bool RingWriter::Write(PacketCursor& packet) {
 void RingWriter::WritePiece(PacketCursor& packet, std::uint64_t bytes) {
   const std::uint64_t mask = ring_.size() - 1;
   std::byte* const place = ring_.data() + (tail_ & mask);
-  const PacketHead& head = packet.head_;
+  const PacketHead& head = packet.head();
   const std::array<std::uint64_t, kRest> rest = {head.number, head.bytes, head.word};
   std::memcpy(place + sizeof(std::uint64_t), rest.data(), sizeof rest);
-  if (bytes > 0) packet.CopyTo({place + kPieceUnit, bytes});
+  const bool is_first = !packet.begun();
+  packet.CopyTo({place + kPieceUnit, bytes});
   const std::uint64_t next = tail_ + kPieceUnit + Padded(bytes);
   std::atomic_ref<std::uint64_t>(*WordAt(ring_.data() + (next & mask)))
       .store(0, std::memory_order_relaxed);
   const std::uint64_t word = bytes | std::uint64_t{head.kind} << kKindShift |
-                             (packet.begun_ ? 0 : kFlagFirst) << kFlagsShift |
+                             (is_first ? kFlagFirst : 0) << kFlagsShift |
                              std::uint64_t{head.status} << kStatusShift;
   std::atomic_ref<std::uint64_t>(*WordAt(place)).store(word, std::memory_order_release);
   tail_ = next;
-  packet.written_ += bytes;
-  packet.begun_ = true;
 }
 
 bool RingWriter::TakeWish(WakeWish wish) {

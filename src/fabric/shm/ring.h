@@ -9,7 +9,7 @@
 
 #include "cirein/status.h"
 
-#include "fabric/transport.h"
+#include "fabric/packet/packet_head.h"
 
 /// A ring of bytes between two processes, in memory that both may write: one writes pieces into it,
 /// the other one reads them. Neither believes what stands in it: each keeps its own place in its
@@ -35,42 +35,12 @@ static_assert(sizeof(RingControl) == 128);
 /// What a side that blocks wants to be woken for.
 enum WakeWish : std::uint32_t { kWakeForPieces = 1, kWakeForRoom = 2 };
 
-/// What a packet is, as it stands in the heads of its pieces.
-struct PacketHead {
-  std::uint8_t kind = 0;  ///< Not 0.
-  std::uint8_t status = 0;
-  std::uint64_t number = 0;
-  std::uint64_t bytes = 0;  ///< Of the whole packet.
-  std::uint64_t word = 0;
-};
-
 /// One piece, copied out of a ring.
 struct Piece {
   PacketHead head;
   bool is_first = false;
   /// Of this piece; in the ring, so to be copied out, once, before they are looked at.
   std::span<const std::byte> bytes;
-};
-
-/// A packet that is being written: the parts not written yet.
-class PacketCursor {
- public:
-  PacketCursor() = default;
-  PacketCursor(const PacketHead& head, Parts parts) : head_(head), parts_(parts) {}
-
-  const PacketHead& head() const { return head_; }
-  bool done() const { return begun_ && written_ == head_.bytes; }
-
- private:
-  friend class RingWriter;
-  void CopyTo(std::span<std::byte> to);
-
-  PacketHead head_;
-  Parts parts_;
-  std::size_t part_ = 0;
-  std::size_t offset_ = 0;
-  std::uint64_t written_ = 0;
-  bool begun_ = false;
 };
 
 /// Belongs to one thread at a time.

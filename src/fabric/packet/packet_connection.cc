@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fabric/packet/packet_connection.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "fabric/packet/packet_endpoint.h"
+#include "runtime/guarded.h"
+
+namespace cirein::fabric {
+namespace {
+
+// Of a message that says why an operation failed.
+constexpr std::size_t kErrorBytesMax = 512;
+
+bool IsOneSided(PacketCode kind) {
+  return kind >= PacketCode::kRead && kind <= PacketCode::kPersist;
+}
+
+std::uint8_t Code(PacketCode kind) { return static_cast<std::uint8_t>(kind); }
+
+}  // namespace
+
+PacketConnection::Waiting::Waiting(const PacketHead& head, Parts parts,
+                                   std::vector<std::byte> owned, Counts counts_as)
+    : bytes(std::move(owned)), counts(counts_as) {
+  if (bytes.empty()) {
+    bytes.reserve(head.bytes);
+    for (const std::span<const std::byte> one : parts) {
+      bytes.insert(bytes.end(), one.begin(), one.end());
+    }
+  }
+  part = bytes;
+  cursor = PacketCursor(head, {&part, 1});
+}
+
+PacketConnection::PacketConnection(std::shared_ptr<PacketEndpoint> endpoint, Address peer,
+                                   Service& service)
+    : endpoint_(std::move(endpoint)), peer_(std::move(peer)), service_(service) {}
+
+// --- What the user calls ---
+
+Status PacketConnection::CheckOpen() const {
+  if (is_open()) [[likely]]
+    return OkStatus();
+  return Unavailable(fmt::format("the connection to {} has ended", peer_), "connect again");
+}
+
+Status PacketConnection::CheckLoad(std::uint64_t bytes) {
+  const Limits& limits = endpoint_->options().limits;
+  const auto fits = [&] {
+    return load_number_ < limits.outstanding_max &&
+           bytes <= limits.outstanding_bytes_max - load_bytes_;
+  };
+  if (fits()) [[likely]]
+    return OkStatus();
+  Look();
+  if (fits()) return OkStatus();
+  return ResourceExhausted(fmt::format("{} messages and operations with {} bytes are on their way "
+                                       "to {} or not answered",
+                                       load_number_, load_bytes_, peer_),
+                           "send less at once");
+}
+
+Result<std::uint64_t> PacketConnection::CheckMessage(Parts message) {
+  CIREIN_RETURN_IF_ERROR(CheckOpen());
+  const std::uint64_t limit = endpoint_->options().limits.message_bytes_max;
+  std::uint64_t bytes = 0;
+  for (const std::span<const std::byte> part : message) {
+    if (part.size() > limit - bytes) {
+      return InvalidArgument(fmt::format("a message has at most {} bytes", limit));
+    }
+    bytes += part.size();
+  }
+  CIREIN_RETURN_IF_ERROR(CheckLoad(bytes));
+  return bytes;
+}
+
+Status PacketConnection::CheckOperation(std::uint64_t bytes) {
+  CIREIN_RETURN_IF_ERROR(CheckOpen());
+  const std::uint64_t limit = endpoint_->options().limits.outstanding_bytes_max;
+  if (bytes > limit) {
+    return InvalidArgument(fmt::format("one operation moves at most {} bytes", limit));
+  }
+  return CheckLoad(bytes);
+}
+
+void PacketConnection::ReadUpTo(std::uint64_t mark) {
+  while (!unread_.empty() && unread_.front().mark <= mark) {
+    --load_number_;
+    load_bytes_ -= unread_.front().bytes;
+    unread_.pop_front();
+  }
+}
+
+void PacketConnection::Wrote(const PacketHead& head, Counts counts) {
+  if (counts == Counts::kUntilRead) unread_.push_back({LastMark(), head.bytes});
+}
+
+void PacketConnection::Put(const PacketHead& head, Parts parts, Counts counts,
+                           std::vector<std::byte> owned) {
+  if (counts == Counts::kUntilRead) {
+    ++load_number_;
+    load_bytes_ += head.bytes;
+  }
+  if (waiting_.empty() && TryWhole(head, parts)) [[likely]] {
+    Wrote(head, counts);
+    return Sent();
+  }
+  waiting_.emplace_back(head, parts, std::move(owned), counts);
+  if (counts == Counts::kAsAnswer) {
+    ++answers_waiting_;
+    answer_bytes_waiting_ += head.bytes;
+  }
+  has_waiting_.store(true, std::memory_order_release);
+  PumpOut();
+  if (!waiting_.empty()) endpoint_->Wake();
+}
+
+bool PacketConnection::PumpOut() {
+  Look();
+  bool wrote = false;
+  while (!waiting_.empty()) {
+    Waiting& first = waiting_.front();
+    const std::uint64_t rest = first.cursor.rest();
+    const bool had_begun = first.cursor.begun();
+    TrySome(first.cursor);
+    wrote |= first.cursor.begun() != had_begun || first.cursor.rest() != rest;
+    if (!first.cursor.done()) break;
+    if (first.counts == Counts::kAsAnswer) {
+      --answers_waiting_;
+      answer_bytes_waiting_ -= first.cursor.head().bytes;
+    }
+    Wrote(first.cursor.head(), first.counts);
+    waiting_.pop_front();
+  }
+  if (waiting_.empty()) has_waiting_.store(false, std::memory_order_release);
+  if (wrote) Sent();
+  return wrote;
+}
+
+Status PacketConnection::Send(Parts message) {
+  const std::lock_guard lock(mutex_);
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message));
+  Put({.kind = Code(PacketCode::kMessage), .status = 0, .number = 0, .bytes = bytes, .word = 0},
+      message, Counts::kUntilRead);
+  return OkStatus();
+}
+
+std::uint64_t PacketConnection::Begin(Deadline deadline, Pending pending) {
+  const std::uint64_t number = ++last_number_;
+  ++load_number_;
+  load_bytes_ += pending.bytes;
+  pending.timer = endpoint_->RunAtEndOf(deadline, [weak = weak_from_this(), number] {
+    if (const auto self = weak.lock()) self->Expire(number);
+  });
+  pending_.emplace(number, std::move(pending));
+  return number;
+}
+
+Status PacketConnection::Request(Parts message, Deadline deadline, ReplyCallback done) {
+  const std::lock_guard lock(mutex_);
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message));
+  const std::uint64_t number =
+      Begin(deadline,
+            {.done = std::move(done), .into = {}, .timer = 0, .bytes = bytes, .is_request = true});
+  Put({.kind = Code(PacketCode::kRequest),
+       .status = 0,
+       .number = number,
+       .bytes = bytes,
+       .word = 0},
+      message, Counts::kUntilAnswered);
+  return OkStatus();
+}
+
+Status PacketConnection::Reply(RequestId request, Parts message) {
+  const std::lock_guard lock(mutex_);
+  CIREIN_RETURN_IF_ERROR(CheckOpen());
+  const auto found = asked_.find(request);
+  if (found == asked_.end()) {
+    return NotFound(fmt::format("request {} was answered, or never asked", request));
+  }
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message));
+  asked_.erase(found);
+  Put({.kind = Code(PacketCode::kReply), .status = 0, .number = request, .bytes = bytes, .word = 0},
+      message, Counts::kUntilRead);
+  return OkStatus();
+}
+
+Status PacketConnection::Operate(PacketCode kind, const OperationHead& operation,
+                                 std::span<const std::byte> bytes, Deadline deadline,
+                                 Pending pending) {
+  const std::lock_guard lock(mutex_);
+  CIREIN_RETURN_IF_ERROR(CheckOperation(pending.bytes));
+  const std::uint64_t number = Begin(deadline, std::move(pending));
+  const std::array<std::span<const std::byte>, 2> parts = {std::as_bytes(std::span(&operation, 1)),
+                                                           bytes};
+  Put({.kind = Code(kind),
+       .status = 0,
+       .number = number,
+       .bytes = sizeof operation + bytes.size(),
+       .word = 0},
+      parts, Counts::kUntilAnswered);
+  return OkStatus();
+}
+
+Status PacketConnection::Read(const Grant& grant, std::uint64_t offset, std::span<std::byte> into,
+                              Deadline deadline, DoneCallback done) {
+  return Operate(PacketCode::kRead, {grant.id, grant.key, offset, into.size(), 0, 0}, {}, deadline,
+                 {std::move(done), into, 0, into.size(), false});
+}
+
+Status PacketConnection::Write(const Grant& grant, std::uint64_t offset,
+                               std::span<const std::byte> bytes, Deadline deadline,
+                               DoneCallback done) {
+  return Operate(PacketCode::kWrite, {grant.id, grant.key, offset, bytes.size(), 0, 0}, bytes,
+                 deadline, {std::move(done), {}, 0, bytes.size(), false});
+}
+
+Status PacketConnection::CompareAndSwap(const Grant& grant, std::uint64_t offset, WordSwap swap,
+                                        Deadline deadline, WordCallback done) {
+  return Operate(PacketCode::kSwap,
+                 {grant.id, grant.key, offset, sizeof(std::uint64_t), swap.expected, swap.desired},
+                 {}, deadline, {std::move(done), {}, 0, sizeof(std::uint64_t), false});
+}
+
+Status PacketConnection::FetchAdd(const Grant& grant, std::uint64_t offset, std::uint64_t add,
+                                  Deadline deadline, WordCallback done) {
+  return Operate(PacketCode::kAdd, {grant.id, grant.key, offset, sizeof(std::uint64_t), add, 0}, {},
+                 deadline, {std::move(done), {}, 0, sizeof(std::uint64_t), false});
+}
+
+Status PacketConnection::Persist(const Grant& grant, ByteRange range, Deadline deadline,
+                                 DoneCallback done) {
+  return Operate(PacketCode::kPersist, {grant.id, grant.key, range.offset, range.bytes, 0, 0}, {},
+                 deadline, {std::move(done), {}, 0, 0, false});
+}
+
+void PacketConnection::Close() {
+  {
+    const std::lock_guard lock(mutex_);
+    const State before = state_.load(std::memory_order_relaxed);
+    if (before == State::kClosed) return;
+    state_.store(State::kClosed, std::memory_order_release);
+    // One that had ended before tells its callbacks already.
+    if (before == State::kEnded) return;
+  }
+  endpoint_->Submit([self = shared_from_this()] {
+    self->FinishClose(
+        Unavailable(fmt::format("the connection to {} was closed here", self->peer_)));
+  });
+}
+
+// --- The home ---
+
+Status PacketConnection::Broken(std::string_view what) const {
+  return Unavailable(fmt::format("{} breaks the rules of the fabric: {}", peer_, what),
+                     "run the same version of Cirein on both sides");
+}
+
+Status PacketConnection::CheckHead(const PacketHead& head) const {
+  const Limits& limits = endpoint_->options().limits;
+  const auto kind = static_cast<PacketCode>(head.kind);
+  std::uint64_t most = limits.message_bytes_max;
+  if (IsOneSided(kind)) {
+    if (head.bytes < sizeof(OperationHead)) return Broken("an operation is too short");
+    most = sizeof(OperationHead) + limits.outstanding_bytes_max;
+  } else if (kind == PacketCode::kDone) {
+    most = std::max<std::uint64_t>(limits.outstanding_bytes_max, kErrorBytesMax);
+  } else if (kind > PacketCode::kDone || head.kind == 0) {
+    return Broken("it sends what is not known here");
+  }
+  if (head.bytes > most) return Broken("it sends more at once than it may");
+  return OkStatus();
+}
+
+Status PacketConnection::Dispatch(const PacketHead& head, std::span<const std::byte> bytes) {
+  const auto kind = static_cast<PacketCode>(head.kind);
+  if (IsOneSided(kind)) return TakeOperation(head, bytes);
+  switch (kind) {
+    case PacketCode::kRequest:
+      return TakeRequest(head, bytes);
+    case PacketCode::kReply:
+    case PacketCode::kDone:
+      return TakeAnswer(head, bytes);
+    default:
+      RunGuarded(endpoint_->home().name(), [&] { service_.Message(shared_from_this(), bytes); });
+      return OkStatus();
+  }
+}
+
+Status PacketConnection::TakeRequest(const PacketHead& head, std::span<const std::byte> bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (asked_.size() >= endpoint_->options().limits.outstanding_max) {
+      return Broken("it asks for more at once than it may");
+    }
+    if (!asked_.emplace(head.number, std::monostate()).second) {
+      return Broken("it asks twice by one number");
+    }
+  }
+  RunGuarded(endpoint_->home().name(),
+             [&] { service_.Request(shared_from_this(), head.number, bytes); });
+  return OkStatus();
+}
+
+Status PacketConnection::TakeAnswer(const PacketHead& head, std::span<const std::byte> bytes) {
+  Pending pending;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = pending_.find(head.number);
+    const bool is_reply = static_cast<PacketCode>(head.kind) == PacketCode::kReply;
+    if (found == pending_.end() || found->second.is_request != is_reply) {
+      return Broken("it answers what was not asked");
+    }
+    if (!is_reply && head.status == 0 && bytes.size() != found->second.into.size()) {
+      return Broken("an answer is not as long as was asked");
+    }
+    if (head.status > static_cast<std::uint8_t>(StatusCode::kInternal)) {
+      return Broken("an answer has no meaning");
+    }
+    pending = std::move(found->second);
+    pending_.erase(found);
+    --load_number_;
+    load_bytes_ -= pending.bytes;
+  }
+  if (!pending.done) return OkStatus();
+  endpoint_->CancelTimer(pending.timer);
+  Status status;
+  if (head.status != 0) {
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()),  // NOLINT: text
+                                std::min(bytes.size(), kErrorBytesMax));
+    status = Status(static_cast<StatusCode>(head.status), EscapeForPeople(text, kErrorBytesMax));
+  }
+  Call(pending, status, head, bytes);
+  return OkStatus();
+}
+
+void PacketConnection::Call(Pending& pending, const Status& status, const PacketHead& head,
+                            std::span<const std::byte> bytes) {
+  if (!status.ok()) {
+    return static_cast<void>(
+        RunGuarded(endpoint_->home().name(), [&] { Fail(*pending.done, status); }));
+  }
+  if (!pending.into.empty()) {
+    std::memcpy(pending.into.data(), bytes.data(), pending.into.size());
+  }
+  RunGuarded(endpoint_->home().name(), [&] {
+    if (const auto* reply = std::get_if<ReplyCallback>(&*pending.done)) {
+      (*reply)(bytes);
+    } else if (const auto* word = std::get_if<WordCallback>(&*pending.done)) {
+      (*word)(head.word);
+    } else {
+      std::get<DoneCallback> (*pending.done)(status);
+    }
+  });
+}
+
+void PacketConnection::Fail(const Callback& callback, const Status& why) {
+  std::visit([&why](const auto& call) { call(why); }, callback);
+}
+
+void PacketConnection::Expire(std::uint64_t number) {
+  std::optional<Callback> done;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = pending_.find(number);
+    if (found == pending_.end()) return;
+    // It stays there, and counts, until it is answered.
+    done = std::exchange(found->second.done, std::nullopt);
+    found->second.timer = 0;
+  }
+  if (done) Fail(*done, DeadlineExceeded(fmt::format("{} did not answer in time", peer_)));
+}
+
+Status PacketConnection::TakeOperation(const PacketHead& head, std::span<const std::byte> packet) {
+  OperationHead operation;
+  std::memcpy(&operation, packet.data(), sizeof operation);
+  const std::span<const std::byte> bytes = packet.subspan(sizeof operation);
+  const auto kind = static_cast<PacketCode>(head.kind);
+  const bool is_write = kind == PacketCode::kWrite;
+  if (bytes.size() != (is_write ? operation.bytes : 0)) {
+    return Broken("an operation has other bytes than it says");
+  }
+  if (kind == PacketCode::kRead &&
+      operation.bytes > endpoint_->options().limits.outstanding_bytes_max) {
+    return Broken("it asks for more bytes than it may");
+  }
+  std::vector<std::byte> read;
+  std::uint64_t word = 0;
+  const Status status = Carry(kind, operation, bytes, read, word);
+  return PutAnswer(head.number, status, std::move(read), word);
+}
+
+Status PacketConnection::Carry(PacketCode kind, const OperationHead& operation,
+                               std::span<const std::byte> bytes, std::vector<std::byte>& read,
+                               std::uint64_t& word) {
+  const Grant grant{.id = operation.grant, .key = operation.key};
+  const auto lock = endpoint_->LockGrants();
+  GrantTable& grants = endpoint_->grants();
+  const auto take_word = [&word](const Result<std::uint64_t>& before) {
+    if (before.ok()) word = *before;
+    return before.status();
+  };
+  switch (kind) {
+    case PacketCode::kRead: {
+      read.resize(operation.bytes);
+      const Status status = grants.Read(grant, operation.offset, read);
+      if (!status.ok()) read.clear();
+      return status;
+    }
+    case PacketCode::kWrite:
+      return grants.Write(grant, operation.offset, bytes);
+    case PacketCode::kSwap:
+      return take_word(
+          grants.CompareAndSwap(grant, operation.offset, {operation.word, operation.other}));
+    case PacketCode::kAdd:
+      return take_word(grants.FetchAdd(grant, operation.offset, operation.word));
+    default:
+      return grants.Persist(grant, {operation.offset, operation.bytes});
+  }
+}
+
+Status PacketConnection::PutAnswer(std::uint64_t number, const Status& status,
+                                   std::vector<std::byte> bytes, std::uint64_t word) {
+  if (!status.ok()) {
+    const auto text = std::as_bytes(std::span(status.message().substr(0, kErrorBytesMax)));
+    bytes.assign(text.begin(), text.end());
+  }
+  const std::span<const std::byte> part = bytes;
+  const Limits& limits = endpoint_->options().limits;
+  const std::lock_guard lock(mutex_);
+  if (left_) return OkStatus();
+  Put({.kind = Code(PacketCode::kDone),
+       .status = static_cast<std::uint8_t>(status.code()),
+       .number = number,
+       .bytes = part.size(),
+       .word = word},
+      {&part, 1}, Counts::kAsAnswer, std::move(bytes));
+  // Who keeps to its own bounds never has more answers on their way.
+  if (answers_waiting_ > limits.outstanding_max ||
+      answer_bytes_waiting_ >
+          limits.outstanding_bytes_max + limits.outstanding_max * kErrorBytesMax) {
+    return Broken("it asks for more at once than it may");
+  }
+  return OkStatus();
+}
+
+// --- The end ---
+
+void PacketConnection::Leave() {
+  LeaveCarrier();
+  const std::lock_guard lock(mutex_);
+  left_ = true;
+  waiting_.clear();
+  has_waiting_.store(false, std::memory_order_release);
+  unread_.clear();
+  asked_.clear();
+}
+
+void PacketConnection::FailPending(const Status& why) {
+  // One at a time: a callback may end all this, and then calls what is left itself.
+  for (;;) {
+    std::optional<Callback> done;
+    {
+      const std::lock_guard lock(mutex_);
+      if (pending_.empty()) return;
+      Pending& first = pending_.begin()->second;
+      endpoint_->CancelTimer(first.timer);
+      done = std::move(first.done);
+      pending_.erase(pending_.begin());
+    }
+    if (done) RunGuarded(peer_, [&] { Fail(*done, why); });
+  }
+}
+
+void PacketConnection::End(const Status& why) {
+  const auto self = shared_from_this();
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_.load(std::memory_order_relaxed) != State::kOpen) return;
+    state_.store(State::kEnded, std::memory_order_release);
+  }
+  Leave();
+  FailPending(why);
+  endpoint_->Forget(*this);
+  State ended = State::kEnded;
+  if (state_.compare_exchange_strong(ended, State::kClosed)) {
+    RunGuarded(peer_, [&] { service_.Closed(self, why); });
+  }
+}
+
+void PacketConnection::FinishClose(const Status& why) {
+  Leave();
+  FailPending(why);
+  endpoint_->Forget(*this);
+}
+
+void PacketConnection::Shut() {
+  {
+    const std::lock_guard lock(mutex_);
+    state_.store(State::kClosed, std::memory_order_release);
+  }
+  Leave();
+  FailPending(Unavailable("this process's transport has ended"));
+}
+
+void PacketConnection::Die() {
+  {
+    const std::lock_guard lock(mutex_);
+    state_.store(State::kClosed, std::memory_order_release);
+    for (auto& [number, pending] : pending_) endpoint_->CancelTimer(pending.timer);
+    pending_.clear();
+  }
+  Leave();
+}
+
+}  // namespace cirein::fabric

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "fabric/grant_table.h"
+#include "fabric/packet/packet_connection.h"
+#include "fabric/transport.h"
+#include "runtime/entropy.h"
+#include "runtime/file_descriptor.h"
+#include "runtime/reactor.h"
+
+namespace cirein::fabric {
+
+struct PacketOptions {
+  /// Both sides of a connection have the same ones for messages.
+  Limits limits;
+  /// Of calls that give none.
+  std::chrono::nanoseconds default_deadline{};
+  /// How long somebody who connects may take to say who it is.
+  std::chrono::nanoseconds handshake_max{};
+};
+
+/// One side's part in making a connection; ends, without a word, when it is destroyed.
+class ConnectionAttempt {
+ public:
+  virtual ~ConnectionAttempt() = default;
+};
+
+/// What one process's transport and its connections share, whatever carries their packets: who may
+/// come in, who is asked, the grants, the home's rounds. Stays for as long as anything refers to
+/// it; its home only until Shut.
+class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
+ public:
+  virtual ~PacketEndpoint() = default;
+
+  virtual const Address& address() const = 0;
+  const PacketOptions& options() const { return options_; }
+  /// False once the transport is destroyed.
+  bool alive() const { return alive_.load(std::memory_order_acquire); }
+  /// Only while alive.
+  Reactor& home() { return home_; }
+  /// 0 when the deadline never ends, or the home is closed.
+  TimerService::TimerId RunAtEndOf(Deadline deadline, std::function<void()> work);
+  void CancelTimer(TimerService::TimerId timer);
+  /// A piece of work of the home, in the order of these calls. Thread-safe.
+  void Submit(std::function<void()> work);
+  /// Makes the home look, when it may be blocked.
+  void Wake();
+
+  /// What is granted, for as long as the lock is held.
+  std::unique_lock<std::recursive_mutex> LockGrants() { return std::unique_lock(grants_mutex_); }
+  GrantTable& grants() { return grants_; }
+
+  Status Listen(Service& service);
+  Status Connect(const Address& address, Service& service, Deadline deadline, ConnectCallback done);
+
+  // What follows belongs to the home.
+
+  void Start();
+  /// The connection has ended.
+  void Forget(const PacketConnection& connection);
+  void Shut();
+  void Die();
+
+ protected:
+  /// Makes the connection that was agreed on, whose words go to the service.
+  using Agreed = std::function<std::shared_ptr<PacketConnection>(Service&)>;
+  /// Called once, in a later piece of work of the home, with what was agreed or why nothing was.
+  using Ended = std::function<void(Result<Agreed>)>;
+
+  PacketEndpoint(Reactor& home, PacketOptions options);
+
+  Entropy& entropy() { return entropy_; }
+  /// May there be one more connection?
+  Status CheckRoom();
+  template <typename Visit>
+  void ForEachConnection(const Visit& visit) {
+    for (std::size_t i = 0; i < connections_.size(); ++i) {
+      if (connections_[i] != nullptr) visit(*connections_[i]);
+    }
+  }
+
+  // What the fabric that carries the packets says and does.
+
+  /// InvalidArgument: no address of this fabric. Thread-safe.
+  virtual Status CheckAddress(const Address& address) const = 0;
+  /// A socket that others connect to; under a lock, once, from any thread.
+  virtual Status OpenListener() = 0;
+  virtual int listener_fd() const = 0;  ///< -1: none is open.
+  /// The next one who has come; not open: nobody.
+  virtual Result<FileDescriptor> Accept() = 0;
+  enum class Leaves : std::uint8_t { kNothing, kItsName };
+  virtual void CloseListener(Leaves leaves) = 0;
+  /// Begins to introduce this side to another, or to hear one who has come.
+  virtual Result<std::unique_ptr<ConnectionAttempt>> Ask(const Address& address, Ended ended) = 0;
+  virtual Result<std::unique_ptr<ConnectionAttempt>> Hear(FileDescriptor fd, Ended ended) = 0;
+  /// What all connections share, before each of them is asked the same.
+  virtual bool PollShared() { return false; }
+  virtual bool PrepareSharedToBlock() { return true; }
+  /// The transport ends, or dies: its connections have left.
+  virtual void LeaveShared() {}
+
+ private:
+  struct Attempt {
+    ConnectCallback done;
+    Service* service = nullptr;
+    TimerService::TimerId timer = 0;
+    std::unique_ptr<ConnectionAttempt> attempt;  // The home's.
+  };
+  struct Guest {
+    std::unique_ptr<ConnectionAttempt> attempt;
+    TimerService::TimerId timer = 0;
+  };
+
+  bool Poll();
+  bool PrepareToBlock();
+  bool RunWork();
+  void BeginConnect(std::uint64_t id, const Address& address);
+  void FinishConnect(std::uint64_t id, Result<Agreed> result);
+  void WatchListener();
+  void OnListener();
+  void PauseListener();
+  void Welcome(FileDescriptor fd);
+  void FinishWelcome(std::uint64_t id, const Result<Agreed>& result);
+  Result<std::shared_ptr<PacketConnection>> Open(const Agreed& agreed, Service& service);
+  void LeaveListener(Leaves leaves);
+
+  Reactor& home_;
+  const PacketOptions options_;
+  Entropy entropy_ = Entropy::FromSystem();
+  std::atomic<bool> alive_{true};
+
+  std::recursive_mutex grants_mutex_;  // What is registered may call back when it is let go.
+  GrantTable grants_;                  // Guarded by grants_mutex_.
+
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  bool shut_ = false;
+  std::vector<std::function<void()>> work_;
+  Service* listening_ = nullptr;
+  std::uint64_t last_id_ = 0;
+  std::map<std::uint64_t, Attempt> attempts_;
+  std::uint64_t connected_ = 0;  // Connections that are there.
+  std::atomic<bool> has_work_{false};
+
+  // The home's.
+  bool blocked_ = false;
+  bool watching_listener_ = false;
+  Reactor::PollerId poller_ = 0;
+  TimerService::TimerId pause_ = 0;
+  std::map<std::uint64_t, Guest> guests_;
+  std::vector<std::shared_ptr<PacketConnection>> connections_;  // Null: has ended.
+};
+
+}  // namespace cirein::fabric
