@@ -553,7 +553,7 @@ TEST_P(OfiPortTest, PlacesThatCannotBe) {
   };
   for (const char* bind :
        {"nowhere", "localhost:1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x",
-        "[::1", "[::1]7000", "[]:1", "0.0.0.0", "[::]:7000", "1.2.3"}) {
+        "[::1", "[::1]7000", "[]:1", "0.0.0.0", "[::]:7000", "0::0", "1.2.3"}) {
     EXPECT_EQ(code(bind), StatusCode::kInvalidArgument) << bind;
   }
   // Kept for documentation: no host has it.

@@ -4,14 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <string_view>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <rdma/fabric.h>
 #include <rdma/fi_cm.h>
 #include <rdma/fi_domain.h>
@@ -20,9 +18,9 @@
 #include <rdma/fi_errno.h>
 #include <rdma/fi_rma.h>
 
-#include "base/text.h"
 #include "fabric/ofi/ofi_buffers.h"
 #include "fabric/ofi/ofi_library.h"
+#include "fabric/ofi/ofi_names.h"
 #include "fabric/ofi/ofi_provider.h"
 #include "fabric/ofi/ofi_waiting.h"
 
@@ -71,70 +69,6 @@ struct Slab {
   FidPtr<fid_mr> registration;
 };
 
-bool IsIp(std::uint32_t format) {
-  return format == FI_SOCKADDR || format == FI_SOCKADDR_IN || format == FI_SOCKADDR_IN6;
-}
-
-/// May a peer have this name, when `own` is that of this port? The library believes what it is
-/// given.
-bool IsName(std::span<const std::byte> name, std::span<const std::byte> own, std::uint32_t format) {
-  if (name.size() != own.size()) return false;
-  if (!IsIp(format)) return true;
-  sockaddr_storage address{};
-  if (name.size() > sizeof address) return false;
-  std::memcpy(&address, name.data(), name.size());
-  sa_family_t family{};
-  std::memcpy(&family, own.data(), sizeof family);
-  if (address.ss_family != family) return false;
-  if (family == AF_INET) {
-    sockaddr_in ip{};
-    std::memcpy(&ip, &address, sizeof ip);
-    const std::uint32_t host = ntohl(ip.sin_addr.s_addr);
-    return ip.sin_port != 0 && host != INADDR_ANY && !IN_MULTICAST(host) &&
-           host != INADDR_BROADCAST;
-  }
-  sockaddr_in6 ip{};
-  std::memcpy(&ip, &address, sizeof ip);
-  return family == AF_INET6 && ip.sin6_port != 0 && !IN6_IS_ADDR_UNSPECIFIED(&ip.sin6_addr) &&
-         !IN6_IS_ADDR_MULTICAST(&ip.sin6_addr);
-}
-
-Status NoPlace(const std::string& bind, std::string_view why) {
-  return InvalidArgument(fmt::format("{} is not a place for a port: {}", QuoteForPeople(bind), why),
-                         "write 127.0.0.1, 127.0.0.1:7000 or [::1]:7000");
-}
-
-Result<OfiPlace> ParsePlace(const std::string& bind) {
-  OfiPlace place{.host = bind, .service = {}};
-  const std::size_t colon = bind.rfind(':');
-  if (bind.starts_with('[')) {
-    const std::size_t end = bind.find(']');
-    if (end == std::string::npos) return NoPlace(bind, "a bracket is open");
-    place.host = bind.substr(1, end - 1);
-    if (end + 1 < bind.size()) {
-      if (bind[end + 1] != ':') return NoPlace(bind, "what follows the bracket is no port");
-      place.service = bind.substr(end + 2);
-    }
-  } else if (colon != std::string::npos && bind.find(':') == colon) {
-    place.host = bind.substr(0, colon);
-    place.service = bind.substr(colon + 1);
-  }
-  in_addr v4{};
-  in6_addr v6{};
-  if (inet_pton(AF_INET, place.host.c_str(), &v4) != 1 &&
-      inet_pton(AF_INET6, place.host.c_str(), &v6) != 1) {
-    return NoPlace(bind, "the host is no IP address");
-  }
-  if (place.host == "0.0.0.0" || place.host == "::") {
-    return NoPlace(bind, "others must be told one address of this host");
-  }
-  if (!place.service.empty() || bind.ends_with(':')) {
-    const Result<std::uint64_t> port = ParseUint64(place.service);
-    if (!port.ok() || *port == 0 || *port > 65535) return NoPlace(bind, "the port is none");
-  }
-  return place;
-}
-
 /// The providers to be tried, best first.
 Result<std::vector<std::string>> Candidates(const std::string& wanted) {
   if (!wanted.empty()) {
@@ -156,7 +90,8 @@ Result<InfoPtr> FindInfo(const std::string& provider, const OfiPlace& place) {
   if (hints == nullptr) return ResourceExhausted("no memory to ask libfabric");
   OfiAnswer anywhere = AskOfi(*hints, {});
   if (anywhere.info == nullptr) return OfiError("use " + provider, anywhere.error);
-  if (place.host.empty() || !IsIp(anywhere.info->addr_format)) return std::move(anywhere.info);
+  if (place.host.empty() || !IsIpFormat(anywhere.info->addr_format))
+    return std::move(anywhere.info);
   OfiAnswer there = AskOfi(*hints, place);
   if (there.info == nullptr) {
     return Unavailable(
@@ -169,7 +104,7 @@ Result<InfoPtr> FindInfo(const std::string& provider, const OfiPlace& place) {
 Result<InfoPtr> ChooseInfo(const OfiPortOptions& options) {
   OfiPlace place;
   if (!options.bind.empty()) {
-    CIREIN_ASSIGN_OR_RETURN(place, ParsePlace(options.bind));
+    CIREIN_ASSIGN_OR_RETURN(place, ParseOfiPlace(options.bind));
   }
   CIREIN_ASSIGN_OR_RETURN(const std::vector<std::string> names, Candidates(options.provider));
   Status first;
@@ -424,7 +359,7 @@ Status OfiPort::Impl::AddOperations(Operation::Kind kind, std::size_t count, Poo
 // --- Peers ---
 
 Result<OfiPort::PeerId> OfiPort::Impl::AddPeer(std::span<const std::byte> name) {
-  if (!IsName(name, name_, info_->addr_format)) {
+  if (!IsOfiName(name, {.own = name_, .format = info_->addr_format})) {
     return InvalidArgument(
         fmt::format("{} bytes are no name of a port of {}", name.size(), provider_),
         "all must use the same provider, and the same kind of addresses");

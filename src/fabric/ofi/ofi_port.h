@@ -30,6 +30,8 @@ struct OfiPortOptions {
   /// The longest message. 0: the longest that the provider sends without asking the other side
   /// first, at most 16 KiB.
   std::size_t eager_bytes_max = 0;
+  /// One peer has at most half of them under way. Those that peers which died hold are made up for,
+  /// up to four times their number.
   std::size_t send_buffers = 256;
   std::size_t receive_buffers = 256;
   /// Of all leases, lent and kept.
@@ -37,8 +39,9 @@ struct OfiPortOptions {
 };
 
 /// One endpoint (FI_EP_RDM) of libfabric with all that belongs to it. It belongs to one thread, its
-/// home; nothing here blocks except Open. What it carries is not believed by anybody: a message may
-/// come from whoever knows the name.
+/// home; nothing here blocks except Open. What it carries is not to be believed: a message may come
+/// from whoever can reach the name. A port is dear (ofi_provider.h): a process has one, not one for
+/// each peer.
 class OfiPort {
   class Impl;
 
@@ -48,7 +51,10 @@ class OfiPort {
 
   /// What a lease is for.
   enum class LeaseUse : std::uint8_t {
-    kShown,   ///< Peers to whom it is described may read it.
+    /// Peers to whom it is described may read it, for as long as it is lent: the next lease of the
+    /// memory has another key. Not so with cards, where keys cost too much to be used once: there
+    /// who was told a key may read what later leases of the same memory show.
+    kShown,
     kFilled,  ///< It is read into; no peer ever sees it.
   };
 
@@ -85,7 +91,8 @@ class OfiPort {
 
   using ReadCallback = std::function<void(Status, Lease)>;
 
-  /// Told of what Poll finds, inside Poll. May call all of the port but Poll.
+  /// Told of what Poll finds, inside Poll. May call all of the port but Poll, must not throw, and
+  /// must not destroy the port; nor may the callbacks of reads.
   class Handler {
    public:
     virtual ~Handler() = default;
@@ -129,9 +136,11 @@ class OfiPort {
   /// Also with sends and reads under way: the reads' callbacks are still called.
   void RemovePeer(PeerId peer);
 
-  /// Copies the message and begins to send it. False: no room now, or the provider is still
-  /// reaching the peer, for ever if it is gone; nothing was sent, try again after Poll. Errors:
-  /// InvalidArgument (too long), NotFound (no such peer), Unavailable.
+  /// Copies the message and begins to send it; what is sent to one peer keeps its order. False: no
+  /// room now, or the provider still reaches for the peer, without end if it is gone. Nothing was
+  /// sent then; try again when Poll has returned true, as it does after a while (from 0.25 ms on,
+  /// at most 20 ms) for the sake of those who were refused. Errors: InvalidArgument (too long),
+  /// NotFound (no such peer), Unavailable.
   Result<bool> Send(PeerId peer, Parts message);
 
   /// ResourceExhausted beyond registered_bytes_max; InvalidArgument for none or too many bytes.
@@ -144,7 +153,8 @@ class OfiPort {
   /// `into` stays with the caller. Errors: InvalidArgument (does not fit), NotFound, Unavailable.
   Result<bool> Read(PeerId peer, const RemoteBuffer& from, Lease& into, ReadCallback done);
 
-  /// Takes what has arrived or ended, a bounded number of it; true when there was something.
+  /// Takes what has arrived or ended, a bounded number of it; true when there was something, or
+  /// when it is time to try again what was refused.
   bool Poll(Handler& handler);
   /// Readable when Poll may find something, after PrepareToBlock returned true; the port's. -1:
   /// this provider has none, and the home must poll.
