@@ -130,6 +130,10 @@ Result<GrantTable::Place> GrantTable::FindWord(const Grant& grant, std::uint64_t
   return place;
 }
 
+Status GrantTable::Check(const Grant& grant, ByteRange range, Access asked) const {
+  return Find(grant, range, asked).status();
+}
+
 Status GrantTable::Read(const Grant& grant, std::uint64_t offset, std::span<std::byte> into) const {
   CIREIN_ASSIGN_OR_RETURN(const Place place, Find(grant, {offset, into.size()}, Access::kRead));
   if (into.empty()) return OkStatus();

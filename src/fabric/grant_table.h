@@ -33,6 +33,8 @@ class GrantTable {
   /// Takes everything back.
   void Clear();
 
+  /// May all of the range be accessed so, by who holds `grant`? As an operation on it would say.
+  Status Check(const Grant& grant, ByteRange range, Access asked) const;
   /// The operations, for one who holds `grant`. Only its id and key are believed.
   Status Read(const Grant& grant, std::uint64_t offset, std::span<std::byte> into) const;
   Status Write(const Grant& grant, std::uint64_t offset, std::span<const std::byte> bytes);

@@ -17,6 +17,8 @@ namespace {
 
 // Of a message that says why an operation failed.
 constexpr std::size_t kErrorBytesMax = 512;
+// What a connection keeps of the memory for one packet.
+constexpr std::size_t kKeptBytesMax = std::size_t{1} << 20;
 
 bool IsOneSided(PacketCode kind) {
   return kind >= PacketCode::kRead && kind <= PacketCode::kPersist;
@@ -279,6 +281,88 @@ Status PacketConnection::CheckHead(const PacketHead& head) const {
   return OkStatus();
 }
 
+PacketConnection::Place PacketConnection::PlaceOf(const PacketHead& head) const {
+  switch (static_cast<PacketCode>(head.kind)) {
+    case PacketCode::kWrite:
+      return Place::kMemory;
+    case PacketCode::kDone: {
+      if (head.status != 0 || head.bytes == 0) return Place::kHere;
+      const std::lock_guard lock(mutex_);
+      const auto found = pending_.find(head.number);
+      const bool fits = found != pending_.end() && found->second.into.size() == head.bytes;
+      return fits ? Place::kInto : Place::kHere;
+    }
+    default:
+      return Place::kHere;
+  }
+}
+
+Status PacketConnection::TakeHead(const PacketHead& head) {
+  if (in_packet_) return Broken("its packets do not follow each other");
+  CIREIN_RETURN_IF_ERROR(CheckHead(head));
+  packet_ = head;
+  place_ = PlaceOf(head);
+  in_packet_ = true;
+  taken_ = 0;
+  bytes_.clear();
+  if (bytes_.capacity() > kKeptBytesMax && head.bytes <= kKeptBytesMax) bytes_ = {};
+  return head.bytes == 0 ? TakeBytes({}, Shared::kWithNobody) : OkStatus();
+}
+
+Status PacketConnection::TakeBytes(std::span<const std::byte> bytes, Shared shared) {
+  if (!in_packet_) return Broken("bytes of its belong to no packet");
+  if (bytes.size() > packet_.bytes - taken_) return Broken("a packet is longer than it said");
+  const bool is_whole = bytes.size() == packet_.bytes;
+  taken_ += bytes.size();
+  in_packet_ = taken_ < packet_.bytes;
+  if (place_ == Place::kInto) return TakeInto(bytes);
+  if (place_ == Place::kMemory) return TakeWritten(bytes);
+  if (is_whole && shared == Shared::kWithNobody) return Dispatch(packet_, bytes);
+  // Copied once: what follows looks at the copy alone.
+  bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  return in_packet_ ? OkStatus() : Dispatch(packet_, bytes_);
+}
+
+Status PacketConnection::TakeInto(std::span<const std::byte> bytes) {
+  std::span<std::byte> into;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = pending_.find(packet_.number);
+    // Once its deadline has passed the memory is the reader's own again: here alone that is told.
+    if (found != pending_.end() && found->second.done) into = found->second.into;
+  }
+  if (!into.empty()) {
+    std::memcpy(into.data() + (taken_ - bytes.size()), bytes.data(), bytes.size());
+  }
+  return in_packet_ ? OkStatus() : TakeAnswer(packet_, {});
+}
+
+Status PacketConnection::TakeWritten(std::span<const std::byte> bytes) {
+  OperationHead operation;
+  const std::size_t missing = sizeof operation - bytes_.size();
+  const std::size_t of_head = std::min(missing, bytes.size());
+  bytes_.insert(bytes_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(of_head));
+  if (bytes_.size() < sizeof operation) return OkStatus();
+  std::memcpy(&operation, bytes_.data(), sizeof operation);
+  if (operation.bytes != packet_.bytes - sizeof operation) {
+    return Broken("an operation has other bytes than it says");
+  }
+  const Grant grant{.id = operation.grant, .key = operation.key};
+  const std::span<const std::byte> rest = bytes.subspan(of_head);
+  {
+    const auto lock = endpoint_->LockGrants();
+    GrantTable& grants = endpoint_->grants();
+    if (of_head > 0) {
+      written_ = grants.Check(grant, {operation.offset, operation.bytes}, Access::kWrite);
+    }
+    if (written_.ok() && !rest.empty()) {
+      const std::uint64_t at = taken_ - sizeof operation - rest.size();
+      written_ = grants.Write(grant, operation.offset + at, rest);
+    }
+  }
+  return in_packet_ ? OkStatus() : PutAnswer(packet_.number, written_, {}, 0);
+}
+
 Status PacketConnection::Dispatch(const PacketHead& head, std::span<const std::byte> bytes) {
   const auto kind = static_cast<PacketCode>(head.kind);
   if (IsOneSided(kind)) return TakeOperation(head, bytes);
@@ -318,7 +402,7 @@ Status PacketConnection::TakeAnswer(const PacketHead& head, std::span<const std:
     if (found == pending_.end() || found->second.is_request != is_reply) {
       return Broken("it answers what was not asked");
     }
-    if (!is_reply && head.status == 0 && bytes.size() != found->second.into.size()) {
+    if (!is_reply && head.status == 0 && head.bytes != found->second.into.size()) {
       return Broken("an answer is not as long as was asked");
     }
     if (head.status > static_cast<std::uint8_t>(StatusCode::kInternal)) {
@@ -346,9 +430,6 @@ void PacketConnection::Call(Pending& pending, const Status& status, const Packet
   if (!status.ok()) {
     return static_cast<void>(
         RunGuarded(endpoint_->home().name(), [&] { Fail(*pending.done, status); }));
-  }
-  if (!pending.into.empty()) {
-    std::memcpy(pending.into.data(), bytes.data(), pending.into.size());
   }
   RunGuarded(endpoint_->home().name(), [&] {
     if (const auto* reply = std::get_if<ReplyCallback>(&*pending.done)) {
@@ -381,10 +462,8 @@ void PacketConnection::Expire(std::uint64_t number) {
 Status PacketConnection::TakeOperation(const PacketHead& head, std::span<const std::byte> packet) {
   OperationHead operation;
   std::memcpy(&operation, packet.data(), sizeof operation);
-  const std::span<const std::byte> bytes = packet.subspan(sizeof operation);
   const auto kind = static_cast<PacketCode>(head.kind);
-  const bool is_write = kind == PacketCode::kWrite;
-  if (bytes.size() != (is_write ? operation.bytes : 0)) {
+  if (packet.size() != sizeof operation) {
     return Broken("an operation has other bytes than it says");
   }
   if (kind == PacketCode::kRead &&
@@ -393,13 +472,12 @@ Status PacketConnection::TakeOperation(const PacketHead& head, std::span<const s
   }
   std::vector<std::byte> read;
   std::uint64_t word = 0;
-  const Status status = Carry(kind, operation, bytes, read, word);
+  const Status status = Carry(kind, operation, read, word);
   return PutAnswer(head.number, status, std::move(read), word);
 }
 
 Status PacketConnection::Carry(PacketCode kind, const OperationHead& operation,
-                               std::span<const std::byte> bytes, std::vector<std::byte>& read,
-                               std::uint64_t& word) {
+                               std::vector<std::byte>& read, std::uint64_t& word) {
   const Grant grant{.id = operation.grant, .key = operation.key};
   const auto lock = endpoint_->LockGrants();
   GrantTable& grants = endpoint_->grants();
@@ -414,8 +492,6 @@ Status PacketConnection::Carry(PacketCode kind, const OperationHead& operation,
       if (!status.ok()) read.clear();
       return status;
     }
-    case PacketCode::kWrite:
-      return grants.Write(grant, operation.offset, bytes);
     case PacketCode::kSwap:
       return take_word(
           grants.CompareAndSwap(grant, operation.offset, {operation.word, operation.other}));

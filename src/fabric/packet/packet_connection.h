@@ -92,10 +92,15 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   // The home's.
 
   bool is_open() const { return state_.load(std::memory_order_acquire) == State::kOpen; }
-  /// May such a packet come? Else why the connection ends.
-  Status CheckHead(const PacketHead& head) const;
-  /// A whole packet has come. Errors end the connection.
-  Status Dispatch(const PacketHead& head, std::span<const std::byte> bytes);
+  /// Who else may change what is handed over while it is looked at.
+  enum class Shared : std::uint8_t { kWithNobody, kWithPeer };
+  /// A packet begins, the last one having ended: its bytes follow, if it has any. Errors, here and
+  /// below, are why the connection ends.
+  Status TakeHead(const PacketHead& head);
+  /// Bytes of the packet that has begun, any number: those of a read or a write go to their place
+  /// at once. With the last of them the packet has come.
+  Status TakeBytes(std::span<const std::byte> bytes, Shared shared);
+  bool in_packet() const { return in_packet_; }
   /// Ends it. Nothing if it has ended.
   void End(const Status& why);
   /// What the other side did that it may not.
@@ -144,15 +149,27 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   void Wrote(const PacketHead& head, Counts counts);
   /// The number for what begins now.
   std::uint64_t Begin(Deadline deadline, Pending pending);
+  /// Where the bytes of a packet go that comes.
+  enum class Place : std::uint8_t {
+    kHere,    ///< Into bytes_.
+    kInto,    ///< What a read asked for, into the reader's memory.
+    kMemory,  ///< After their OperationHead, into granted memory.
+  };
+
   Status Operate(PacketCode kind, const OperationHead& operation, std::span<const std::byte> bytes,
                  Deadline deadline, Pending pending);
 
   // The home's.
+  Status CheckHead(const PacketHead& head) const;
+  Place PlaceOf(const PacketHead& head) const;
+  Status TakeInto(std::span<const std::byte> bytes);
+  Status TakeWritten(std::span<const std::byte> bytes);
+  Status Dispatch(const PacketHead& head, std::span<const std::byte> bytes);
   Status TakeRequest(const PacketHead& head, std::span<const std::byte> bytes);
   Status TakeAnswer(const PacketHead& head, std::span<const std::byte> bytes);
   Status TakeOperation(const PacketHead& head, std::span<const std::byte> bytes);
-  Status Carry(PacketCode kind, const OperationHead& operation, std::span<const std::byte> bytes,
-               std::vector<std::byte>& read, std::uint64_t& word);
+  Status Carry(PacketCode kind, const OperationHead& operation, std::vector<std::byte>& read,
+               std::uint64_t& word);
   Status PutAnswer(std::uint64_t number, const Status& status, std::vector<std::byte> bytes,
                    std::uint64_t word);
   void Expire(std::uint64_t number);
@@ -180,6 +197,14 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   std::map<std::uint64_t, Pending> pending_;
   std::map<RequestId, std::monostate> asked_;  // By the other side, not answered yet.
   std::atomic<bool> has_waiting_{false};
+
+  // The home's: the packet that comes.
+  bool in_packet_ = false;
+  PacketHead packet_;
+  Place place_ = Place::kHere;
+  std::uint64_t taken_ = 0;
+  std::vector<std::byte> bytes_;  // Of packet_, so far, of what is looked at here.
+  Status written_;                // How its bytes got into granted memory.
 };
 
 }  // namespace cirein::fabric

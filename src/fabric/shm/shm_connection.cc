@@ -15,8 +15,6 @@ namespace {
 
 // Pieces taken from one connection before it is the others' turn.
 constexpr int kBatch = 64;
-// What a connection keeps of the memory for one packet.
-constexpr std::size_t kKeptBytesMax = std::size_t{1} << 20;
 
 // Readable when the process has ended; none when it is this one, or cannot be had.
 FileDescriptor OpenProcess(std::int32_t pid) {
@@ -149,26 +147,13 @@ bool ShmConnection::Poll() {
   return did_something;
 }
 
-Status ShmConnection::TakeFirst(const PacketHead& head) {
-  CIREIN_RETURN_IF_ERROR(CheckHead(head));
-  packet_ = head;
-  in_packet_ = true;
-  bytes_.clear();
-  if (bytes_.capacity() > kKeptBytesMax && head.bytes <= kKeptBytesMax) bytes_ = {};
-  return OkStatus();
-}
-
 Status ShmConnection::TakePiece(const Piece& piece) {
-  if (piece.is_first == in_packet_) return Broken("its pieces do not follow each other");
-  if (piece.is_first) CIREIN_RETURN_IF_ERROR(TakeFirst(piece.head));
-  if (piece.bytes.size() > packet_.bytes - bytes_.size()) {
-    return Broken("a piece is longer than what it belongs to");
+  if (piece.is_first == in_packet()) return Broken("its pieces do not follow each other");
+  if (piece.is_first) {
+    CIREIN_RETURN_IF_ERROR(TakeHead(piece.head));
+    if (piece.head.bytes == 0 && piece.bytes.empty()) return OkStatus();
   }
-  // Copied once: what follows looks at the copy alone.
-  bytes_.insert(bytes_.end(), piece.bytes.begin(), piece.bytes.end());
-  if (bytes_.size() < packet_.bytes) return OkStatus();
-  in_packet_ = false;
-  return Dispatch(packet_, bytes_);
+  return TakeBytes(piece.bytes, Shared::kWithPeer);
 }
 
 void ShmConnection::LeaveCarrier() {

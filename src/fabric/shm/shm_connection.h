@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "fabric/packet/packet_connection.h"
 #include "fabric/shm/handshake.h"
@@ -39,7 +38,6 @@ class ShmConnection final : public PacketConnection {
   void OnSocket();
   void OnPeerGone();
   Status TakePiece(const Piece& piece);
-  Status TakeFirst(const PacketHead& head);
 
   const PeerProcess process_;
 
@@ -56,9 +54,6 @@ class ShmConnection final : public PacketConnection {
   RingReader reader_;
   bool peer_gone_ = false;
   std::uint64_t read_since_gone_ = 0;
-  bool in_packet_ = false;
-  PacketHead packet_;
-  std::vector<std::byte> bytes_;  // Of packet_, so far.
 };
 
 }  // namespace cirein::fabric
