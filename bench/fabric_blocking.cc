@@ -182,20 +182,16 @@ Paced PacedSocket(Cores cores, Seconds length) {
   return paced;
 }
 
-Paced MedianOf(const std::vector<Paced>& turns) {
-  const auto median = [&turns](double Paced::*part) {
-    std::vector<double> values;
-    for (const Paced& turn : turns) {
-      if (!std::isnan(turn.*part)) values.push_back(turn.*part);
-    }
-    return values.empty() ? NAN : Median(values);
+std::string Compared(const std::vector<Paced>& ours, const std::vector<Paced>& theirs,
+                     double Paced::*part) {
+  const auto rounds = [part](const std::vector<Paced>& turns) {
+    Rounds values;
+    for (const Paced& turn : turns) values.push_back(turn.*part);
+    return values;
   };
-  return {median(&Paced::latency), median(&Paced::client_cpu), median(&Paced::server_cpu)};
-}
-
-std::string Compared(double ours, double theirs) {
-  return fmt::format("{} / {} = **{:.2f}**", Figure(ours * 1e6), Figure(theirs * 1e6),
-                     ours / theirs);
+  return fmt::format("{} / {} = **{:.2f}**", Figure(MedianOfRounds(rounds(ours)) * 1e6),
+                     Figure(MedianOfRounds(rounds(theirs)) * 1e6),
+                     MedianRatio(rounds(ours), rounds(theirs)));
 }
 
 /// Keeps requests on their way to the other side, and counts the answers.
@@ -281,12 +277,10 @@ void MeasureBlocking(const FabricChoice& choice, const Effort& effort) {
       ours.push_back(PacedTransport(choice, cores, 4 * effort.each));
       theirs.push_back(PacedSocket(cores, 4 * effort.each));
     }
-    const Paced our = MedianOf(ours);
-    const Paced their = MedianOf(theirs);
     fmt::print("| {} | {} | {} | {} |\n",
                cores == Cores::kOwn ? "each on its own core" : "both on one core",
-               Compared(our.latency, their.latency), Compared(our.client_cpu, their.client_cpu),
-               Compared(our.server_cpu, their.server_cpu));
+               Compared(ours, theirs, &Paced::latency), Compared(ours, theirs, &Paced::client_cpu),
+               Compared(ours, theirs, &Paced::server_cpu));
     std::fflush(stdout);
   }
 }

@@ -74,10 +74,11 @@ T HearValue(Meeting::Note& note) {
 }
 
 /// Takes the time of laps of some operations each. The median of the laps is the result: what else
-/// runs on the machine takes whole slices of time, and so spoils few of them.
+/// runs on the machine takes whole slices of time, and so spoils few of them. Laps grow until the
+/// readings of the clock between them are nothing, and stay far below a slice.
 class Laps {
  public:
-  Laps(Seconds length, std::size_t per_lap) : length_(length), per_lap_(per_lap) {}
+  Laps(Seconds length, std::size_t per_lap_min) : length_(length), per_lap_(per_lap_min) {}
 
   void Start();
   /// One more has ended; false when the time is over, also ever after.
@@ -91,10 +92,11 @@ class Laps {
 
  private:
   using Clock = std::chrono::steady_clock;
+  static constexpr Seconds kLapMin{20e-6};
   bool EndLap();
 
   const Seconds length_;
-  const std::size_t per_lap_;
+  std::size_t per_lap_;
   Clock::time_point start_;
   Clock::time_point lap_start_;
   std::size_t count_ = 0;

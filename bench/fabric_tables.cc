@@ -61,17 +61,17 @@ void PrintColumns(const Carriers& carriers) {
 }
 
 void PrintBlock(const Carriers& carriers, const Block& block, const Effort& effort) {
-  const auto medians = RunRounds(carriers, block.measures, block.cores, effort.each, effort.rounds);
+  const auto all = RunRounds(carriers, block.measures, block.cores, effort.each, effort.rounds);
   for (std::size_t m = 0; m < block.measures.size(); ++m) {
-    const double ours = medians.front()[m];
+    const Rounds& ours = all.front()[m];
     std::string row = Name(block.measures[m]);
     if (block.cores == Cores::kOne) row += ", both on one core";
-    row = fmt::format("| {} | {} |", row, Figure(ours * 1e6));
+    row = fmt::format("| {} | {} |", row, Figure(MedianOfRounds(ours) * 1e6));
     for (std::size_t c = 1; c < carriers.size(); ++c) {
-      const double theirs = medians[c][m];
-      row += std::isnan(ours) || std::isnan(theirs)
-                 ? fmt::format(" {} |", Figure(theirs * 1e6))
-                 : fmt::format(" {}, **{:.2f}** |", Figure(theirs * 1e6), ours / theirs);
+      const Rounds& theirs = all[c][m];
+      const double ratio = MedianRatio(ours, theirs);
+      row += " " + Figure(MedianOfRounds(theirs) * 1e6);
+      row += std::isnan(ratio) ? " |" : fmt::format(", **{:.2f}** |", ratio);
     }
     fmt::print("{}\n", row);
   }
@@ -104,11 +104,12 @@ std::string Figure(double value) {
 
 void PrintHead(const Effort& effort) {
   fmt::print(
-      "Microseconds of one request or operation: the median of {} turns of {} s, of each the "
+      "Microseconds of one request or operation: the median of {} turns of {} s, and of each turn "
+      "the\nmedian of its laps. In bold how many times as long as the peer Cirein takes: the "
       "median "
-      "of\nits laps. In bold how many times as long as the peer Cirein takes. Two processes, each "
-      "on its own\ncore where nothing else is said; who waits polls, where both are on one core it "
-      "yields. — is what\na peer does not offer.\n",
+      "of the ratios of\nturns that stood side by side. Two processes, each on its own core where "
+      "nothing else is said; who\nwaits polls, and yields where both are on one core. — is what a "
+      "carrier does not offer.\n",
       effort.rounds, effort.each.count());
   if (MakeUcx() == nullptr) fmt::print("Built without UCX.\n");
   if (MakeLibfabric("shm") == nullptr) fmt::print("Built without libfabric.\n");

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <iterator>
 #include <limits>
 #include <new>
 #include <sched.h>
@@ -66,11 +67,8 @@ bool EndedWell(pid_t pid) {
   return status == 0;
 }
 
-std::size_t PerLap(const Measure& measure) {
-  if (measure.cell == Cell::kRate) return 4 * kOutstanding;
-  if (measure.bytes > std::size_t{256} << 10) return 1;
-  return measure.bytes > std::size_t{16} << 10 ? 8 : 32;
-}
+// Answers come in bursts of as many as are on their way.
+std::size_t PerLapMin(Cell cell) { return cell == Cell::kRate ? kOutstanding : 1; }
 
 // A carrier that loses bytes would be the fastest.
 void CheckBytes(Client& client, std::size_t bytes) {
@@ -91,7 +89,7 @@ void CheckBytes(Client& client, std::size_t bytes) {
 }
 
 double Take(Client& client, const Measure& measure, Seconds length) {
-  Laps laps(length, PerLap(measure));
+  Laps laps(length, PerLapMin(measure.cell));
   if (measure.cell == Cell::kRead || measure.cell == Cell::kWrite) {
     CheckBytes(client, measure.bytes);
   }
@@ -131,10 +129,16 @@ void Laps::Start() {
 
 bool Laps::EndLap() {
   const Clock::time_point now = Clock::now();
-  laps_.push_back(Seconds(now - lap_start_).count() / static_cast<double>(per_lap_));
-  lap_start_ = now;
-  count_ = 0;
+  const Seconds lap = now - lap_start_;
   over_ = over_ || now - start_ >= length_;
+  if (lap < kLapMin && !over_) {
+    per_lap_ *= 2;
+    laps_.clear();
+  } else {
+    laps_.push_back(lap.count() / static_cast<double>(per_lap_));
+  }
+  count_ = 0;
+  lap_start_ = Clock::now();
   return !over_;
 }
 
@@ -188,27 +192,32 @@ std::vector<double> RunTurn(Carrier& carrier, std::span<const Measure> measures,
   return results;
 }
 
-std::vector<std::vector<double>> RunRounds(std::span<const std::unique_ptr<Carrier>> carriers,
+std::vector<std::vector<Rounds>> RunRounds(std::span<const std::unique_ptr<Carrier>> carriers,
                                            std::span<const Measure> measures, Cores cores,
                                            Seconds length, std::size_t rounds) {
-  std::vector<std::vector<std::vector<double>>> all(
-      carriers.size(), std::vector<std::vector<double>>(measures.size()));
+  std::vector<std::vector<Rounds>> all(carriers.size(), std::vector<Rounds>(measures.size()));
   for (std::size_t round = 0; round < rounds; ++round) {
     for (std::size_t c = 0; c < carriers.size(); ++c) {
       const std::vector<double> turn = RunTurn(*carriers[c], measures, cores, length);
-      for (std::size_t m = 0; m < measures.size(); ++m) {
-        if (!std::isnan(turn[m])) all[c][m].push_back(turn[m]);
-      }
+      for (std::size_t m = 0; m < measures.size(); ++m) all[c][m].push_back(turn[m]);
     }
   }
-  std::vector<std::vector<double>> medians;
-  for (const auto& carrier : all) {
-    std::vector<double>& row = medians.emplace_back();
-    for (const std::vector<double>& values : carrier) {
-      row.push_back(values.empty() ? kNone : Median(values));
-    }
+  return all;
+}
+
+double MedianOfRounds(const Rounds& rounds) {
+  Rounds numbers;
+  std::copy_if(rounds.begin(), rounds.end(), std::back_inserter(numbers),
+               [](double value) { return !std::isnan(value); });
+  return numbers.empty() ? kNone : Median(numbers);
+}
+
+double MedianRatio(const Rounds& ours, const Rounds& theirs) {
+  Rounds ratios;
+  for (std::size_t round = 0; round < std::min(ours.size(), theirs.size()); ++round) {
+    ratios.push_back(ours[round] / theirs[round]);
   }
-  return medians;
+  return MedianOfRounds(ratios);
 }
 
 }  // namespace cirein::bench

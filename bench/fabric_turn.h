@@ -37,9 +37,16 @@ class SharedMeeting {
 std::vector<double> RunTurn(Carrier& carrier, std::span<const Measure> measures, Cores cores,
                             Seconds length);
 
-/// Turns of all carriers, `rounds` times: by carrier and measure, the medians.
-std::vector<std::vector<double>> RunRounds(std::span<const std::unique_ptr<Carrier>> carriers,
+/// Turns of all carriers, `rounds` times: what each took of each measure in each round.
+using Rounds = std::vector<double>;
+std::vector<std::vector<Rounds>> RunRounds(std::span<const std::unique_ptr<Carrier>> carriers,
                                            std::span<const Measure> measures, Cores cores,
                                            Seconds length, std::size_t rounds);
+
+/// Of those that are numbers; not a number when there are none.
+double MedianOfRounds(const Rounds& rounds);
+/// The median of the ratios of turns that stood side by side: how near to each other two cores are
+/// changes on a shared machine from second to second.
+double MedianRatio(const Rounds& ours, const Rounds& theirs);
 
 }  // namespace cirein::bench
