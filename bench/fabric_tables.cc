@@ -96,6 +96,7 @@ std::vector<Measure> OneSided() {
 
 std::string Figure(double value) {
   if (std::isnan(value)) return "—";
+  if (value == 0) return "0";
   if (value < 0.1) return fmt::format("{:.4f}", value);
   if (value < 1) return fmt::format("{:.3f}", value);
   if (value < 10) return fmt::format("{:.2f}", value);
