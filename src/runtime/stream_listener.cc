@@ -68,6 +68,12 @@ Result<bool> IsLocalAddress(const StreamAddress& address) {
 }
 
 Result<std::unique_ptr<StreamListener>> StreamListener::Listen(const StreamAddress& address) {
+  CIREIN_ASSIGN_OR_RETURN(auto reserved, Reserve(address));
+  if (listen(reserved->fd_.get(), kBacklog) != 0) return ListenError(address, errno);
+  return reserved;
+}
+
+Result<std::unique_ptr<StreamListener>> StreamListener::Reserve(const StreamAddress& address) {
   CIREIN_ASSIGN_OR_RETURN(internal::SystemAddress at, internal::ToSystem(address));
   FileDescriptor fd(socket(at.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.is_open()) return ListenError(address, errno);
@@ -79,7 +85,7 @@ Result<std::unique_ptr<StreamListener>> StreamListener::Listen(const StreamAddre
   if (address.is_path()) RemoveStale(address.path, at);
   const int bound =
       address.is_path() ? BindLocked(fd.get(), at) : bind(fd.get(), at.get(), at.size);
-  if (bound != 0 || listen(fd.get(), kBacklog) != 0) return ListenError(address, errno);
+  if (bound != 0) return ListenError(address, errno);
   StreamAddress real = address;
   if (!address.is_path()) {
     at.size = sizeof at.storage;
@@ -97,6 +103,8 @@ StreamListener::~StreamListener() { Stop(); }
 
 Status StreamListener::Start(Reactor& reactor, std::function<void(StreamSocket)> accepted) {
   accepted_ = std::move(accepted);
+  // Once more does nothing.
+  if (listen(fd_.get(), kBacklog) != 0) return ListenError(address_, errno);
   CIREIN_RETURN_IF_ERROR(reactor.Watch(fd_.get(), FdInterest::kReadable, *this));
   reactor_ = &reactor;
   return OkStatus();

@@ -22,7 +22,7 @@
 
 #include "fabric/conformance.h"
 #include "fabric/shm/control_socket.h"
-#include "fabric/shm/handshake_messages.h"
+#include "fabric/packet/handshake_messages.h"
 #include "fabric/shm/shm_transport.h"
 #include "fabric/shm_fabric.h"
 #include "runtime/child_process.h"

@@ -16,8 +16,8 @@
 #include <sys/mman.h>
 
 #include "fabric/conformance.h"
+#include "fabric/packet/handshake_messages.h"
 #include "fabric/shm/handshake.h"
-#include "fabric/shm/handshake_messages.h"
 #include "fabric/shm/ring.h"
 #include "fabric/shm/segment.h"
 #include "fabric/shm/shm_connection.h"
@@ -121,10 +121,9 @@ class ShmSecurityTest : public testing::Test {
   };
   std::unique_ptr<Insider> Enter() {
     auto insider = std::make_unique<Insider>();
-    insider->terms = {.address = "shm://@insider",
-                      .secret = "right",
-                      .limits = options_.limits,
-                      .ring_bytes = options_.ring_bytes};
+    insider->terms = {
+        .introduction = {.address = "shm://@insider", .secret = "right", .limits = options_.limits},
+        .ring_bytes = options_.ring_bytes};
     Insider* const raw = insider.get();
     insider->handshake =
         Handshake::Connect(*home_, insider->terms, listener_->address(), entropy_,

@@ -15,8 +15,6 @@ namespace {
 
 // Who have connected, but have not said who they are: nobody is to fill this process with them.
 constexpr std::size_t kGuestsMax = 64;
-constexpr int kAcceptBatch = 16;
-constexpr std::chrono::milliseconds kAcceptPause{100};
 
 Status Gone() { return Unavailable("this process's transport has ended"); }
 
@@ -78,7 +76,7 @@ Status PacketEndpoint::Listen(Service& service) {
     CIREIN_RETURN_IF_ERROR(OpenListener());
     listening_ = &service;
   }
-  Submit([self = shared_from_this()] { self->WatchListener(); });
+  Submit([self = shared_from_this()] { self->StartListener(); });
   return OkStatus();
 }
 
@@ -123,6 +121,7 @@ bool PacketEndpoint::RunWork() {
 }
 
 bool PacketEndpoint::Poll() {
+  home_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   bool did_something = RunWork();
   did_something |= PollShared();
   const bool was_blocked = std::exchange(blocked_, false);
@@ -212,43 +211,15 @@ void PacketEndpoint::FinishConnect(std::uint64_t id, Result<Agreed> result) {
   });
 }
 
-void PacketEndpoint::WatchListener() {
-  pause_ = 0;
-  if (listener_fd() < 0 || watching_listener_) return;
-  const Status watched =
-      home_.Watch(listener_fd(), FdInterest::kReadable, [this](FdReadiness) { OnListener(); });
-  watching_listener_ = watched.ok();
-  if (!watched.ok())
-    LogError("fabric", "{} cannot be listened on: {}", address(), watched.ToString());
-}
+bool PacketEndpoint::has_guest_room() const { return guests_.size() < kGuestsMax; }
 
-void PacketEndpoint::OnListener() {
-  for (int i = 0; i < kAcceptBatch; ++i) {
-    if (guests_.size() >= kGuestsMax) return PauseListener();
-    Result<FileDescriptor> fd = Accept();
-    if (!fd.ok()) return PauseListener();
-    if (!fd->is_open()) return;
-    Welcome(std::move(*fd));
-  }
-}
-
-void PacketEndpoint::PauseListener() {
-  // They wait: a little later there may be room, or a descriptor.
-  static_cast<void>(home_.Unwatch(listener_fd()).ok());
-  watching_listener_ = false;
-  pause_ = home_.RunAt(home_.clock().Now() + kAcceptPause, [weak = weak_from_this()] {
-    if (const auto self = weak.lock(); self != nullptr && self->alive()) self->WatchListener();
-  });
-}
-
-void PacketEndpoint::Welcome(FileDescriptor fd) {
+void PacketEndpoint::Welcome(const Hearing& hear) {
   std::uint64_t id = 0;
   {
     const std::lock_guard lock(mutex_);
     id = ++last_id_;
   }
-  auto begun =
-      Hear(std::move(fd), [this, id](const Result<Agreed>& result) { FinishWelcome(id, result); });
+  auto begun = hear([this, id](const Result<Agreed>& result) { FinishWelcome(id, result); });
   if (!begun.ok()) return;
   Guest& guest = guests_[id];
   guest.attempt = std::move(*begun);
@@ -274,21 +245,13 @@ void PacketEndpoint::FinishWelcome(std::uint64_t id, const Result<Agreed>& resul
 
 // --- The end ---
 
-void PacketEndpoint::LeaveListener(Leaves leaves) {
-  if (watching_listener_) static_cast<void>(home_.Unwatch(listener_fd()).ok());
-  watching_listener_ = false;
-  CancelTimer(pause_);
-  const std::lock_guard lock(mutex_);
-  CloseListener(leaves);
-}
-
 void PacketEndpoint::Die() {
   {
     const std::lock_guard lock(mutex_);
     shut_ = true;
     work_.clear();
   }
-  LeaveListener(Leaves::kItsName);
+  CloseListener(Leaves::kItsName);
   for (const auto& connection : std::exchange(connections_, {})) {
     if (connection != nullptr) connection->Die();
   }
@@ -314,7 +277,7 @@ void PacketEndpoint::Shut() {
     work.swap(work_);
   }
   home_.RemovePoller(poller_);
-  LeaveListener(Leaves::kNothing);
+  CloseListener(Leaves::kNothing);
   for (const auto& [id, guest] : guests_) CancelTimer(guest.timer);
   guests_.clear();
   for (auto& [id, attempt] : attempts) {

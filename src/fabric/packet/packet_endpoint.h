@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -15,7 +16,6 @@
 #include "fabric/packet/packet_connection.h"
 #include "fabric/transport.h"
 #include "runtime/entropy.h"
-#include "runtime/file_descriptor.h"
 #include "runtime/reactor.h"
 
 namespace cirein::fabric {
@@ -80,6 +80,15 @@ class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
   PacketEndpoint(Reactor& home, PacketOptions options);
 
   Entropy& entropy() { return entropy_; }
+  /// Hears one who has come, by what begins that.
+  using Hearing = std::function<Result<std::unique_ptr<ConnectionAttempt>>(Ended)>;
+  void Welcome(const Hearing& hear);
+  /// May one more be heard who has not said who it is?
+  bool has_guest_room() const;
+  /// Is this the home's thread, or that of whoever drives it?
+  bool on_home() const {
+    return home_thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
   /// May there be one more connection?
   Status CheckRoom();
   template <typename Visit>
@@ -93,16 +102,15 @@ class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
 
   /// InvalidArgument: no address of this fabric. Thread-safe.
   virtual Status CheckAddress(const Address& address) const = 0;
-  /// A socket that others connect to; under a lock, once, from any thread.
+  /// A socket that others connect to; once, from any thread.
   virtual Status OpenListener() = 0;
-  virtual int listener_fd() const = 0;  ///< -1: none is open.
-  /// The next one who has come; not open: nobody.
-  virtual Result<FileDescriptor> Accept() = 0;
+  /// From now on gives each who comes to Welcome. Of the home.
+  virtual void StartListener() = 0;
   enum class Leaves : std::uint8_t { kNothing, kItsName };
+  /// Of the home; perhaps none was opened, or not started.
   virtual void CloseListener(Leaves leaves) = 0;
-  /// Begins to introduce this side to another, or to hear one who has come.
+  /// Begins to introduce this side to another. Of the home.
   virtual Result<std::unique_ptr<ConnectionAttempt>> Ask(const Address& address, Ended ended) = 0;
-  virtual Result<std::unique_ptr<ConnectionAttempt>> Hear(FileDescriptor fd, Ended ended) = 0;
   /// What all connections share, before each of them is asked the same.
   virtual bool PollShared() { return false; }
   virtual bool PrepareSharedToBlock() { return true; }
@@ -126,18 +134,14 @@ class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
   bool RunWork();
   void BeginConnect(std::uint64_t id, const Address& address);
   void FinishConnect(std::uint64_t id, Result<Agreed> result);
-  void WatchListener();
-  void OnListener();
-  void PauseListener();
-  void Welcome(FileDescriptor fd);
   void FinishWelcome(std::uint64_t id, const Result<Agreed>& result);
   Result<std::shared_ptr<PacketConnection>> Open(const Agreed& agreed, Service& service);
-  void LeaveListener(Leaves leaves);
 
   Reactor& home_;
   const PacketOptions options_;
   Entropy entropy_ = Entropy::FromSystem();
   std::atomic<bool> alive_{true};
+  std::atomic<std::thread::id> home_thread_{std::this_thread::get_id()};
 
   std::recursive_mutex grants_mutex_;  // What is registered may call back when it is let go.
   GrantTable grants_;                  // Guarded by grants_mutex_.
@@ -154,9 +158,7 @@ class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
 
   // The home's.
   bool blocked_ = false;
-  bool watching_listener_ = false;
   Reactor::PollerId poller_ = 0;
-  TimerService::TimerId pause_ = 0;
   std::map<std::uint64_t, Guest> guests_;
   std::vector<std::shared_ptr<PacketConnection>> connections_;  // Null: has ended.
 };

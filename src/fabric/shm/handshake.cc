@@ -15,25 +15,11 @@
 namespace cirein::fabric {
 namespace {
 
-Nonce MakeNonce(Entropy& entropy) {
-  Nonce nonce{};
-  for (std::size_t i = 0; i < nonce.size(); i += sizeof(std::uint64_t)) {
-    const std::uint64_t seed = entropy.Seed();
-    std::memcpy(nonce.data() + i, &seed, sizeof seed);
-  }
-  return nonce;
-}
-
 Result<FileDescriptor> MakeWake() {
   FileDescriptor fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (fd.is_open()) return fd;
   return ResourceExhausted(fmt::format("cannot make an eventfd: {}", SystemErrorText(errno)),
                            "raise the limit on open files (ulimit -n)");
-}
-
-Status WrongSecret() {
-  return PermissionDenied("the other side does not know this cluster's secret",
-                          "give both sides the same cluster secret");
 }
 
 }  // namespace
@@ -44,17 +30,13 @@ Result<std::unique_ptr<ConnectionAttempt>> Handshake::Connect(Reactor& home,
                                                               Ended ended) {
   CIREIN_ASSIGN_OR_RETURN(const std::string name, SocketNameIn(to));
   CIREIN_ASSIGN_OR_RETURN(ControlSocket socket, ControlSocket::Connect(name));
-  std::unique_ptr<Handshake> made(new Handshake(home, terms, std::move(socket), std::move(ended)));
+  std::unique_ptr<Handshake> made(new Handshake(
+      home, terms, std::move(socket), {terms.introduction, entropy, to}, std::move(ended)));
   made->awaits_ = Awaits::kChallenge;
   made->agreement_.side = 0;
   made->agreement_.peer = to;
-  made->hello_.nonce = MakeNonce(entropy);
-  made->hello_.message_bytes_max = terms.limits.message_bytes_max;
-  made->hello_.outstanding_bytes_max = terms.limits.outstanding_bytes_max;
-  made->hello_.outstanding_max = terms.limits.outstanding_max;
-  made->hello_.address = ToFixedText(terms.address);
   CIREIN_RETURN_IF_ERROR(made->Begin());
-  CIREIN_RETURN_IF_ERROR(made->socket_.Send(BytesOf(made->hello_), {}));
+  CIREIN_RETURN_IF_ERROR(made->socket_.Send(BytesOf(made->introduction_.hello()), {}));
   return std::unique_ptr<ConnectionAttempt>(std::move(made));
 }
 
@@ -62,11 +44,11 @@ Result<std::unique_ptr<ConnectionAttempt>> Handshake::Accept(Reactor& home,
                                                              const HandshakeTerms& terms,
                                                              FileDescriptor fd, Entropy& entropy,
                                                              Admit admit, Ended ended) {
-  std::unique_ptr<Handshake> made(
-      new Handshake(home, terms, ControlSocket(std::move(fd)), std::move(ended)));
+  std::unique_ptr<Handshake> made(new Handshake(home, terms, ControlSocket(std::move(fd)),
+                                                {terms.introduction, entropy, Address()},
+                                                std::move(ended)));
   made->admit_ = std::move(admit);
   made->agreement_.side = 1;
-  made->challenge_.nonce = MakeNonce(entropy);
   CIREIN_RETURN_IF_ERROR(made->Begin());
   return std::unique_ptr<ConnectionAttempt>(std::move(made));
 }
@@ -85,7 +67,8 @@ Status Handshake::Begin() {
 }
 
 Status Handshake::CheckUser() const {
-  if (!terms_.secret.empty() || agreement_.process.user == geteuid()) return OkStatus();
+  if (!terms_.introduction.secret.empty() || agreement_.process.user == geteuid())
+    return OkStatus();
   return PermissionDenied(
       fmt::format("the other side runs as user {}, and there is no cluster secret",
                   agreement_.process.user),
@@ -153,39 +136,21 @@ Result<bool> Handshake::Take(std::span<const std::byte> message,
 }
 
 Status Handshake::TakeHello(std::span<const std::byte> message) {
-  CIREIN_ASSIGN_OR_RETURN(hello_, ReadHandshake<HelloMessage>(message));
-  agreement_.peer = FromFixedText(hello_.address);
+  CIREIN_ASSIGN_OR_RETURN(const ChallengeMessage challenge, introduction_.TakeHello(message));
+  agreement_.peer = introduction_.peer();
   CIREIN_RETURN_IF_ERROR(SocketNameIn(agreement_.peer).status());
-  const Limits& limits = terms_.limits;
-  if (hello_.message_bytes_max != limits.message_bytes_max ||
-      hello_.outstanding_bytes_max != limits.outstanding_bytes_max ||
-      hello_.outstanding_max != limits.outstanding_max) {
-    return InvalidArgument("the two sides have other limits for messages",
-                           "give both sides the same settings");
-  }
-  challenge_.proof = MakeProof(terms_.secret, ProofSide::kListens, hello_, challenge_);
   awaits_ = Awaits::kProof;
-  return socket_.Send(BytesOf(challenge_), {});
+  return socket_.Send(BytesOf(challenge), {});
 }
 
 Status Handshake::TakeChallenge(std::span<const std::byte> message) {
-  CIREIN_ASSIGN_OR_RETURN(challenge_, ReadHandshake<ChallengeMessage>(message));
-  if (!IsSameProof(challenge_.proof,
-                   MakeProof(terms_.secret, ProofSide::kListens, hello_, challenge_))) {
-    return WrongSecret();
-  }
-  ProofMessage proof;
-  proof.proof = MakeProof(terms_.secret, ProofSide::kConnects, hello_, challenge_);
+  CIREIN_ASSIGN_OR_RETURN(const ProofMessage proof, introduction_.TakeChallenge(message));
   awaits_ = Awaits::kWelcome;
   return socket_.Send(BytesOf(proof), {});
 }
 
 Status Handshake::TakeProof(std::span<const std::byte> message) {
-  CIREIN_ASSIGN_OR_RETURN(const ProofMessage proof, ReadHandshake<ProofMessage>(message));
-  if (!IsSameProof(proof.proof,
-                   MakeProof(terms_.secret, ProofSide::kConnects, hello_, challenge_))) {
-    return WrongSecret();
-  }
+  CIREIN_RETURN_IF_ERROR(introduction_.TakeProof(message));
   CIREIN_RETURN_IF_ERROR(admit_());
   CIREIN_ASSIGN_OR_RETURN(agreement_.segment, Segment::Create(terms_.ring_bytes));
   CIREIN_ASSIGN_OR_RETURN(agreement_.peer_wake, MakeWake());

@@ -8,9 +8,10 @@
 
 #include "cirein/status.h"
 
+#include "fabric/packet/handshake_messages.h"
+#include "fabric/packet/introduction.h"
 #include "fabric/packet/packet_endpoint.h"
 #include "fabric/shm/control_socket.h"
-#include "fabric/shm/handshake_messages.h"
 #include "fabric/shm/segment.h"
 #include "fabric/transport.h"
 #include "runtime/entropy.h"
@@ -30,11 +31,8 @@ struct Agreement {
   PeerProcess process;
 };
 
-/// How one side introduces itself, and judges the other one.
 struct HandshakeTerms {
-  Address address;
-  std::string secret;  ///< Empty: processes of the same user need none.
-  Limits limits;
+  IntroductionTerms introduction;  ///< Without a secret, processes of the same user need none.
   std::uint64_t ring_bytes = 0;
 };
 
@@ -63,8 +61,13 @@ class Handshake final : public ConnectionAttempt, private FdHandler {
  private:
   enum class Awaits : std::uint8_t { kHello, kChallenge, kProof, kWelcome };
 
-  Handshake(Reactor& home, const HandshakeTerms& terms, ControlSocket socket, Ended ended)
-      : home_(home), terms_(terms), socket_(std::move(socket)), ended_(std::move(ended)) {}
+  Handshake(Reactor& home, const HandshakeTerms& terms, ControlSocket socket,
+            Introduction introduction, Ended ended)
+      : home_(home),
+        terms_(terms),
+        socket_(std::move(socket)),
+        ended_(std::move(ended)),
+        introduction_(std::move(introduction)) {}
 
   Status Begin();
   Status CheckUser() const;
@@ -84,8 +87,7 @@ class Handshake final : public ConnectionAttempt, private FdHandler {
   Ended ended_;
   bool watched_ = false;
   Awaits awaits_ = Awaits::kHello;
-  HelloMessage hello_;
-  ChallengeMessage challenge_;
+  Introduction introduction_;
   Agreement agreement_;
 };
 

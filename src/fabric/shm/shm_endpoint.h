@@ -15,21 +15,25 @@ class ShmEndpoint final : public PacketEndpoint {
  public:
   ShmEndpoint(Reactor& home, ShmOptions options);
 
-  const Address& address() const override { return terms_.address; }
+  const Address& address() const override { return terms_.introduction.address; }
 
  private:
   Status CheckAddress(const Address& address) const override;
   Status OpenListener() override;
-  int listener_fd() const override { return listener_ ? listener_->fd() : -1; }
-  Result<FileDescriptor> Accept() override { return listener_->Accept(); }
+  void StartListener() override;
   void CloseListener(Leaves leaves) override;
   Result<std::unique_ptr<ConnectionAttempt>> Ask(const Address& address, Ended ended) override;
-  Result<std::unique_ptr<ConnectionAttempt>> Hear(FileDescriptor fd, Ended ended) override;
+  void OnListener();
+  void PauseListener();
   void Finish(const Ended& ended, Result<Agreement> result);
 
   const ShmOptions options_;
   HandshakeTerms terms_;
   std::optional<ControlListener> listener_;
+
+  // The home's.
+  bool watching_listener_ = false;
+  TimerService::TimerId pause_ = 0;
 };
 
 }  // namespace cirein::fabric

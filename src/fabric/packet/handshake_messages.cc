@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fabric/shm/handshake_messages.h"
+#include "fabric/packet/handshake_messages.h"
 
 #include <algorithm>
 #include <vector>
