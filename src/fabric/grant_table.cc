@@ -46,15 +46,26 @@ Result<GrantTable::MemoryId> GrantTable::Add(Memory memory) {
 }
 
 Status GrantTable::Unregister(MemoryId memory) {
+  // What it keeps may call back from its destructor: by then the table is whole again.
+  return Remove(memory).status();
+}
+
+Result<GrantTable::Removed> GrantTable::Remove(MemoryId memory) {
   const auto found = memories_.find(memory);
   if (found == memories_.end()) return NotFound(fmt::format("no memory {} is registered", memory));
+  Removed removed;
   for (auto it = grants_.begin(); it != grants_.end();) {
-    it = it->second.memory == memory ? grants_.erase(it) : std::next(it);
+    if (it->second.memory != memory) {
+      ++it;
+      continue;
+    }
+    removed.grants.push_back(it->first);
+    it = grants_.erase(it);
   }
-  // What it keeps may call back from its destructor.
-  const Memory gone = std::move(found->second);
+  removed.region = std::move(found->second.region);
+  removed.keeps = std::move(found->second.keeps);
   memories_.erase(found);
-  return OkStatus();
+  return removed;
 }
 
 Result<Grant> GrantTable::Make(MemoryId memory, ByteRange range, Access access) {
@@ -181,6 +192,15 @@ Status GrantTable::Persist(const Grant& grant, ByteRange range) {
     return FailedPrecondition(fmt::format("the memory of grant {} is on no medium", grant.id));
   }
   return place.memory->region->Persist(place.offset, range.bytes, PersistSite::kRemote);
+}
+
+std::optional<GrantTable::Whole> GrantTable::WholeRegion(const Grant& grant) const {
+  const auto found = grants_.find(grant.id);
+  if (found == grants_.end() || found->second.key != grant.key) return std::nullopt;
+  const Granted& granted = found->second;
+  const std::shared_ptr<Region>& region = memories_.find(granted.memory)->second.region;
+  if (region == nullptr || granted.range.bytes != region->size()) return std::nullopt;
+  return Whole{region, granted.access};
 }
 
 }  // namespace cirein::fabric

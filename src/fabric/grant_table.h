@@ -6,8 +6,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "fabric/transport.h"
 
@@ -28,6 +30,14 @@ class GrantTable {
   Result<MemoryId> Register(std::shared_ptr<Region> region);
   Result<MemoryId> Register(std::span<std::byte> memory, std::shared_ptr<void> keeps);
   Status Unregister(MemoryId memory);
+  /// What was registered, and the grants that went with it.
+  struct Removed {
+    std::vector<std::uint64_t> grants;
+    std::shared_ptr<Region> region;
+    std::shared_ptr<void> keeps;
+  };
+  /// As Unregister, but leaves it to the caller to let go of it.
+  Result<Removed> Remove(MemoryId memory);
   Result<Grant> Make(MemoryId memory, ByteRange range, Access access);
   Status Revoke(const Grant& grant);
   /// Takes everything back.
@@ -41,6 +51,14 @@ class GrantTable {
   Result<std::uint64_t> CompareAndSwap(const Grant& grant, std::uint64_t offset, WordSwap swap);
   Result<std::uint64_t> FetchAdd(const Grant& grant, std::uint64_t offset, std::uint64_t add);
   Status Persist(const Grant& grant, ByteRange range);
+
+  /// What could be lent to who holds a grant.
+  struct Whole {
+    std::shared_ptr<Region> region;
+    Access access;
+  };
+  /// Nothing unless the grant is valid, and of all of a region. Only its id and key are believed.
+  std::optional<Whole> WholeRegion(const Grant& grant) const;
 
  private:
   struct Memory {

@@ -26,6 +26,10 @@ bool IsOneSided(PacketCode kind) {
 
 std::uint8_t Code(PacketCode kind) { return static_cast<std::uint8_t>(kind); }
 
+bool HasNoTime(Deadline deadline) {
+  return !deadline.is_default() && !deadline.is_none() && deadline.after().count() == 0;
+}
+
 }  // namespace
 
 PacketConnection::Waiting::Waiting(const PacketHead& head, Parts parts,
@@ -199,6 +203,18 @@ Status PacketConnection::Operate(PacketCode kind, const OperationHead& operation
                                  Pending pending) {
   const std::lock_guard lock(mutex_);
   CIREIN_RETURN_IF_ERROR(CheckOperation(pending.bytes));
+  // What is done at once would come before what is on its way; and who gives it no time is told so.
+  if (operations_ == 0 && !HasNoTime(deadline)) {
+    if (const auto word = TryHere(kind, operation, bytes, pending.into)) {
+      ++load_number_;
+      load_bytes_ += pending.bytes;
+      finished_.push_back({std::move(*pending.done), pending.bytes, *word});
+      has_finished_.store(true, std::memory_order_release);
+      if (!endpoint_->on_home()) endpoint_->Wake();
+      return OkStatus();
+    }
+  }
+  ++operations_;
   const std::uint64_t number = Begin(deadline, std::move(pending));
   const std::array<std::span<const std::byte>, 2> parts = {std::as_bytes(std::span(&operation, 1)),
                                                            bytes};
@@ -412,6 +428,7 @@ Status PacketConnection::TakeAnswer(const PacketHead& head, std::span<const std:
     pending_.erase(found);
     --load_number_;
     load_bytes_ -= pending.bytes;
+    if (!is_reply) --operations_;
   }
   if (!pending.done) return OkStatus();
   endpoint_->CancelTimer(pending.timer);
@@ -440,6 +457,34 @@ void PacketConnection::Call(Pending& pending, const Status& status, const Packet
       std::get<DoneCallback> (*pending.done)(status);
     }
   });
+}
+
+bool PacketConnection::CallFinished() {
+  if (!has_finished()) return false;
+  // Those that there are now: one that begins the next one is not to keep the home for ever.
+  std::size_t left = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    left = finished_.size();
+  }
+  for (; left > 0; --left) {
+    std::optional<Finished> first;
+    {
+      const std::lock_guard lock(mutex_);
+      // A callback may have ended all this, which has called them.
+      if (finished_.empty()) break;
+      first = std::move(finished_.front());
+      finished_.pop_front();
+      --load_number_;
+      load_bytes_ -= first->bytes;
+      if (finished_.empty()) has_finished_.store(false, std::memory_order_relaxed);
+    }
+    RunGuarded(endpoint_->home().name(), [&] {
+      if (const auto* word = std::get_if<WordCallback>(&first->done)) return (*word)(first->word);
+      std::get<DoneCallback> (first->done)(OkStatus());
+    });
+  }
+  return true;
 }
 
 void PacketConnection::Fail(const Callback& callback, const Status& why) {
@@ -540,6 +585,8 @@ void PacketConnection::Leave() {
 }
 
 void PacketConnection::FailPending(const Status& why) {
+  while (CallFinished()) {
+  }
   // One at a time: a callback may end all this, and then calls what is left itself.
   for (;;) {
     std::optional<Callback> done;
@@ -592,6 +639,8 @@ void PacketConnection::Die() {
     state_.store(State::kClosed, std::memory_order_release);
     for (auto& [number, pending] : pending_) endpoint_->CancelTimer(pending.timer);
     pending_.clear();
+    finished_.clear();
+    has_finished_.store(false, std::memory_order_relaxed);
   }
   Leave();
 }

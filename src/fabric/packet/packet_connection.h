@@ -82,12 +82,23 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   virtual void Sent() = 0;
   /// Gives back all that is shared with the other side. Of the home, without the lock.
   virtual void LeaveCarrier() = 0;
+  /// Carries a one-sided operation out at once, without the other side, if it can: the word that was
+  /// there, or 0. Asked only when no operation is on its way as a packet. With mutex_ held, and not
+  /// after the connection's end.
+  virtual std::optional<std::uint64_t> TryHere(PacketCode /*kind*/,
+                                               const OperationHead& /*operation*/,
+                                               std::span<const std::byte> /*bytes*/,
+                                               std::span<std::byte> /*into*/) {
+    return std::nullopt;
+  }
 
   /// All packets up to this mark have been read by the other side. With mutex_ held.
   void ReadUpTo(std::uint64_t mark);
   /// Sends what waits; true when any of it went. With mutex_ held.
   bool PumpOut();
   bool has_waiting() const { return has_waiting_.load(std::memory_order_acquire); }
+  /// Operations that were carried out here have callbacks to be called.
+  bool has_finished() const { return has_finished_.load(std::memory_order_acquire); }
 
   // The home's.
 
@@ -101,6 +112,8 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   /// at once. With the last of them the packet has come.
   Status TakeBytes(std::span<const std::byte> bytes, Shared shared);
   bool in_packet() const { return in_packet_; }
+  /// Calls the callbacks of operations that were carried out here; true when there was one.
+  bool CallFinished();
   /// Ends it. Nothing if it has ended.
   void End(const Status& why);
   /// What the other side did that it may not.
@@ -124,6 +137,12 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
     TimerService::TimerId timer = 0;
     std::uint64_t bytes = 0;  ///< What it counts as.
     bool is_request = false;
+  };
+  /// An operation that was carried out here, and whose callback is to be called.
+  struct Finished {
+    Callback done;
+    std::uint64_t bytes;  ///< What it counts as.
+    std::uint64_t word;
   };
   /// A packet that there was no room for.
   struct Waiting {
@@ -195,6 +214,9 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   std::uint64_t load_bytes_ = 0;
   std::uint64_t last_number_ = 0;
   std::map<std::uint64_t, Pending> pending_;
+  std::uint64_t operations_ = 0;  // One-sided ones that are on their way as packets.
+  std::deque<Finished> finished_;
+  std::atomic<bool> has_finished_{false};
   std::map<RequestId, std::monostate> asked_;  // By the other side, not answered yet.
   std::atomic<bool> has_waiting_{false};
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -59,6 +60,13 @@ class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
   /// What is granted, for as long as the lock is held.
   std::unique_lock<std::recursive_mutex> LockGrants() { return std::unique_lock(grants_mutex_); }
   GrantTable& grants() { return grants_; }
+  /// These grants were taken back: returns when nothing more takes effect by them. From any thread,
+  /// without locks; may block.
+  virtual void AwaitRevoked(std::span<const std::uint64_t> /*grants*/) {}
+  /// Is this the home's thread, or that of whoever drives it?
+  bool on_home() const {
+    return home_thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
 
   Status Listen(Service& service);
   Status Connect(const Address& address, Service& service, Deadline deadline, ConnectCallback done);
@@ -85,10 +93,6 @@ class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
   void Welcome(const Hearing& hear);
   /// May one more be heard who has not said who it is?
   bool has_guest_room() const;
-  /// Is this the home's thread, or that of whoever drives it?
-  bool on_home() const {
-    return home_thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
-  }
   /// May there be one more connection?
   Status CheckRoom();
   template <typename Visit>

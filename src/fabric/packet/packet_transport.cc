@@ -40,8 +40,14 @@ Result<Transport::MemoryId> PacketTransport::Register(std::span<std::byte> memor
 }
 
 Status PacketTransport::Unregister(MemoryId memory) {
-  const auto lock = endpoint_->LockGrants();
-  return endpoint_->grants().Unregister(memory);
+  // Let go when nobody uses it any more, without the lock: it may call back.
+  GrantTable::Removed removed;
+  {
+    const auto lock = endpoint_->LockGrants();
+    CIREIN_ASSIGN_OR_RETURN(removed, endpoint_->grants().Remove(memory));
+  }
+  endpoint_->AwaitRevoked(removed.grants);
+  return OkStatus();
 }
 
 Result<Grant> PacketTransport::MakeGrant(MemoryId memory, ByteRange range, Access access) {
@@ -50,8 +56,12 @@ Result<Grant> PacketTransport::MakeGrant(MemoryId memory, ByteRange range, Acces
 }
 
 Status PacketTransport::Revoke(const Grant& grant) {
-  const auto lock = endpoint_->LockGrants();
-  return endpoint_->grants().Revoke(grant);
+  {
+    const auto lock = endpoint_->LockGrants();
+    CIREIN_RETURN_IF_ERROR(endpoint_->grants().Revoke(grant));
+  }
+  endpoint_->AwaitRevoked({&grant.id, 1});
+  return OkStatus();
 }
 
 }  // namespace cirein::fabric
