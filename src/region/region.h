@@ -70,6 +70,10 @@ class Region {
   /// every later Persist fails too, and the owner goes read-only.
   virtual Status Persist(std::uint64_t offset, std::uint64_t bytes, PersistSite site) = 0;
 
+  /// The file that holds these bytes from its beginning, to be opened anew by who wants to map them
+  /// elsewhere; it never gets shorter. Stays the region's. Negative when there is none.
+  virtual int descriptor() const noexcept { return -1; }
+
   /// True when the region is also there for plain stores: StoreWord and Fill may be used.
   bool has_stores() const noexcept { return stores_ != nullptr; }
   /// One aligned word, seen whole and after all that was stored before it (release), and on a

@@ -14,7 +14,9 @@
 namespace cirein::fabric {
 namespace {
 
-constexpr std::uint64_t kControlBytes = 4096;
+constexpr std::uint64_t kLoansBegin = 4096;
+constexpr std::uint64_t kControlBytes = kLoansBegin + 2 * kLoansMax * sizeof(LoanLine);
+static_assert(kControlBytes % 4096 == 0);
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 constexpr const char* kName = "cirein-shm";
 
@@ -76,6 +78,12 @@ std::span<std::byte> Segment::ring(unsigned which) const {
 RingControl& Segment::control(unsigned which) const {
   // The page is zeros at first, which is a RingControl of each.
   return reinterpret_cast<RingControl*>(mapping_.begin())[which];  // NOLINT
+}
+
+LoanLine& Segment::loan(unsigned side, unsigned line) const {
+  // So are those of lines that are not lent.
+  std::byte* const lines = mapping_.begin() + kLoansBegin;
+  return reinterpret_cast<LoanLine*>(lines)[side * kLoansMax + line];  // NOLINT
 }
 
 }  // namespace cirein::fabric

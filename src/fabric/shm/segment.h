@@ -7,13 +7,15 @@
 
 #include "cirein/status.h"
 
+#include "fabric/shm/loan.h"
 #include "fabric/shm/ring.h"
 #include "region/mapping.h"
 #include "runtime/file_descriptor.h"
 
 namespace cirein::fabric {
 
-/// The shared memory of one connection: two rings, of which each side writes one. It has no name,
+/// The shared memory of one connection: two rings, of which each side writes one, and what is said
+/// of memory that is lent. It has no name,
 /// and goes with the last process that holds it.
 class Segment {
  public:
@@ -31,6 +33,8 @@ class Segment {
   /// The two rings, 0 written by the side that connected.
   std::span<std::byte> ring(unsigned which) const;
   RingControl& control(unsigned which) const;
+  /// The lines of what a side lends, kLoansMax of each; side 0 connected.
+  LoanLine& loan(unsigned side, unsigned line) const;
 
  private:
   Segment(FileDescriptor file, FileMapping mapping, std::uint64_t ring_bytes)

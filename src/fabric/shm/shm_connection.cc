@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric/shm/shm_connection.h"
 
-#include <array>
+#include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 #include <utility>
 
@@ -28,14 +29,21 @@ ShmConnection::ShmConnection(std::shared_ptr<ShmEndpoint> endpoint, Agreement ag
                              Service& service)
     : PacketConnection(std::move(endpoint), std::move(agreement.peer), service),
       process_(agreement.process),
+      side_(agreement.side),
       segment_(std::move(agreement.segment)),
       peer_wake_(std::move(agreement.peer_wake)),
       writer_(segment_->ring(agreement.side), segment_->control(agreement.side)),
+      borrower_(segment_, 1 - agreement.side, shm_endpoint().mappings()),
       socket_(std::move(agreement.socket)),
       own_wake_(std::move(agreement.own_wake)),
       reader_(segment_->ring(1 - agreement.side), segment_->control(1 - agreement.side)) {}
 
 ShmConnection::~ShmConnection() = default;
+
+ShmEndpoint& ShmConnection::shm_endpoint() const {
+  // It was made by one.
+  return static_cast<ShmEndpoint&>(endpoint());
+}
 
 Status ShmConnection::Start() {
   Reactor& home = endpoint().home();
@@ -74,10 +82,20 @@ void ShmConnection::WakePeer(WakeWish wish) {
   [[maybe_unused]] const ssize_t written = write(peer_wake_.get(), &one, sizeof one);
 }
 
+std::optional<std::uint64_t> ShmConnection::TryHere(PacketCode kind, const OperationHead& operation,
+                                                    std::span<const std::byte> bytes,
+                                                    std::span<std::byte> into) {
+  const auto word = borrower_.TryOperation(kind, operation, bytes, into);
+  if (!word && borrower_.has_asks() && !endpoint().on_home()) endpoint().Wake();
+  return word;
+}
+
 // --- The home ---
 
 bool ShmConnection::PrepareToBlock() {
   if (!is_open()) return true;
+  if (has_finished() || borrower_.has_asks()) return false;
+  if (lender_ != nullptr && lender_->has_withdrawals()) return false;
   const bool wants_room = has_waiting();
   reader_.SetWish(kWakeForPieces | (wants_room ? kWakeForRoom : 0U));
   if (reader_.HasPiece()) return false;
@@ -91,11 +109,124 @@ void ShmConnection::Awake() {
 }
 
 void ShmConnection::OnSocket() {
-  std::array<std::byte, 1> byte{};
-  const ControlSocket::Received received = socket_.Receive(byte);
+  LoanMessage message;
+  ControlSocket::Received received =
+      socket_.Receive(std::as_writable_bytes(std::span(&message, 1)));
   if (received.got == ControlSocket::Got::kNothing) return;
   if (received.got == ControlSocket::Got::kEnd) return OnPeerGone();
-  End(Broken("it speaks over the socket of a connection that is there"));
+  Status taken = Broken("it says what is not known over the socket of a connection");
+  if (received.bytes == sizeof message && message.magic == LoanMessage::kMagic) {
+    taken = TakeLoanMessage(message, std::move(received.descriptors));
+  }
+  if (!taken.ok()) End(taken);
+}
+
+Status ShmConnection::TakeLoanMessage(const LoanMessage& message,
+                                      std::vector<FileDescriptor> descriptors) {
+  if (descriptors.size() > (message.kind == LoanKind::kLend ? 1 : 0)) {
+    return Broken("it sends descriptors that nobody asked for");
+  }
+  bool allowed = true;
+  std::optional<LoanMessage> answer;
+  switch (message.kind) {
+    case LoanKind::kAsk:
+      return TakeAsk(message);
+    case LoanKind::kRelease:
+      if (lender_ == nullptr || !lender_->Release(message.line, message.grant)) {
+        return Broken("it gives back what it was not lent");
+      }
+      shm_endpoint().lenders().Remove(message.grant, *lender_);
+      return OkStatus();
+    case LoanKind::kLend: {
+      const std::lock_guard lock(mutex_);
+      const FileDescriptor none;
+      allowed =
+          borrower_.TakeLend(message, descriptors.empty() ? none : descriptors.front(), answer);
+      break;
+    }
+    case LoanKind::kRefuse: {
+      const std::lock_guard lock(mutex_);
+      allowed = borrower_.TakeRefuse(message);
+      break;
+    }
+    case LoanKind::kWithdraw: {
+      const std::lock_guard lock(mutex_);
+      allowed = borrower_.TakeWithdraw(message, answer);
+      break;
+    }
+    default:
+      allowed = false;
+  }
+  if (!allowed) return Broken("what it says of memory that is lent makes no sense");
+  // Who has gone needs no answer.
+  if (answer) static_cast<void>(socket_.Send(BytesOf(*answer), {}).ok());
+  return OkStatus();
+}
+
+Status ShmConnection::TakeAsk(const LoanMessage& ask) {
+  if (lender_ != nullptr && lender_->HasLent(ask.grant)) {
+    return Broken("it asks for what it was lent");
+  }
+  LoanMessage answer{.kind = LoanKind::kRefuse, .grant = ask.grant};
+  std::optional<Lent> lent = TryLend(ask);
+  if (!lent) {
+    static_cast<void>(socket_.Send(BytesOf(answer), {}).ok());
+    return OkStatus();
+  }
+  answer.kind = LoanKind::kLend;
+  answer.line = lent->line;
+  answer.bytes = lent->offer.bytes;
+  answer.access = static_cast<std::uint8_t>(lent->offer.access);
+  const int file = lent->offer.file.get();
+  if (!socket_.Send(BytesOf(answer), {&file, 1}).ok()) TakeBack(lent->line, ask.grant);
+  return OkStatus();
+}
+
+std::optional<ShmConnection::Lent> ShmConnection::TryLend(const LoanMessage& ask) {
+  const Mappings mappings = shm_endpoint().mappings();
+  // One whose death could not be told from its silence would hold up Revoke for ever.
+  const bool death_is_told = peer_process_.is_open() || process_.pid == getpid();
+  if (mappings == Mappings::kNone || !death_is_told || peer_gone_) return std::nullopt;
+  if (lender_ == nullptr) {
+    // While its socket is there its number is not another process's.
+    pollfd socket{.fd = socket_.fd(), .events = POLLRDHUP, .revents = 0};
+    if (poll(&socket, 1, 0) != 0) return std::nullopt;
+    FileDescriptor borrower(fcntl(peer_process_.get(), F_DUPFD_CLOEXEC, 0));
+    if (!borrower.is_open() && peer_process_.is_open()) return std::nullopt;
+    lender_ = std::make_shared<Lender>(segment_, side_, std::move(borrower));
+  }
+  // Held until all know of it: who revokes comes before, or finds it.
+  const auto lock = endpoint().LockGrants();
+  const auto whole = endpoint().grants().WholeRegion({.id = ask.grant, .key = ask.key});
+  if (!whole) return std::nullopt;
+  std::optional<Offer> offer = MakeOffer(*whole, mappings);
+  if (!offer) return std::nullopt;
+  const std::optional<unsigned> line = lender_->Lend(ask.grant);
+  if (!line) return std::nullopt;
+  shm_endpoint().lenders().Add(ask.grant, lender_);
+  return Lent{std::move(*offer), *line};
+}
+
+void ShmConnection::TakeBack(unsigned line, std::uint64_t grant) {
+  static_cast<void>(lender_->Release(line, grant));
+  shm_endpoint().lenders().Remove(grant, *lender_);
+}
+
+bool ShmConnection::SendLoanMessages() {
+  std::vector<LoanMessage> messages;
+  if (borrower_.has_asks()) {
+    const std::lock_guard lock(mutex_);
+    messages = borrower_.TakeAsks();
+  }
+  if (lender_ != nullptr && lender_->has_withdrawals()) {
+    const auto withdrawals = lender_->TakeWithdrawals();
+    messages.insert(messages.end(), withdrawals.begin(), withdrawals.end());
+  }
+  // What cannot be said leaves things as they are: packets, and a line that is not used again.
+  for (const LoanMessage& message : messages) {
+    static_cast<void>(socket_.Send(BytesOf(message), {}).ok());
+  }
+  return !messages.empty();
 }
 
 void ShmConnection::OnPeerGone() {
@@ -109,10 +240,12 @@ void ShmConnection::OnPeerGone() {
 
 bool ShmConnection::Poll() {
   if (!is_open()) return false;
-  bool did_something = false;
+  bool did_something = SendLoanMessages();
+  did_something |= CallFinished();
+  if (!is_open()) return true;
   if (has_waiting()) {
     const std::lock_guard lock(mutex_);
-    did_something = PumpOut();
+    did_something |= PumpOut();
   }
   if (broken_.load(std::memory_order_acquire)) {
     End(Broken("it says that it has read what was not written"));
@@ -132,6 +265,8 @@ bool ShmConnection::Poll() {
       End(taken);
       return true;
     }
+    // In the order in which they were begun.
+    if (CallFinished() && !is_open()) return true;
   }
   if (reader_.has_taken()) {
     reader_.Release();
@@ -163,12 +298,23 @@ void ShmConnection::LeaveCarrier() {
     static_cast<void>(home.Unwatch(own_wake_.get()).ok());
     if (peer_process_.is_open()) static_cast<void>(home.Unwatch(peer_process_.get()).ok());
   }
+  if (lender_ != nullptr) {
+    const auto borrower = peer_gone_ ? Lender::Borrower::kHasGone : Lender::Borrower::kMayLive;
+    for (const std::uint64_t grant : lender_->End(borrower)) {
+      shm_endpoint().lenders().Remove(grant, *lender_);
+    }
+  }
+  {
+    // With it the last operation in a mapping has ended, before the other side sees the end.
+    const std::lock_guard lock(mutex_);
+    borrower_.Clear();
+    peer_wake_.Close();
+    segment_.reset();
+  }
+  lender_.reset();
   socket_.Close();
   own_wake_.Close();
   peer_process_.Close();
-  const std::lock_guard lock(mutex_);
-  peer_wake_.Close();
-  segment_.reset();
 }
 
 }  // namespace cirein::fabric

@@ -79,6 +79,14 @@ void ShmEndpoint::CloseListener(Leaves leaves) {
   listener_.reset();
 }
 
+void ShmEndpoint::AwaitRevoked(std::span<const std::uint64_t> grants) {
+  const std::vector<Lenders::Revoked> revoked = lenders_.Revoke(grants);
+  if (revoked.empty()) return;
+  // The home tells the holders: it may be this thread, which waits only for what is under way.
+  Wake();
+  for (const Lenders::Revoked& one : revoked) one.lender->Await(one.grant);
+}
+
 void ShmEndpoint::Finish(const Ended& ended, Result<Agreement> result) {
   if (!result.ok()) return ended(result.status());
   const auto agreement = std::make_shared<Agreement>(std::move(*result));

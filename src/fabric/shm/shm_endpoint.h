@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "fabric/packet/packet_endpoint.h"
 #include "fabric/shm/handshake.h"
+#include "fabric/shm/lender.h"
 #include "fabric/shm/shm_transport.h"
 
 namespace cirein::fabric {
@@ -16,6 +19,10 @@ class ShmEndpoint final : public PacketEndpoint {
   ShmEndpoint(Reactor& home, ShmOptions options);
 
   const Address& address() const override { return terms_.introduction.address; }
+  void AwaitRevoked(std::span<const std::uint64_t> grants) override;
+
+  Mappings mappings() const { return options_.mappings; }
+  Lenders& lenders() { return lenders_; }
 
  private:
   Status CheckAddress(const Address& address) const override;
@@ -30,6 +37,7 @@ class ShmEndpoint final : public PacketEndpoint {
   const ShmOptions options_;
   HandshakeTerms terms_;
   std::optional<ControlListener> listener_;
+  Lenders lenders_;
 
   // The home's.
   bool watching_listener_ = false;
