@@ -190,16 +190,13 @@ TEST_F(ShmSecurityTest, WhatIsNoHelloEndsTheSocket) {
   HelloMessage no_address = MakeHello();
   no_address.address = ToFixedText("tcp://x");
   const HelloMessage hello = MakeHello();
+  const WelcomeMessage welcome;
+  const ProofMessage proof;
   const std::string garbage(kHandshakeBytesMax + 1, 'g');
-  const std::vector<std::span<const std::byte>> all = {BytesOf(other_version),
-                                                       BytesOf(other_magic),
-                                                       BytesOf(other_kind),
-                                                       BytesOf(no_address),
-                                                       Bytes("x"),
-                                                       Bytes(garbage),
-                                                       BytesOf(hello).first(199),
-                                                       BytesOf(WelcomeMessage{}),
-                                                       BytesOf(ProofMessage{})};
+  const std::vector<std::span<const std::byte>> all = {
+      BytesOf(other_version),    BytesOf(other_magic), BytesOf(other_kind),
+      BytesOf(no_address),       Bytes("x"),           Bytes(garbage),
+      BytesOf(hello).first(199), BytesOf(welcome),     BytesOf(proof)};
   for (const auto& bytes : all) {
     ControlSocket socket = OpenSocket();
     std::array<std::byte, 512> answer{};
