@@ -14,6 +14,7 @@
 
 #include "fabric/conformance.h"
 #include "fabric/shm/shm_transport.h"
+#include "region/memory_region.h"
 #include "runtime/reactor.h"
 #include "runtime/virtual_clock.h"
 
@@ -37,7 +38,10 @@ class ShmFabric final : public Fabric {
     return options;
   }
 
-  explicit ShmFabric(std::uint64_t ring_bytes) : ring_bytes_(ring_bytes) {}
+  /// What one-sided operations are tried with.
+  enum class Memory : std::uint8_t { kPlain, kMapped };
+  explicit ShmFabric(std::uint64_t ring_bytes, Memory memory = Memory::kPlain)
+      : ring_bytes_(ring_bytes), memory_(memory) {}
   ~ShmFabric() override {
     for (std::size_t peer = 0; peer < peers_.size(); ++peer) Leave(peer);
   }
@@ -85,7 +89,11 @@ class ShmFabric final : public Fabric {
     peers_[peer].paused_until = clock_.Now() + time;
   }
   void Leave(std::size_t peer) override { peers_[peer].transport.reset(); }
-  bool reaches_paused_memory() const override { return false; }
+  bool reaches_paused_memory() const override { return memory_ == Memory::kMapped; }
+  std::shared_ptr<Words> MakeWords(std::size_t count) override {
+    if (memory_ == Memory::kPlain) return Fabric::MakeWords(count);
+    return std::make_shared<Words>(MakeMemoryRegion("words", count * 8).value());
+  }
 
  private:
   struct Peer {
@@ -116,6 +124,7 @@ class ShmFabric final : public Fabric {
 
   VirtualClock clock_;
   const std::uint64_t ring_bytes_;
+  const Memory memory_;
   std::deque<Peer> peers_;
 };
 
