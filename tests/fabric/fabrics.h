@@ -21,7 +21,10 @@ inline auto AllFabrics() {
       NamedFabric{"sim_tcp",
                   [] { return std::make_unique<SimFabric>(CostModel::Tcp(), test::Seed()); }},
       NamedFabric{"shm", [] { return std::make_unique<ShmFabric>(256U << 10); }},
-      NamedFabric{"shm_small_ring", [] { return std::make_unique<ShmFabric>(4096); }});
+      NamedFabric{"shm_small_ring", [] { return std::make_unique<ShmFabric>(4096); }},
+      NamedFabric{"shm_mapped", [] {
+                    return std::make_unique<ShmFabric>(256U << 10, ShmFabric::Memory::kMapped);
+                  }});
 }
 inline std::string FabricName(const testing::TestParamInfo<NamedFabric>& fabric) {
   return fabric.param.name;
