@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -22,6 +23,12 @@ constexpr std::size_t kKeptBytesMax = std::size_t{1} << 20;
 
 bool IsOneSided(PacketCode kind) {
   return kind >= PacketCode::kRead && kind <= PacketCode::kPersist;
+}
+
+// As RunGuarded, of something too large to be put into a function without memory for it.
+template <typename Work>
+void RunUsers(std::string_view where, const Work& work) {
+  RunGuarded(where, std::cref(work));
 }
 
 std::uint8_t Code(PacketCode kind) { return static_cast<std::uint8_t>(kind); }
@@ -158,23 +165,33 @@ Status PacketConnection::Send(Parts message) {
   return OkStatus();
 }
 
+void PacketConnection::StartTimer(TimePoint end) {
+  if (end >= timer_end_) return;
+  StopTimer();
+  timer_end_ = end;
+  timer_ = endpoint_->RunAt(end, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->Expire();
+  });
+}
+
+void PacketConnection::StopTimer() {
+  endpoint_->CancelTimer(std::exchange(timer_, 0));
+  timer_end_ = kEndOfTime;
+}
+
 std::uint64_t PacketConnection::Begin(Deadline deadline, Pending pending) {
-  const std::uint64_t number = ++last_number_;
   ++load_number_;
   load_bytes_ += pending.bytes;
-  pending.timer = endpoint_->RunAtEndOf(deadline, [weak = weak_from_this(), number] {
-    if (const auto self = weak.lock()) self->Expire(number);
-  });
-  pending_.emplace(number, std::move(pending));
-  return number;
+  const TimePoint end = endpoint_->EndOf(deadline);
+  StartTimer(end);
+  return pending_.Add(std::move(pending), end);
 }
 
 Status PacketConnection::Request(Parts message, Deadline deadline, ReplyCallback done) {
   const std::lock_guard lock(mutex_);
   CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message));
   const std::uint64_t number =
-      Begin(deadline,
-            {.done = std::move(done), .into = {}, .timer = 0, .bytes = bytes, .is_request = true});
+      Begin(deadline, {.done = std::move(done), .into = {}, .bytes = bytes, .is_request = true});
   Put({.kind = Code(PacketCode::kRequest),
        .status = 0,
        .number = number,
@@ -184,15 +201,20 @@ Status PacketConnection::Request(Parts message, Deadline deadline, ReplyCallback
   return OkStatus();
 }
 
+RequestId* PacketConnection::AskedAt(RequestId request) {
+  const std::uint64_t places = PendingTable<Pending>::PlacesNeeded(request);
+  return places == 0 || places > asked_.size() ? nullptr : &asked_[places - 1];
+}
+
 Status PacketConnection::Reply(RequestId request, Parts message) {
   const std::lock_guard lock(mutex_);
   CIREIN_RETURN_IF_ERROR(CheckOpen());
-  const auto found = asked_.find(request);
-  if (found == asked_.end()) {
+  RequestId* const asked = AskedAt(request);
+  if (asked == nullptr || *asked != request) {
     return NotFound(fmt::format("request {} was answered, or never asked", request));
   }
   CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message));
-  asked_.erase(found);
+  *asked = 0;
   Put({.kind = Code(PacketCode::kReply), .status = 0, .number = request, .bytes = bytes, .word = 0},
       message, Counts::kUntilRead);
   return OkStatus();
@@ -230,33 +252,33 @@ Status PacketConnection::Operate(PacketCode kind, const OperationHead& operation
 Status PacketConnection::Read(const Grant& grant, std::uint64_t offset, std::span<std::byte> into,
                               Deadline deadline, DoneCallback done) {
   return Operate(PacketCode::kRead, {grant.id, grant.key, offset, into.size(), 0, 0}, {}, deadline,
-                 {std::move(done), into, 0, into.size(), false});
+                 {std::move(done), into, into.size(), false});
 }
 
 Status PacketConnection::Write(const Grant& grant, std::uint64_t offset,
                                std::span<const std::byte> bytes, Deadline deadline,
                                DoneCallback done) {
   return Operate(PacketCode::kWrite, {grant.id, grant.key, offset, bytes.size(), 0, 0}, bytes,
-                 deadline, {std::move(done), {}, 0, bytes.size(), false});
+                 deadline, {std::move(done), {}, bytes.size(), false});
 }
 
 Status PacketConnection::CompareAndSwap(const Grant& grant, std::uint64_t offset, WordSwap swap,
                                         Deadline deadline, WordCallback done) {
   return Operate(PacketCode::kSwap,
                  {grant.id, grant.key, offset, sizeof(std::uint64_t), swap.expected, swap.desired},
-                 {}, deadline, {std::move(done), {}, 0, sizeof(std::uint64_t), false});
+                 {}, deadline, {std::move(done), {}, sizeof(std::uint64_t), false});
 }
 
 Status PacketConnection::FetchAdd(const Grant& grant, std::uint64_t offset, std::uint64_t add,
                                   Deadline deadline, WordCallback done) {
   return Operate(PacketCode::kAdd, {grant.id, grant.key, offset, sizeof(std::uint64_t), add, 0}, {},
-                 deadline, {std::move(done), {}, 0, sizeof(std::uint64_t), false});
+                 deadline, {std::move(done), {}, sizeof(std::uint64_t), false});
 }
 
 Status PacketConnection::Persist(const Grant& grant, ByteRange range, Deadline deadline,
                                  DoneCallback done) {
   return Operate(PacketCode::kPersist, {grant.id, grant.key, range.offset, range.bytes, 0, 0}, {},
-                 deadline, {std::move(done), {}, 0, 0, false});
+                 deadline, {std::move(done), {}, 0, false});
 }
 
 void PacketConnection::Close() {
@@ -304,8 +326,8 @@ PacketConnection::Place PacketConnection::PlaceOf(const PacketHead& head) const 
     case PacketCode::kDone: {
       if (head.status != 0 || head.bytes == 0) return Place::kHere;
       const std::lock_guard lock(mutex_);
-      const auto found = pending_.find(head.number);
-      const bool fits = found != pending_.end() && found->second.into.size() == head.bytes;
+      const Pending* const found = pending_.Find(head.number);
+      const bool fits = found != nullptr && found->into.size() == head.bytes;
       return fits ? Place::kInto : Place::kHere;
     }
     default:
@@ -343,9 +365,9 @@ Status PacketConnection::TakeInto(std::span<const std::byte> bytes) {
   std::span<std::byte> into;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = pending_.find(packet_.number);
+    const Pending* const found = pending_.Find(packet_.number);
     // Once its deadline has passed the memory is the reader's own again: here alone that is told.
-    if (found != pending_.end() && found->second.done) into = found->second.into;
+    if (found != nullptr && found->done) into = found->into;
   }
   if (!into.empty()) {
     std::memcpy(into.data() + (taken_ - bytes.size()), bytes.data(), bytes.size());
@@ -389,7 +411,7 @@ Status PacketConnection::Dispatch(const PacketHead& head, std::span<const std::b
     case PacketCode::kDone:
       return TakeAnswer(head, bytes);
     default:
-      RunGuarded(endpoint_->home().name(), [&] { service_.Message(shared_from_this(), bytes); });
+      RunUsers(endpoint_->home().name(), [&] { service_.Message(shared_from_this(), bytes); });
       return OkStatus();
   }
 }
@@ -397,15 +419,17 @@ Status PacketConnection::Dispatch(const PacketHead& head, std::span<const std::b
 Status PacketConnection::TakeRequest(const PacketHead& head, std::span<const std::byte> bytes) {
   {
     const std::lock_guard lock(mutex_);
-    if (asked_.size() >= endpoint_->options().limits.outstanding_max) {
+    const std::uint64_t places = PendingTable<Pending>::PlacesNeeded(head.number);
+    if (places == 0 || places > endpoint_->options().limits.outstanding_max) {
       return Broken("it asks for more at once than it may");
     }
-    if (!asked_.emplace(head.number, std::monostate()).second) {
-      return Broken("it asks twice by one number");
-    }
+    if (places > asked_.size()) asked_.resize(places);
+    RequestId& asked = asked_[places - 1];
+    if (asked != 0) return Broken("it asks twice by one number");
+    asked = head.number;
   }
-  RunGuarded(endpoint_->home().name(),
-             [&] { service_.Request(shared_from_this(), head.number, bytes); });
+  RunUsers(endpoint_->home().name(),
+           [&] { service_.Request(shared_from_this(), head.number, bytes); });
   return OkStatus();
 }
 
@@ -413,25 +437,23 @@ Status PacketConnection::TakeAnswer(const PacketHead& head, std::span<const std:
   Pending pending;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = pending_.find(head.number);
+    const Pending* const found = pending_.Find(head.number);
     const bool is_reply = static_cast<PacketCode>(head.kind) == PacketCode::kReply;
-    if (found == pending_.end() || found->second.is_request != is_reply) {
+    if (found == nullptr || found->is_request != is_reply) {
       return Broken("it answers what was not asked");
     }
-    if (!is_reply && head.status == 0 && head.bytes != found->second.into.size()) {
+    if (!is_reply && head.status == 0 && head.bytes != found->into.size()) {
       return Broken("an answer is not as long as was asked");
     }
     if (head.status > static_cast<std::uint8_t>(StatusCode::kInternal)) {
       return Broken("an answer has no meaning");
     }
-    pending = std::move(found->second);
-    pending_.erase(found);
+    pending = pending_.Take(head.number);
     --load_number_;
     load_bytes_ -= pending.bytes;
     if (!is_reply) --operations_;
   }
   if (!pending.done) return OkStatus();
-  endpoint_->CancelTimer(pending.timer);
   Status status;
   if (head.status != 0) {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()),  // NOLINT: text
@@ -445,10 +467,9 @@ Status PacketConnection::TakeAnswer(const PacketHead& head, std::span<const std:
 void PacketConnection::Call(Pending& pending, const Status& status, const PacketHead& head,
                             std::span<const std::byte> bytes) {
   if (!status.ok()) {
-    return static_cast<void>(
-        RunGuarded(endpoint_->home().name(), [&] { Fail(*pending.done, status); }));
+    return RunUsers(endpoint_->home().name(), [&] { Fail(*pending.done, status); });
   }
-  RunGuarded(endpoint_->home().name(), [&] {
+  RunUsers(endpoint_->home().name(), [&] {
     if (const auto* reply = std::get_if<ReplyCallback>(&*pending.done)) {
       (*reply)(bytes);
     } else if (const auto* word = std::get_if<WordCallback>(&*pending.done)) {
@@ -479,9 +500,9 @@ bool PacketConnection::CallFinished() {
       load_bytes_ -= first->bytes;
       if (finished_.empty()) has_finished_.store(false, std::memory_order_relaxed);
     }
-    RunGuarded(endpoint_->home().name(), [&] {
+    RunUsers(endpoint_->home().name(), [&] {
       if (const auto* word = std::get_if<WordCallback>(&first->done)) return (*word)(first->word);
-      std::get<DoneCallback> (first->done)(OkStatus());
+      std::get<DoneCallback>(first->done)(OkStatus());
     });
   }
   return true;
@@ -491,17 +512,28 @@ void PacketConnection::Fail(const Callback& callback, const Status& why) {
   std::visit([&why](const auto& call) { call(why); }, callback);
 }
 
-void PacketConnection::Expire(std::uint64_t number) {
-  std::optional<Callback> done;
+void PacketConnection::Expire() {
+  std::vector<std::uint64_t> due;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = pending_.find(number);
-    if (found == pending_.end()) return;
-    // It stays there, and counts, until it is answered.
-    done = std::exchange(found->second.done, std::nullopt);
-    found->second.timer = 0;
+    due = pending_.EndThose(endpoint_->home().clock().Now());
+    StopTimer();
+    StartTimer(pending_.NextEnd());
   }
-  if (done) Fail(*done, DeadlineExceeded(fmt::format("{} did not answer in time", peer_)));
+  // One at a time, as in FailPending.
+  for (const std::uint64_t number : due) {
+    std::optional<Callback> done;
+    {
+      const std::lock_guard lock(mutex_);
+      Pending* const found = pending_.Find(number);
+      // It stays there, and counts, until it is answered.
+      if (found != nullptr) done = std::exchange(found->done, std::nullopt);
+    }
+    if (!done) continue;
+    RunUsers(peer_, [&] {
+      Fail(*done, DeadlineExceeded(fmt::format("{} did not answer in time", peer_)));
+    });
+  }
 }
 
 Status PacketConnection::TakeOperation(const PacketHead& head, std::span<const std::byte> packet) {
@@ -578,6 +610,7 @@ void PacketConnection::Leave() {
   LeaveCarrier();
   const std::lock_guard lock(mutex_);
   left_ = true;
+  StopTimer();
   waiting_.clear();
   has_waiting_.store(false, std::memory_order_release);
   unread_.clear();
@@ -593,12 +626,9 @@ void PacketConnection::FailPending(const Status& why) {
     {
       const std::lock_guard lock(mutex_);
       if (pending_.empty()) return;
-      Pending& first = pending_.begin()->second;
-      endpoint_->CancelTimer(first.timer);
-      done = std::move(first.done);
-      pending_.erase(pending_.begin());
+      done = std::move(pending_.TakeFirst()->done);
     }
-    if (done) RunGuarded(peer_, [&] { Fail(*done, why); });
+    if (done) RunUsers(peer_, [&] { Fail(*done, why); });
   }
 }
 
@@ -614,7 +644,7 @@ void PacketConnection::End(const Status& why) {
   endpoint_->Forget(*this);
   State ended = State::kEnded;
   if (state_.compare_exchange_strong(ended, State::kClosed)) {
-    RunGuarded(peer_, [&] { service_.Closed(self, why); });
+    RunUsers(peer_, [&] { service_.Closed(self, why); });
   }
 }
 
@@ -637,8 +667,7 @@ void PacketConnection::Die() {
   {
     const std::lock_guard lock(mutex_);
     state_.store(State::kClosed, std::memory_order_release);
-    for (auto& [number, pending] : pending_) endpoint_->CancelTimer(pending.timer);
-    pending_.clear();
+    pending_ = {};
     finished_.clear();
     has_finished_.store(false, std::memory_order_relaxed);
   }

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "fabric/packet/packet_head.h"
+#include "fabric/packet/pending_table.h"
 #include "fabric/transport.h"
 #include "runtime/timers.h"
 
@@ -82,9 +82,9 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   virtual void Sent() = 0;
   /// Gives back all that is shared with the other side. Of the home, without the lock.
   virtual void LeaveCarrier() = 0;
-  /// Carries a one-sided operation out at once, without the other side, if it can: the word that was
-  /// there, or 0. Asked only when no operation is on its way as a packet. With mutex_ held, and not
-  /// after the connection's end.
+  /// Carries a one-sided operation out at once, without the other side, if it can: the word that
+  /// was there, or 0. Asked only when no operation is on its way as a packet. With mutex_ held, and
+  /// not after the connection's end.
   virtual std::optional<std::uint64_t> TryHere(PacketCode /*kind*/,
                                                const OperationHead& /*operation*/,
                                                std::span<const std::byte> /*bytes*/,
@@ -134,7 +134,6 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   struct Pending {
     std::optional<Callback> done;
     std::span<std::byte> into;
-    TimerService::TimerId timer = 0;
     std::uint64_t bytes = 0;  ///< What it counts as.
     bool is_request = false;
   };
@@ -166,8 +165,13 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   Status CheckOperation(std::uint64_t bytes);
   void Put(const PacketHead& head, Parts parts, Counts counts, std::vector<std::byte> owned = {});
   void Wrote(const PacketHead& head, Counts counts);
+  /// Where in asked_ a request stands; null when there is no such place.
+  RequestId* AskedAt(RequestId request);
   /// The number for what begins now.
   std::uint64_t Begin(Deadline deadline, Pending pending);
+  /// Sees to it that Expire is called at `end`, or before. With mutex_ held, as StopTimer.
+  void StartTimer(TimePoint end);
+  void StopTimer();
   /// Where the bytes of a packet go that comes.
   enum class Place : std::uint8_t {
     kHere,    ///< Into bytes_.
@@ -191,7 +195,7 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
                std::uint64_t& word);
   Status PutAnswer(std::uint64_t number, const Status& status, std::vector<std::byte> bytes,
                    std::uint64_t word);
-  void Expire(std::uint64_t number);
+  void Expire();
   void Call(Pending& pending, const Status& status, const PacketHead& head,
             std::span<const std::byte> bytes);
   static void Fail(const Callback& callback, const Status& why);
@@ -212,12 +216,16 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   std::deque<Unread> unread_;
   std::uint64_t load_number_ = 0;
   std::uint64_t load_bytes_ = 0;
-  std::uint64_t last_number_ = 0;
-  std::map<std::uint64_t, Pending> pending_;
+  PendingTable<Pending> pending_;
+  // One for all that is pending, which an answer does not touch: it rings at the next end or
+  // before, kEndOfTime when it is not set.
+  TimerService::TimerId timer_ = 0;
+  TimePoint timer_end_ = kEndOfTime;
   std::uint64_t operations_ = 0;  // One-sided ones that are on their way as packets.
   std::deque<Finished> finished_;
   std::atomic<bool> has_finished_{false};
-  std::map<RequestId, std::monostate> asked_;  // By the other side, not answered yet.
+  // By the other side, not answered yet: each at its place, and 0 where there is none.
+  std::vector<RequestId> asked_;
   std::atomic<bool> has_waiting_{false};
 
   // The home's: the packet that comes.

@@ -38,9 +38,16 @@ void PacketEndpoint::Start() {
       });
 }
 
-TimerService::TimerId PacketEndpoint::RunAtEndOf(Deadline deadline, std::function<void()> work) {
-  const TimePoint end = home_.clock().EndOf(deadline.Or(options_.default_deadline));
+TimePoint PacketEndpoint::EndOf(Deadline deadline) const {
+  return home_.clock().EndOf(deadline.Or(options_.default_deadline));
+}
+
+TimerService::TimerId PacketEndpoint::RunAt(TimePoint end, std::function<void()> work) {
   return end == kEndOfTime ? 0 : home_.RunAt(end, std::move(work));
+}
+
+TimerService::TimerId PacketEndpoint::RunAtEndOf(Deadline deadline, std::function<void()> work) {
+  return RunAt(EndOf(deadline), std::move(work));
 }
 
 void PacketEndpoint::CancelTimer(TimerService::TimerId timer) {

@@ -49,6 +49,10 @@ class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
   bool alive() const { return alive_.load(std::memory_order_acquire); }
   /// Only while alive.
   Reactor& home() { return home_; }
+  /// Of one that begins now; the default deadline is the options'.
+  TimePoint EndOf(Deadline deadline) const;
+  /// 0 when `end` never comes, or the home is closed.
+  TimerService::TimerId RunAt(TimePoint end, std::function<void()> work);
   /// 0 when the deadline never ends, or the home is closed.
   TimerService::TimerId RunAtEndOf(Deadline deadline, std::function<void()> work);
   void CancelTimer(TimerService::TimerId timer);
