@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "fabric/shm/shm_transport.h"
+#include "region/memory_region.h"
 #include "runtime/real_clock.h"
 
 namespace cirein::bench {
@@ -185,9 +186,10 @@ TransportEnd::TransportEnd(const FabricChoice& choice)
       transport_(Must(MakeTransport(choice, *home_))) {}
 
 void TransportEnd::Listen(Meeting& meeting, fabric::Service& service) {
-  // Pages that are there, as the memory of a store is.
-  const auto memory = std::make_shared<std::vector<std::uint64_t>>(kMemoryBytes / 8, 1);
-  const auto id = Must(transport_->Register(std::as_writable_bytes(std::span(*memory)), memory));
+  // As the memory of a store is: one that may be lent, with pages that are there.
+  const std::shared_ptr<Region> memory = Must(MakeMemoryRegion("bench", kMemoryBytes));
+  for (std::uint64_t at = 0; at < kMemoryBytes; at += sizeof at) memory->StoreWord(at, 1);
+  const auto id = Must(transport_->Register(memory));
   using fabric::Access;
   const fabric::Grant grant = Must(transport_->MakeGrant(
       id, {0, kMemoryBytes}, Access::kRead | Access::kWrite | Access::kAtomic));

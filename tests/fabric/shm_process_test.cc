@@ -21,10 +21,11 @@
 #include <gtest/gtest.h>
 
 #include "fabric/conformance.h"
-#include "fabric/shm/control_socket.h"
 #include "fabric/packet/handshake_messages.h"
+#include "fabric/shm/control_socket.h"
 #include "fabric/shm/shm_transport.h"
 #include "fabric/shm_fabric.h"
+#include "region/memory_region.h"
 #include "runtime/child_process.h"
 #include "runtime/notification.h"
 #include "runtime/reactor.h"
@@ -265,12 +266,13 @@ std::size_t CountDescriptors() {
   return count;
 }
 
-std::size_t CountSegments() {
+std::size_t CountMappings(const std::string& name) {
   std::ifstream maps("/proc/self/maps");
   std::size_t count = 0;
-  for (std::string line; std::getline(maps, line);) count += line.find("cirein-shm") < line.size();
+  for (std::string line; std::getline(maps, line);) count += line.find(name) < line.size();
   return count;
 }
+std::size_t CountSegments() { return CountMappings("cirein-shm"); }
 
 /// What another user's process is told by a listener without a secret.
 std::string AskAsAnotherUser(const ShmOptions& options) {
@@ -368,9 +370,10 @@ class RestlessService final : public Service {
 std::string LiveUntilKilled(const ShmOptions& options) {
   const auto home = Reactor::Create(RealClock::Instance()).value();
   const auto transport = ShmTransport::Create(*home, options).value();
-  std::vector<std::uint64_t> words(1024);
-  const auto id = transport->Register(std::as_writable_bytes(std::span(words)), nullptr).value();
-  RestlessService service(transport->MakeGrant(id, {0, words.size() * 8}, kAll).value());
+  // Which may be lent.
+  const auto id =
+      transport->Register(std::shared_ptr<Region>(MakeMemoryRegion("child", 8192).value())).value();
+  RestlessService service(transport->MakeGrant(id, {0, 8192}, kAll).value());
   if (!transport->Listen(service).ok()) return "cannot listen";
   home->Run();
   return "returned";
@@ -385,7 +388,9 @@ class ShmKillTest : public testing::Test {
     steady_ = Connect(transport_->address(), own_).value();
     const auto id =
         transport_->Register(std::as_writable_bytes(std::span(words_)), nullptr).value();
-    grant_ = transport_->MakeGrant(id, {0, words_.size() * 8}, kAll).value();
+    plain_ = transport_->MakeGrant(id, {0, words_.size() * 8}, kAll).value();
+    const std::shared_ptr<Region> region = MakeMemoryRegion("parent", 8192).value();
+    lent_ = transport_->MakeGrant(transport_->Register(region).value(), {0, 8192}, kAll).value();
   }
   ~ShmKillTest() override { transport_.reset(); }
 
@@ -422,7 +427,8 @@ class ShmKillTest : public testing::Test {
   std::unique_ptr<ShmTransport> transport_;
   ConnectionPtr steady_;
   std::vector<std::uint64_t> words_ = std::vector<std::uint64_t>(1024);
-  Grant grant_;
+  Grant plain_;
+  Grant lent_;
 };
 
 /// All kinds of traffic over one connection, begun again as it ends; counts what is open.
@@ -488,7 +494,8 @@ TEST_F(ShmKillTest, WhoIsLeftGoesOnAndNothingStays) {
     ASSERT_EQ(recorder.messages.front().size(), sizeof theirs);
     std::memcpy(&theirs, recorder.messages.front().data(), sizeof theirs);
     recorder.on_message = [&](const auto&, const auto&) { recorder.messages.clear(); };
-    const auto own = std::as_bytes(std::span(&grant_, 1));
+    const Grant& grant = round % 2 == 0 ? plain_ : lent_;
+    const auto own = std::as_bytes(std::span(&grant, 1));
     ASSERT_TRUE(connection->Send({&own, 1}).ok());
     Traffic traffic(connection, theirs);
     for (std::uint64_t left = random.Below(2000); left > 0; --left) {
@@ -513,6 +520,7 @@ TEST_F(ShmKillTest, WhoIsLeftGoesOnAndNothingStays) {
     }
     ASSERT_EQ(CountDescriptors(), descriptors);
     ASSERT_EQ(CountSegments(), segments);
+    ASSERT_EQ(CountMappings("cirein-memory"), 1U) << "only its own";
   }
   EXPECT_EQ(segments, 2U) << "both sides of the connection to itself";
   EXPECT_GT(begun, 0);
