@@ -23,7 +23,7 @@ void RelaxCore() noexcept {
 
 }  // namespace
 
-AdaptiveWait::AdaptiveWait() noexcept : of_use_(PollsMax()), polls_(of_use_) {}
+AdaptiveWait::AdaptiveWait() noexcept : polls_(PollsMax()) {}
 
 bool AdaptiveWait::Pause() noexcept {
   if (round_ >= polls_ + kYieldRounds) return false;
@@ -39,13 +39,13 @@ void AdaptiveWait::Reset() noexcept {
   if (round_ == 0) return;
   // Of a wait that came to its end nothing is learnt: nobody was about to answer.
   if (round_ <= polls_) {
-    of_use_ = std::max(of_use_, std::min(2 * round_, PollsMax()));
+    misses_ = 0;
   } else if (round_ < polls_ + kYieldRounds) {
-    of_use_ = std::min(std::max(of_use_ / 2, kPollRoundsMin), PollsMax());
+    ++misses_;
   }
-  const bool looks = --until_look_ <= 0;
-  if (looks) until_look_ = kWaitsPerLook;
-  polls_ = looks ? PollsMax() : of_use_;
+  const bool looks = misses_ >= kMissesMax + kWaitsPerLook;
+  if (looks) misses_ = kMissesMax;
+  polls_ = misses_ < kMissesMax || looks ? PollsMax() : std::min(kFewPollRounds, PollsMax());
   round_ = 0;
 }
 

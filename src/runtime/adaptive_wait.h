@@ -11,9 +11,9 @@ namespace cirein {
 ///   AdaptiveWait wait;
 ///   while (!ready()) if (!wait.Pause()) { Block(); }
 ///
-/// One that is used for many waits learns how long polling is of use: where what is waited for
-/// comes only once the core was yielded, since it comes from the same core, it polls less and less;
-/// a longer look now and then tells when that has changed.
+/// One that is used for many waits learns whether polling is of use: where what is waited for comes
+/// only once the core was yielded, time and again, since it comes from the same core, it polls
+/// less; a longer look now and then tells when that has changed.
 ///
 /// Belongs to one thread. On a machine with one core it does not poll.
 class AdaptiveWait {
@@ -21,10 +21,12 @@ class AdaptiveWait {
   /// About 2 us of polling at most, then about 10 us of yielding when nobody else wants the core.
   static constexpr int kPollRounds = 32;
   static constexpr int kYieldRounds = 48;
-  /// Never less than this, about what an answer from another core takes: else a few answers
-  /// that came late would make it yield where polling would do.
-  static constexpr int kPollRoundsMin = 8;
-  /// Every so many waits are a longer look.
+  /// After so many waits in a row that polling did not end it polls for less: about as long as an
+  /// answer from another core takes. A few that came late are no reason, for where others want the
+  /// core each yield may take milliseconds.
+  static constexpr int kMissesMax = 16;
+  static constexpr int kFewPollRounds = 8;
+  /// Of those waits every so many is a longer look.
   static constexpr int kWaitsPerLook = 64;
 
   AdaptiveWait() noexcept;
@@ -34,10 +36,9 @@ class AdaptiveWait {
   void Reset() noexcept;
 
  private:
-  int of_use_;          // So many rounds of polling have been of use lately.
-  int polls_;           // Of this wait.
-  int round_ = 0;       // Of this wait.
-  int until_look_ = 0;  // Waits before the next longer look.
+  int polls_;       // Of this wait.
+  int round_ = 0;   // Of this wait.
+  int misses_ = 0;  // In a row.
 };
 
 }  // namespace cirein

@@ -35,37 +35,58 @@ void WaitFor(AdaptiveWait& wait, int rounds) {
   wait.Reset();
 }
 
-TEST(AdaptiveWait, PollsLessWhereOnlyYieldingHelpsAndMoreWherePollingDoes) {
-  AdaptiveWait fresh;
-  const int polls_max = RoundsUntilBlocking(fresh) - AdaptiveWait::kYieldRounds;
+class AdaptiveWaits : public testing::Test {
+ protected:
+  static int PollsOf(AdaptiveWait& wait) {
+    return RoundsUntilBlocking(wait) - AdaptiveWait::kYieldRounds;
+  }
+  static int PollsMax() {
+    AdaptiveWait fresh;
+    return PollsOf(fresh);
+  }
+  /// So many waits that only yielding ends.
+  static void Miss(AdaptiveWait& wait, int waits) {
+    for (int i = 0; i < waits; ++i) WaitFor(wait, AdaptiveWait::kPollRounds + 1);
+  }
+  const int polls_max_ = PollsMax();
+  const int polls_few_ = std::min(polls_max_, AdaptiveWait::kFewPollRounds);
+};
+
+TEST_F(AdaptiveWaits, PollLessWhereOnlyYieldingHelpsTimeAndAgain) {
   AdaptiveWait wait;
-  for (int i = 0; i < 10; ++i) WaitFor(wait, AdaptiveWait::kPollRounds + 1);
-  EXPECT_EQ(RoundsUntilBlocking(wait),
-            AdaptiveWait::kYieldRounds + std::min(polls_max, AdaptiveWait::kPollRoundsMin));
+  Miss(wait, AdaptiveWait::kMissesMax - 1);
+  WaitFor(wait, std::min(polls_max_, 1));
+  if (polls_max_ > 0) Miss(wait, AdaptiveWait::kMissesMax - 1);
+  EXPECT_EQ(PollsOf(wait), polls_max_) << "they were not in a row";
   wait.Reset();
-  EXPECT_EQ(RoundsUntilBlocking(wait),
-            AdaptiveWait::kYieldRounds + std::min(polls_max, AdaptiveWait::kPollRoundsMin))
-      << "of a wait that ended in blocking nothing is learnt";
+  Miss(wait, 1);
+  EXPECT_EQ(PollsOf(wait), polls_few_);
   wait.Reset();
-  // What comes after some rounds of polling is found by the next longer look.
-  constexpr int kSome = AdaptiveWait::kPollRoundsMin + 3;
-  for (int i = 0; i < AdaptiveWait::kWaitsPerLook; ++i) WaitFor(wait, kSome);
-  EXPECT_EQ(RoundsUntilBlocking(wait), AdaptiveWait::kYieldRounds + std::min(polls_max, 2 * kSome));
+  EXPECT_EQ(PollsOf(wait), polls_few_) << "of a wait that ended in blocking nothing is learnt";
+  wait.Reset();
+  WaitFor(wait, std::min(polls_few_, 1));
+  EXPECT_EQ(PollsOf(wait), polls_max_) << "polling was of use";
 }
 
-TEST(AdaptiveWait, LooksLongerOnceInAWhile) {
-  AdaptiveWait fresh;
-  const int rounds_max = RoundsUntilBlocking(fresh);
+TEST_F(AdaptiveWaits, FindByALongerLookWhatComesALittleLater) {
   AdaptiveWait wait;
-  for (int i = 0; i < 10; ++i) WaitFor(wait, AdaptiveWait::kPollRounds + 1);
-  int longer = 0;
-  for (int i = 0; i < 10 * AdaptiveWait::kWaitsPerLook; ++i) {
-    if (RoundsUntilBlocking(wait) == rounds_max) ++longer;
-    wait.Reset();
+  Miss(wait, AdaptiveWait::kMissesMax);
+  for (int i = 0; i <= AdaptiveWait::kWaitsPerLook; ++i) {
+    WaitFor(wait, AdaptiveWait::kFewPollRounds + 1);
   }
-  // Where there is only one core all waits are alike.
-  EXPECT_EQ(longer,
-            rounds_max > AdaptiveWait::kYieldRounds ? 10 : 10 * AdaptiveWait::kWaitsPerLook);
+  EXPECT_EQ(PollsOf(wait), polls_max_);
+}
+
+TEST_F(AdaptiveWaits, LookLongerOnceInAWhile) {
+  AdaptiveWait wait;
+  Miss(wait, AdaptiveWait::kMissesMax);
+  Miss(wait, AdaptiveWait::kWaitsPerLook - 1);
+  EXPECT_EQ(PollsOf(wait), polls_few_);
+  wait.Reset();
+  Miss(wait, 1);
+  EXPECT_EQ(PollsOf(wait), polls_max_);
+  wait.Reset();
+  EXPECT_EQ(PollsOf(wait), polls_few_);
 }
 
 }  // namespace
