@@ -179,25 +179,32 @@ void PacketConnection::StopTimer() {
   timer_end_ = kEndOfTime;
 }
 
-std::uint64_t PacketConnection::Begin(Deadline deadline, Pending pending) {
+std::uint64_t PacketConnection::Begin(Pending pending) {
   ++load_number_;
   load_bytes_ += pending.bytes;
+  return pending_.Add(std::move(pending));
+}
+
+// After the packet has gone: the other side is not to wait for a look at the clock. What it answers
+// is not taken before this, since mutex_ is held.
+void PacketConnection::StartDeadline(std::uint64_t number, Deadline deadline) {
   const TimePoint end = endpoint_->EndOf(deadline);
+  pending_.SetEnd(number, end);
   StartTimer(end);
-  return pending_.Add(std::move(pending), end);
 }
 
 Status PacketConnection::Request(Parts message, Deadline deadline, ReplyCallback done) {
   const std::lock_guard lock(mutex_);
   CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message));
   const std::uint64_t number =
-      Begin(deadline, {.done = std::move(done), .into = {}, .bytes = bytes, .is_request = true});
+      Begin({.done = std::move(done), .into = {}, .bytes = bytes, .is_request = true});
   Put({.kind = Code(PacketCode::kRequest),
        .status = 0,
        .number = number,
        .bytes = bytes,
        .word = 0},
       message, Counts::kUntilAnswered);
+  StartDeadline(number, deadline);
   return OkStatus();
 }
 
@@ -237,7 +244,7 @@ Status PacketConnection::Operate(PacketCode kind, const OperationHead& operation
     }
   }
   ++operations_;
-  const std::uint64_t number = Begin(deadline, std::move(pending));
+  const std::uint64_t number = Begin(std::move(pending));
   const std::array<std::span<const std::byte>, 2> parts = {std::as_bytes(std::span(&operation, 1)),
                                                            bytes};
   Put({.kind = Code(kind),
@@ -246,6 +253,7 @@ Status PacketConnection::Operate(PacketCode kind, const OperationHead& operation
        .bytes = sizeof operation + bytes.size(),
        .word = 0},
       parts, Counts::kUntilAnswered);
+  StartDeadline(number, deadline);
   return OkStatus();
 }
 
@@ -434,7 +442,7 @@ Status PacketConnection::TakeRequest(const PacketHead& head, std::span<const std
 }
 
 Status PacketConnection::TakeAnswer(const PacketHead& head, std::span<const std::byte> bytes) {
-  Pending pending;
+  std::optional<Pending> answered;
   {
     const std::lock_guard lock(mutex_);
     const Pending* const found = pending_.Find(head.number);
@@ -448,19 +456,19 @@ Status PacketConnection::TakeAnswer(const PacketHead& head, std::span<const std:
     if (head.status > static_cast<std::uint8_t>(StatusCode::kInternal)) {
       return Broken("an answer has no meaning");
     }
-    pending = pending_.Take(head.number);
+    answered.emplace(pending_.Take(head.number));
     --load_number_;
-    load_bytes_ -= pending.bytes;
+    load_bytes_ -= answered->bytes;
     if (!is_reply) --operations_;
   }
-  if (!pending.done) return OkStatus();
+  if (!answered->done) return OkStatus();
   Status status;
   if (head.status != 0) {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()),  // NOLINT: text
                                 std::min(bytes.size(), kErrorBytesMax));
     status = Status(static_cast<StatusCode>(head.status), EscapeForPeople(text, kErrorBytesMax));
   }
-  Call(pending, status, head, bytes);
+  Call(*answered, status, head, bytes);
   return OkStatus();
 }
 

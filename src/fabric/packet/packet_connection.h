@@ -168,7 +168,9 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   /// Where in asked_ a request stands; null when there is no such place.
   RequestId* AskedAt(RequestId request);
   /// The number for what begins now.
-  std::uint64_t Begin(Deadline deadline, Pending pending);
+  std::uint64_t Begin(Pending pending);
+  /// It is on its way: from now on its deadline runs.
+  void StartDeadline(std::uint64_t number, Deadline deadline);
   /// Sees to it that Expire is called at `end`, or before. With mutex_ held, as StopTimer.
   void StartTimer(TimePoint end);
   void StopTimer();

@@ -20,14 +20,13 @@ template <typename Entry>
 class PendingTable {
  public:
   /// The number: never 0, and not given again for 2^32 uses of its place. There are fewer than 2^32
-  /// entries.
-  std::uint64_t Add(Entry entry, TimePoint end) {
+  /// entries. It has no end yet.
+  std::uint64_t Add(Entry entry) {
     const std::uint32_t place = TakePlace();
     Slot& slot = slots_[place];
     slot.entry = std::move(entry);
     slot.is_used = true;
     Link(place);
-    ends_[place] = end;
     ++size_;
     return std::uint64_t{slot.generation} << 32 | (place + 1);
   }
@@ -48,6 +47,11 @@ class PendingTable {
     if (place >= slots_.size()) return nullptr;
     const Slot& slot = slots_[place];
     return slot.is_used && slot.generation == number >> 32 ? &slot.entry : nullptr;
+  }
+
+  /// Until when one waits that is there.
+  void SetEnd(std::uint64_t number, TimePoint end) {
+    ends_[static_cast<std::uint32_t>(number) - 1] = end;
   }
 
   /// Takes out one that is there.
