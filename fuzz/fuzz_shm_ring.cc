@@ -12,7 +12,7 @@
 #include <span>
 
 #include "check.h"
-#include "fabric/shm/handshake_messages.h"
+#include "fabric/packet/handshake_messages.h"
 #include "fabric/shm/ring.h"
 
 namespace {

@@ -69,7 +69,7 @@ Result<bool> IsLocalAddress(const StreamAddress& address) {
 
 Result<std::unique_ptr<StreamListener>> StreamListener::Listen(const StreamAddress& address) {
   CIREIN_ASSIGN_OR_RETURN(auto reserved, Reserve(address));
-  if (listen(reserved->fd_.get(), kBacklog) != 0) return ListenError(address, errno);
+  CIREIN_RETURN_IF_ERROR(reserved->Open());
   return reserved;
 }
 
@@ -101,10 +101,13 @@ StreamListener::StreamListener(FileDescriptor fd, StreamAddress address, bool is
 
 StreamListener::~StreamListener() { Stop(); }
 
+Status StreamListener::Open() {
+  if (listen(fd_.get(), kBacklog) != 0) return ListenError(address_, errno);
+  return OkStatus();
+}
+
 Status StreamListener::Start(Reactor& reactor, std::function<void(StreamSocket)> accepted) {
   accepted_ = std::move(accepted);
-  // Once more does nothing.
-  if (listen(fd_.get(), kBacklog) != 0) return ListenError(address_, errno);
   CIREIN_RETURN_IF_ERROR(reactor.Watch(fd_.get(), FdInterest::kReadable, *this));
   reactor_ = &reactor;
   return OkStatus();

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "fabric/conformance.h"
+#include "fabric/ofi_fabric.h"
 #include "fabric/shm_fabric.h"
 #include "fabric/sim_fabric.h"
 #include "support/seed.h"
@@ -22,9 +23,11 @@ inline auto AllFabrics() {
                   [] { return std::make_unique<SimFabric>(CostModel::Tcp(), test::Seed()); }},
       NamedFabric{"shm", [] { return std::make_unique<ShmFabric>(256U << 10); }},
       NamedFabric{"shm_small_ring", [] { return std::make_unique<ShmFabric>(4096); }},
-      NamedFabric{"shm_mapped", [] {
+      NamedFabric{"shm_mapped",
+                  [] {
                     return std::make_unique<ShmFabric>(256U << 10, ShmFabric::Memory::kMapped);
-                  }});
+                  }},
+      NamedFabric{"ofi_tcp", [] { return std::make_unique<OfiFabric>("tcp;ofi_rxm"); }});
 }
 inline std::string FabricName(const testing::TestParamInfo<NamedFabric>& fabric) {
   return fabric.param.name;

@@ -237,9 +237,11 @@ Status PacketConnection::Operate(PacketCode kind, const OperationHead& operation
     if (const auto word = TryHere(kind, operation, bytes, pending.into)) {
       ++load_number_;
       load_bytes_ += pending.bytes;
+      // Who put the first of them there has woken the home, or is its thread.
+      const bool wakes = finished_.empty() && !endpoint_->on_home();
       finished_.push_back({std::move(*pending.done), pending.bytes, *word});
       has_finished_.store(true, std::memory_order_release);
-      if (!endpoint_->on_home()) endpoint_->Wake();
+      if (wakes) endpoint_->Wake();
       return OkStatus();
     }
   }

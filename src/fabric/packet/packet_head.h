@@ -54,6 +54,14 @@ class PacketCursor {
   std::uint64_t rest() const { return head_.bytes - written_; }
   /// Copies the next bytes; from then on it has begun.
   void CopyTo(std::span<std::byte> to);
+  /// The bytes not written yet, of a packet of one part.
+  std::span<const std::byte> Rest() const { return parts_.front().subspan(offset_); }
+  /// So many of them are written, by other means.
+  void Skip(std::uint64_t bytes) {
+    begun_ = true;
+    written_ += bytes;
+    offset_ += bytes;
+  }
 
  private:
   PacketHead head_;
