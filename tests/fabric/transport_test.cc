@@ -337,6 +337,8 @@ TEST_P(TransportTest, AFloodIsHeldBackAndPasses) {
             StatusCode::kResourceExhausted);
   ASSERT_TRUE(WaitFor([&] { return Rec(b).messages.size() == sent; }));
   EXPECT_EQ(outcome->calls, 0);
+  // That the other side has read is learnt a little later.
+  Settle();
   ExpectWorks(connection);
 }
 

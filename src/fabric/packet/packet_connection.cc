@@ -575,7 +575,7 @@ Status PacketConnection::Carry(PacketCode kind, const OperationHead& operation,
   switch (kind) {
     case PacketCode::kRead: {
       read.resize(operation.bytes);
-      const Status status = grants.Read(grant, operation.offset, read);
+      Status status = grants.Read(grant, operation.offset, read);
       if (!status.ok()) read.clear();
       return status;
     }
