@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "fabric/ofi/ofi_transport.h"
 #include "fabric/shm/shm_transport.h"
 #include "region/memory_region.h"
 #include "runtime/real_clock.h"
@@ -164,7 +165,9 @@ class TransportCarrier final : public Carrier {
 
 }  // namespace
 
-bool HasFabric(const FabricChoice& choice) { return choice.fabric == "shm"; }
+bool HasFabric(const FabricChoice& choice) {
+  return choice.fabric == "shm" || choice.fabric == "ofi";
+}
 
 Result<std::unique_ptr<fabric::Transport>> MakeTransport(const FabricChoice& choice,
                                                          Reactor& home) {
@@ -172,6 +175,12 @@ Result<std::unique_ptr<fabric::Transport>> MakeTransport(const FabricChoice& cho
     fabric::ShmOptions options;
     options.name = fmt::format("@cirein-fabric-bench-{}", getpid());
     CIREIN_ASSIGN_OR_RETURN(auto transport, fabric::ShmTransport::Create(home, options));
+    return std::unique_ptr<fabric::Transport>(std::move(transport));
+  }
+  if (choice.fabric == "ofi") {
+    fabric::OfiOptions options;
+    options.provider = choice.provider;
+    CIREIN_ASSIGN_OR_RETURN(auto transport, fabric::OfiTransport::Create(home, options));
     return std::unique_ptr<fabric::Transport>(std::move(transport));
   }
   return Unimplemented(fmt::format("there is no fabric '{}'", choice.fabric));
