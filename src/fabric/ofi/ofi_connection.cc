@@ -14,6 +14,8 @@ namespace {
 
 // Reads of one connection at once: the memory for them is all connections'.
 constexpr std::uint64_t kReadsMax = 4;
+// What has more parts is put together first.
+constexpr std::size_t kUserPartsMax = 7;
 
 std::span<const std::byte> BytesOfHead(const OfiHead& head) {
   return std::as_bytes(std::span(&head, 1));
@@ -57,9 +59,7 @@ OfiHead OfiConnection::MakeHead(OfiPart part) const {
 }
 
 bool OfiConnection::SendPart(const OfiHead& head, Parts bytes) {
-  // More parts than a message of the user's has are put together before.
-  std::array<std::span<const std::byte>, 8> parts;
-  if (bytes.size() >= parts.size()) return false;
+  std::array<std::span<const std::byte>, kUserPartsMax + 1> parts;
   parts[0] = BytesOfHead(head);
   std::copy(bytes.begin(), bytes.end(), parts.begin() + 1);
   const Result<bool> sent = ofi().port().Send(peer_id_, Parts(parts).first(bytes.size() + 1));
@@ -67,20 +67,6 @@ bool OfiConnection::SendPart(const OfiHead& head, Parts bytes) {
   told_taken_ = head.read_up_to;
   if (head.part != OfiPart::kAck) last_sent_ = head.sequence;
   return true;
-}
-
-bool OfiConnection::TryWhole(const PacketHead& head, Parts parts) {
-  if (!endpoint().on_home() || !has_peer_) return false;
-  if (head.bytes > ofi().inline_bytes_max()) return false;
-  OfiHead first = MakeHead(OfiPart::kFirst);
-  first.sequence = last_sent_ + 1;
-  first.kind = head.kind;
-  first.status = head.status;
-  first.number = head.number;
-  first.bytes = head.bytes;
-  first.word = head.word;
-  first.part_bytes = head.bytes;
-  return SendPart(first, parts);
 }
 
 void OfiConnection::TrySome(PacketCursor& packet) {
@@ -93,15 +79,26 @@ void OfiConnection::TrySome(PacketCursor& packet) {
     head.number = packet.head().number;
     head.bytes = packet.head().bytes;
     head.word = packet.head().word;
-    if (packet.rest() > ofi().inline_bytes_max()) {
-      if (!ShowPart(packet, head)) return;
-      continue;
-    }
-    head.part_bytes = packet.rest();
-    const std::span<const std::byte> rest = packet.Rest();
-    if (!SendPart(head, {&rest, 1})) return;
-    packet.Skip(rest.size());
+    const bool sent =
+        packet.rest() > ofi().inline_bytes_max() ? ShowPart(packet, head) : SendRest(packet, head);
+    if (!sent) return;
   }
+}
+
+bool OfiConnection::SendRest(PacketCursor& packet, OfiHead head) {
+  head.part_bytes = packet.rest();
+  if (!packet.begun() && packet.parts().size() <= kUserPartsMax) {
+    if (!SendPart(head, packet.parts())) return false;
+    packet = packet.Finished();
+    return true;
+  }
+  PacketCursor after = packet;
+  std::vector<std::byte> bytes(packet.rest());
+  after.CopyTo(bytes);
+  const std::span<const std::byte> part = bytes;
+  if (!SendPart(head, {&part, 1})) return false;
+  packet = after;
+  return true;
 }
 
 bool OfiConnection::ShowPart(PacketCursor& packet, OfiHead head) {
@@ -114,10 +111,10 @@ bool OfiConnection::ShowPart(PacketCursor& packet, OfiHead head) {
   const OfiPort::RemoteBuffer at = own.port().Describe(*lease);
   const OfiShown shown{.address = at.address, .key = at.key};
   const std::span<const std::byte> part = std::as_bytes(std::span(&shown, 1));
-  const std::span<const std::byte> bytes = packet.Rest().first(head.part_bytes);
-  std::copy(bytes.begin(), bytes.end(), lease->bytes().begin());
+  PacketCursor after = packet;
+  after.CopyTo(lease->bytes());
   if (!SendPart(head, {&part, 1})) return false;
-  packet.Skip(head.part_bytes);
+  packet = after;
   own.Shown(head.part_bytes);
   shown_.push_back({.sequence = head.sequence, .lease = std::move(*lease)});
   return true;

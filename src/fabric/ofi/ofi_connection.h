@@ -57,7 +57,6 @@ class OfiConnection final : public PacketConnection {
     enum class State : std::uint8_t { kToRead, kReading, kThere } state = State::kThere;
   };
 
-  bool TryWhole(const PacketHead& head, Parts parts) override;
   void TrySome(PacketCursor& packet) override;
   std::uint64_t LastMark() const override { return last_sent_; }
   void Look() override {}
@@ -67,6 +66,7 @@ class OfiConnection final : public PacketConnection {
   // With mutex_ held.
   OfiHead MakeHead(OfiPart part) const;
   bool SendPart(const OfiHead& head, Parts bytes);
+  bool SendRest(PacketCursor& packet, OfiHead head);
   bool ShowPart(PacketCursor& packet, OfiHead head);
   Status TakeRead(std::uint64_t read_up_to);
 

@@ -39,17 +39,9 @@ bool HasNoTime(Deadline deadline) {
 
 }  // namespace
 
-PacketConnection::Waiting::Waiting(const PacketHead& head, Parts parts,
-                                   std::vector<std::byte> owned, Counts counts_as)
-    : bytes(std::move(owned)), counts(counts_as) {
-  if (bytes.empty()) {
-    bytes.reserve(head.bytes);
-    for (const std::span<const std::byte> one : parts) {
-      bytes.insert(bytes.end(), one.begin(), one.end());
-    }
-  }
-  part = bytes;
-  cursor = PacketCursor(head, {&part, 1});
+PacketConnection::Waiting::Waiting(PacketCursor packet, Counts counts_as)
+    : bytes(packet.rest()), part(bytes), cursor(packet.Continued({&part, 1})), counts(counts_as) {
+  packet.CopyTo(bytes);
 }
 
 PacketConnection::PacketConnection(std::shared_ptr<PacketEndpoint> endpoint, Address peer,
@@ -115,17 +107,21 @@ void PacketConnection::Wrote(const PacketHead& head, Counts counts) {
   if (counts == Counts::kUntilRead) unread_.push_back({LastMark(), head.bytes});
 }
 
-void PacketConnection::Put(const PacketHead& head, Parts parts, Counts counts,
-                           std::vector<std::byte> owned) {
+void PacketConnection::Put(const PacketHead& head, Parts parts, Counts counts) {
   if (counts == Counts::kUntilRead) {
     ++load_number_;
     load_bytes_ += head.bytes;
   }
-  if (waiting_.empty() && TryWhole(head, parts)) [[likely]] {
-    Wrote(head, counts);
-    return Sent();
+  PacketCursor packet(head, parts);
+  if (waiting_.empty()) [[likely]] {
+    TrySome(packet);
+    if (packet.done()) [[likely]] {
+      Wrote(head, counts);
+      return Sent();
+    }
+    if (packet.begun()) Sent();
   }
-  waiting_.emplace_back(head, parts, std::move(owned), counts);
+  waiting_.emplace_back(packet, counts);
   if (counts == Counts::kAsAnswer) {
     ++answers_waiting_;
     answer_bytes_waiting_ += head.bytes;
@@ -604,7 +600,7 @@ Status PacketConnection::PutAnswer(std::uint64_t number, const Status& status,
        .number = number,
        .bytes = part.size(),
        .word = word},
-      {&part, 1}, Counts::kAsAnswer, std::move(bytes));
+      {&part, 1}, Counts::kAsAnswer);
   // Who keeps to its own bounds never has more answers on their way.
   if (answers_waiting_ > limits.outstanding_max ||
       answer_bytes_waiting_ >

@@ -70,9 +70,7 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
 
   // What carries packets. The first four are called with mutex_ held, and not after LeaveCarrier.
 
-  /// Sends the packet as a whole, now, or leaves it: false.
-  virtual bool TryWhole(const PacketHead& head, Parts parts) = 0;
-  /// Sends as much as there is room for of a packet that did not go as a whole.
+  /// Sends as much of the packet as there is room for now.
   virtual void TrySome(PacketCursor& packet) = 0;
   /// A number for the packet that was sent last: they grow.
   virtual std::uint64_t LastMark() const = 0;
@@ -145,9 +143,8 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   };
   /// A packet that there was no room for.
   struct Waiting {
-    /// `owned` is what the parts are made of, if they are one that may be kept; else they are
-    /// copied.
-    Waiting(const PacketHead& head, Parts parts, std::vector<std::byte> owned, Counts counts);
+    /// Copies what of the packet is still to be sent.
+    Waiting(PacketCursor packet, Counts counts);
     std::vector<std::byte> bytes;
     std::span<const std::byte> part;
     PacketCursor cursor;
@@ -163,7 +160,7 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   Result<std::uint64_t> CheckMessage(Parts message);
   Status CheckLoad(std::uint64_t bytes);
   Status CheckOperation(std::uint64_t bytes);
-  void Put(const PacketHead& head, Parts parts, Counts counts, std::vector<std::byte> owned = {});
+  void Put(const PacketHead& head, Parts parts, Counts counts);
   void Wrote(const PacketHead& head, Counts counts);
   /// Where in asked_ a request stands; null when there is no such place.
   RequestId* AskedAt(RequestId request);

@@ -54,13 +54,21 @@ class PacketCursor {
   std::uint64_t rest() const { return head_.bytes - written_; }
   /// Copies the next bytes; from then on it has begun.
   void CopyTo(std::span<std::byte> to);
-  /// The bytes not written yet, of a packet of one part.
-  std::span<const std::byte> Rest() const { return parts_.front().subspan(offset_); }
-  /// So many of them are written, by other means.
-  void Skip(std::uint64_t bytes) {
-    begun_ = true;
-    written_ += bytes;
-    offset_ += bytes;
+  /// All of its bytes, written or not.
+  Parts parts() const { return parts_; }
+  /// The same packet when all of it is written.
+  PacketCursor Finished() const {
+    PacketCursor cursor(head_, {});
+    cursor.written_ = head_.bytes;
+    cursor.begun_ = true;
+    return cursor;
+  }
+  /// The same packet from where it is now; its bytes not written yet are these.
+  PacketCursor Continued(Parts rest) const {
+    PacketCursor cursor(head_, rest);
+    cursor.written_ = written_;
+    cursor.begun_ = begun_;
+    return cursor;
   }
 
  private:

@@ -68,12 +68,9 @@ void ShmConnection::Look() {
   ReadUpTo(writer_.head());
 }
 
-bool ShmConnection::TryWhole(const PacketHead& head, Parts parts) {
-  if (!writer_.Fits(head.bytes)) Look();
-  if (!writer_.Fits(head.bytes)) return false;
-  PacketCursor cursor(head, parts);
-  writer_.Write(cursor);
-  return true;
+void ShmConnection::TrySome(PacketCursor& packet) {
+  if (!writer_.Fits(packet.rest())) Look();
+  writer_.Write(packet);
 }
 
 void ShmConnection::WakePeer(WakeWish wish) {

@@ -31,8 +31,7 @@ class ShmConnection final : public PacketConnection {
   void Awake() override;
 
  private:
-  bool TryWhole(const PacketHead& head, Parts parts) override;
-  void TrySome(PacketCursor& packet) override { writer_.Write(packet); }
+  void TrySome(PacketCursor& packet) override;
   std::uint64_t LastMark() const override { return writer_.tail(); }
   void Look() override;
   void Sent() override { WakePeer(kWakeForPieces); }
