@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric/ofi/control_stream.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "fabric/ofi/ofi_messages.h"
@@ -29,6 +32,17 @@ std::optional<std::size_t> SizeOf(HandshakeKind kind) {
 static_assert(sizeof(OfiCardMessage) <= kHandshakeBytesMax);
 
 }  // namespace
+
+void ControlStream::NoticeDeath(std::chrono::seconds keepalive) {
+  socket_.KeepAlive(keepalive);
+  // Nobody is asked whether it is there as long as something it was sent is not acknowledged, such
+  // as the last word of a handshake: that is sent again, for many minutes. This is when the last of
+  // the questions would have been answered too late.
+  const std::int64_t seconds =
+      keepalive.count() + 3 * std::max<std::int64_t>(keepalive.count() / 3, 1);
+  const auto ms = static_cast<unsigned>(std::clamp<std::int64_t>(seconds, 1, 1 << 20) * 1000);
+  static_cast<void>(setsockopt(socket_.fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms));
+}
 
 void ControlStream::HalfClose() {
   if (socket_.is_open()) shutdown(socket_.fd(), SHUT_WR);

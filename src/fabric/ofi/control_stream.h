@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -25,6 +26,9 @@ class ControlStream {
   bool is_open() const { return socket_.is_open(); }
   StreamSocket& socket() { return socket_; }
   void Close() { socket_.Close(); }
+  /// From now on a peer that cannot be reached for about so long ends it. No matter when it cannot
+  /// be done.
+  void NoticeDeath(std::chrono::seconds keepalive);
   /// The other side sees the end; this one waits for the other's.
   void HalfClose();
 

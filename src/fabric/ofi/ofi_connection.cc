@@ -39,7 +39,7 @@ OfiEndpoint& OfiConnection::ofi() const { return static_cast<OfiEndpoint&>(endpo
 Status OfiConnection::Start() {
   CIREIN_ASSIGN_OR_RETURN(peer_id_, ofi().port().AddPeer(peer_name_));
   has_peer_ = true;
-  stream_.socket().KeepAlive(ofi().keepalive());
+  stream_.NoticeDeath(ofi().keepalive());
   // The endpoint holds it for as long as it is watched.
   CIREIN_RETURN_IF_ERROR(endpoint().home().Watch(stream_.fd(), FdInterest::kReadable,
                                                  [this](FdReadiness) { OnSocket(); }));
