@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "fabric/auto/auto_transport.h"
 #include "fabric/conformance.h"
 #include "fabric/ofi_fabric.h"
 #include "fabric/shm_fabric.h"
@@ -23,11 +24,18 @@ inline auto AllFabrics() {
                   [] { return std::make_unique<SimFabric>(CostModel::Tcp(), test::Seed()); }},
       NamedFabric{"shm", [] { return std::make_unique<ShmFabric>(256U << 10); }},
       NamedFabric{"shm_small_ring", [] { return std::make_unique<ShmFabric>(4096); }},
-      NamedFabric{"shm_mapped",
-                  [] {
-                    return std::make_unique<ShmFabric>(256U << 10, ShmFabric::Memory::kMapped);
-                  }},
-      NamedFabric{"ofi_tcp", [] { return std::make_unique<OfiFabric>("tcp;ofi_rxm"); }});
+      NamedFabric{
+          "shm_mapped",
+          [] { return std::make_unique<ShmFabric>(256U << 10, ShmFabric::Memory::kMapped); }},
+      NamedFabric{"ofi_tcp", [] { return std::make_unique<OfiFabric>("tcp;ofi_rxm"); }},
+      NamedFabric{"auto", [] {
+                    return std::make_unique<OfiFabric>([](Reactor& home) {
+                      AutoOptions options;
+                      options.limits = OfiFabric::SmallOptions().limits;
+                      options.ofi = OfiFabric::SmallOptions();
+                      return OfiFabric::Hold(AutoTransport::Create(home, options).value());
+                    });
+                  }});
 }
 inline std::string FabricName(const testing::TestParamInfo<NamedFabric>& fabric) {
   return fabric.param.name;

@@ -35,20 +35,37 @@ class OfiFabric final : public Fabric {
     return options;
   }
 
-  explicit OfiFabric(std::string provider) : provider_(std::move(provider)) {}
+  struct Made {
+    std::unique_ptr<Transport> transport;
+    std::function<void()> die;
+    std::function<bool()> has_waiting;
+  };
+  using Make = std::function<Made(Reactor& home)>;
+
+  explicit OfiFabric(std::string provider)
+      : OfiFabric([provider = std::move(provider)](Reactor& home) {
+          OfiOptions options = SmallOptions();
+          options.provider = provider;
+          return Hold(OfiTransport::Create(home, std::move(options)).value());
+        }) {}
+  /// The same of others that go through sockets of this machine.
+  explicit OfiFabric(Make make) : make_(std::move(make)) {}
+  template <typename Kind>
+  static Made Hold(std::unique_ptr<Kind> transport) {
+    Kind* const raw = transport.get();
+    return {std::move(transport), [raw] { raw->Die(); }, [raw] { return raw->has_waiting(); }};
+  }
   ~OfiFabric() override {
     for (std::size_t peer = 0; peer < peers_.size(); ++peer) Leave(peer);
   }
 
   std::size_t AddPeer() override {
-    OfiOptions options = SmallOptions();
-    options.provider = provider_;
     auto home = Reactor::Create(clock_, {.name = "p" + std::to_string(peers_.size())}).value();
-    auto transport = OfiTransport::Create(*home, std::move(options)).value();
-    peers_.push_back({std::move(home), std::move(transport), TimePoint::zero(), true});
+    Made made = make_(*home);
+    peers_.push_back({std::move(home), std::move(made), TimePoint::zero(), true});
     return peers_.size() - 1;
   }
-  Transport* transport(std::size_t peer) override { return peers_[peer].transport.get(); }
+  Transport* transport(std::size_t peer) override { return peers_[peer].made.transport.get(); }
   void Run(std::size_t peer, std::function<void()> work) override {
     auto ran = std::make_shared<bool>(false);
     EXPECT_TRUE(peers_[peer]
@@ -63,12 +80,18 @@ class OfiFabric final : public Fabric {
   bool RunUntil(std::chrono::nanoseconds limit, const std::function<bool()>& holds) override {
     const TimePoint end = clock_.Now() + limit;
     auto quiet_since = std::chrono::steady_clock::now();
+    int quiet_rounds = 0;
     while (!holds()) {
       const bool did_something = RunHomes();
       const auto now = std::chrono::steady_clock::now();
-      if (did_something) quiet_since = now;
-      if (now - quiet_since < kQuiet) continue;
+      if (did_something) {
+        quiet_since = now;
+        quiet_rounds = 0;
+      }
+      // Rounds as well: this process may not have had a processor all the while.
+      if (++quiet_rounds < kQuietRounds || now - quiet_since < Quiet()) continue;
       quiet_since = now;
+      quiet_rounds = 0;
       const TimePoint next = NextInstant();
       if (next > end) {
         clock_.AdvanceTo(end);
@@ -81,19 +104,28 @@ class OfiFabric final : public Fabric {
   std::chrono::nanoseconds Now(std::size_t /*peer*/) override { return clock_.Now(); }
   void Kill(std::size_t peer) override {
     peers_[peer].alive = false;
-    peers_[peer].transport->Die();
+    peers_[peer].made.die();
   }
   void Pause(std::size_t peer, std::chrono::nanoseconds time) override {
     peers_[peer].paused_until = clock_.Now() + time;
   }
-  void Leave(std::size_t peer) override { peers_[peer].transport.reset(); }
+  void Leave(std::size_t peer) override { peers_[peer].made.transport.reset(); }
   bool reaches_paused_memory() const override { return false; }
 
  private:
-  static constexpr std::chrono::milliseconds kQuiet{3};
+  static constexpr int kQuietRounds = 20;
+  /// Who waits for room asks libfabric again by the real clock, first soon, in the end after 20 ms:
+  /// a peer that will not take it for as long as the test wants is known by then.
+  std::chrono::milliseconds Quiet() const {
+    const bool waits = std::any_of(peers_.begin(), peers_.end(), [this](const Peer& peer) {
+      return peer.alive && !IsPaused(peer) && peer.made.transport != nullptr &&
+             peer.made.has_waiting();
+    });
+    return std::chrono::milliseconds(waits ? 15 : 3);
+  }
   struct Peer {
     std::unique_ptr<Reactor> home;
-    std::unique_ptr<OfiTransport> transport;
+    Made made;
     TimePoint paused_until{};
     bool alive = true;
   };
@@ -117,7 +149,7 @@ class OfiFabric final : public Fabric {
     return next;
   }
 
-  const std::string provider_;
+  const Make make_;
   VirtualClock clock_;
   std::deque<Peer> peers_;
 };

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/logging.h"
+#include "fabric/auto/auto_address.h"
 
 namespace cirein::fabric {
 namespace {
@@ -20,7 +21,8 @@ constexpr std::chrono::milliseconds kLookAgainAfter{1};
 
 Address OfiAddress(const StreamAddress& at) { return std::string(kScheme) + at.ToString(); }
 
-Result<StreamAddress> StreamAddressIn(const Address& address) {
+Result<StreamAddress> StreamAddressIn(const Address& whole) {
+  CIREIN_ASSIGN_OR_RETURN(const Address address, AddressFor("ofi", whole));
   if (!address.starts_with(kScheme)) {
     return InvalidArgument(fmt::format("'{}' is no address of this fabric", address),
                            "give ofi://HOST:PORT");

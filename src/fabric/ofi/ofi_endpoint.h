@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "fabric/ofi/ofi_connection.h"
@@ -34,6 +35,7 @@ class OfiEndpoint final : public PacketEndpoint, private OfiPort::Handler {
   ~OfiEndpoint() override;
 
   const Address& address() const override { return terms_.address; }
+  void Rename(Address address) override { terms_.address = std::move(address); }
 
   // Of the home.
 

@@ -57,6 +57,8 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   virtual bool PrepareToBlock() = 0;
   /// The home is awake.
   virtual void Awake() {}
+  /// Something waits for room to be sent. On any thread.
+  bool has_waiting() const { return has_waiting_.load(std::memory_order_acquire); }
   /// The transport is destroyed: calls what waits.
   void Shut();
   /// As if the process had been killed: nothing is called any more.
@@ -94,7 +96,6 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   void ReadUpTo(std::uint64_t mark);
   /// Sends what waits; true when any of it went. With mutex_ held.
   bool PumpOut();
-  bool has_waiting() const { return has_waiting_.load(std::memory_order_acquire); }
   /// Operations that were carried out here have callbacks to be called.
   bool has_finished() const { return has_finished_.load(std::memory_order_acquire); }
 

@@ -23,7 +23,7 @@ Status Gone() { return Unavailable("this process's transport has ended"); }
 PacketEndpoint::PacketEndpoint(Reactor& home, PacketOptions options)
     : home_(home),
       options_(options),
-      grants_([this] { return entropy_.Seed(); }, options_.limits.grants_max) {}
+      grants_(std::make_shared<SharedGrants>(options_.limits.grants_max)) {}
 
 void PacketEndpoint::Start() {
   // The poller must not hold what removes it.
@@ -218,6 +218,12 @@ void PacketEndpoint::FinishConnect(std::uint64_t id, Result<Agreed> result) {
   });
 }
 
+bool PacketEndpoint::has_waiting() const {
+  return std::any_of(connections_.begin(), connections_.end(), [](const auto& connection) {
+    return connection != nullptr && connection->has_waiting();
+  });
+}
+
 bool PacketEndpoint::has_guest_room() const { return guests_.size() < kGuestsMax; }
 
 void PacketEndpoint::Welcome(const Hearing& hear) {
@@ -301,7 +307,7 @@ void PacketEndpoint::Shut() {
   LeaveShared();
   alive_.store(false, std::memory_order_release);
   const auto lock = LockGrants();
-  grants_.Clear();
+  grants().Clear();
 }
 
 }  // namespace cirein::fabric

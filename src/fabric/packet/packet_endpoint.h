@@ -36,6 +36,15 @@ class ConnectionAttempt {
   virtual ~ConnectionAttempt() = default;
 };
 
+/// What is registered and granted, and its lock: of one transport, or of several.
+struct SharedGrants {
+  explicit SharedGrants(std::uint64_t grants_max)
+      : table([this] { return entropy.Seed(); }, grants_max) {}
+  Entropy entropy = Entropy::FromSystem();
+  std::recursive_mutex mutex;  // What is registered may call back when it is let go.
+  GrantTable table;            // Guarded by mutex.
+};
+
 /// What one process's transport and its connections share, whatever carries their packets: who may
 /// come in, who is asked, the grants, the home's rounds. Stays for as long as anything refers to
 /// it; its home only until Shut.
@@ -44,6 +53,10 @@ class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
   virtual ~PacketEndpoint() = default;
 
   virtual const Address& address() const = 0;
+  /// From now on it says that this is its address. Before it listens or connects.
+  virtual void Rename(Address address) = 0;
+  /// From now on it has the grants of another one. Before anything is registered.
+  void ShareGrantsOf(const PacketEndpoint& other) { grants_ = other.grants_; }
   const PacketOptions& options() const { return options_; }
   /// False once the transport is destroyed.
   bool alive() const { return alive_.load(std::memory_order_acquire); }
@@ -62,8 +75,8 @@ class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
   void Wake();
 
   /// What is granted, for as long as the lock is held.
-  std::unique_lock<std::recursive_mutex> LockGrants() { return std::unique_lock(grants_mutex_); }
-  GrantTable& grants() { return grants_; }
+  std::unique_lock<std::recursive_mutex> LockGrants() { return std::unique_lock(grants_->mutex); }
+  GrantTable& grants() { return grants_->table; }
   /// These grants were taken back: returns when nothing more takes effect by them. From any thread,
   /// without locks; may block.
   virtual void AwaitRevoked(std::span<const std::uint64_t> /*grants*/) {}
@@ -78,6 +91,8 @@ class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
   // What follows belongs to the home.
 
   void Start();
+  /// Something waits for room to be sent.
+  bool has_waiting() const;
   /// The connection has ended.
   void Forget(const PacketConnection& connection);
   void Shut();
@@ -151,8 +166,7 @@ class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
   std::atomic<bool> alive_{true};
   std::atomic<std::thread::id> home_thread_{std::this_thread::get_id()};
 
-  std::recursive_mutex grants_mutex_;  // What is registered may call back when it is let go.
-  GrantTable grants_;                  // Guarded by grants_mutex_.
+  std::shared_ptr<SharedGrants> grants_;
 
   std::mutex mutex_;
   // Guarded by mutex_.

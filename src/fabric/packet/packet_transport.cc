@@ -24,6 +24,11 @@ Status PacketTransport::Connect(const Address& address, Service& service, Deadli
                                 ConnectCallback done) {
   return endpoint_->Connect(address, service, deadline, std::move(done));
 }
+void PacketTransport::JoinAs(Address address, const PacketTransport* other) {
+  endpoint_->Rename(std::move(address));
+  if (other != nullptr) endpoint_->ShareGrantsOf(*other->endpoint_);
+}
+bool PacketTransport::has_waiting() const { return endpoint_->has_waiting(); }
 void PacketTransport::Die() { endpoint_->Die(); }
 
 Result<Transport::MemoryId> PacketTransport::Register(std::shared_ptr<Region> region) {

@@ -29,9 +29,15 @@ class PacketTransport : public Transport {
   Result<Grant> MakeGrant(MemoryId memory, ByteRange range, Access access) final;
   Status Revoke(const Grant& grant) final;
 
+  /// From now on says that `address` is its own; and has the grants of `other`, if that is one.
+  /// For a transport that is made of several: before anything else is called.
+  void JoinAs(Address address, const PacketTransport* other);
+
   /// For tests: all that the others see of it from now on is what they see of a process that was
   /// killed. Nothing is called any more, on destruction either. On the home's thread.
   void Die();
+  /// Something waits for room to be sent. On the home's thread.
+  bool has_waiting() const;
 
  protected:
   /// Starts it.

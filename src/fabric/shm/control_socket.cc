@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include "base/text.h"
+#include "fabric/auto/auto_address.h"
 #include "runtime/system_error.h"
 
 namespace cirein::fabric {
@@ -84,7 +85,8 @@ void RemoveStale(const std::string& path) {
 
 Address ShmAddress(const std::string& name) { return std::string(kScheme) + name; }
 
-Result<std::string> SocketNameIn(const Address& address) {
+Result<std::string> SocketNameIn(const Address& whole) {
+  CIREIN_ASSIGN_OR_RETURN(const Address address, AddressFor("shm", whole));
   const bool has_scheme = address.starts_with(kScheme);
   const std::string name = has_scheme ? address.substr(kScheme.size()) : "";
   if (name.empty() || name == "@" || name.size() > kSocketNameBytesMax ||

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "fabric/packet/packet_endpoint.h"
 #include "fabric/shm/handshake.h"
@@ -19,6 +20,7 @@ class ShmEndpoint final : public PacketEndpoint {
   ShmEndpoint(Reactor& home, ShmOptions options);
 
   const Address& address() const override { return terms_.introduction.address; }
+  void Rename(Address address) override { terms_.introduction.address = std::move(address); }
   void AwaitRevoked(std::span<const std::uint64_t> grants) override;
 
   Mappings mappings() const { return options_.mappings; }
