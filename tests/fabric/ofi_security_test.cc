@@ -86,20 +86,27 @@ class OfiSecurityTest : public testing::Test {
   }
 
   /// Lets things happen until it is so, at most for so long. Time passes only when nobody has had
-  /// anything to do for a moment: libfabric hands over what has arrived in several rounds.
+  /// anything to do for a moment: libfabric hands over what has arrived in several rounds, and what
+  /// it refused is tried again after up to 20 ms that are real.
   bool RunUntil(std::chrono::nanoseconds limit, const std::function<bool()>& holds) {
     const TimePoint end = clock_.Now() + limit;
     auto quiet_since = std::chrono::steady_clock::now();
+    int quiet_rounds = 0;
     while (!holds()) {
       bool did_something = home_->RunOnce();
       if (stranger_ != nullptr) did_something |= stranger_->port->Poll(*stranger_);
       const auto now = std::chrono::steady_clock::now();
-      if (did_something) quiet_since = now;
-      if (now - quiet_since < kQuiet) continue;
+      if (did_something) {
+        quiet_since = now;
+        quiet_rounds = 0;
+      }
+      const TimePoint next = std::min(home_->NextTimer(), end);
+      const auto quiet = next - clock_.Now() > kSoon ? kLongQuiet : kQuiet;
+      if (++quiet_rounds < kQuietRounds || now - quiet_since < quiet) continue;
       quiet_since = now;
-      const TimePoint next = home_->NextTimer();
-      clock_.AdvanceTo(std::min(next, end));
-      if (next > end) return holds();
+      quiet_rounds = 0;
+      clock_.AdvanceTo(next);
+      if (next == end) return holds();
     }
     return true;
   }
@@ -250,7 +257,10 @@ class OfiSecurityTest : public testing::Test {
     EXPECT_TRUE(listener_->Unregister(id).ok());
   }
 
+  static constexpr std::chrono::milliseconds kSoon{10};
   static constexpr std::chrono::milliseconds kQuiet{3};
+  static constexpr std::chrono::milliseconds kLongQuiet{50};
+  static constexpr int kQuietRounds = 20;
   VirtualClock clock_;
   std::unique_ptr<Reactor> home_;
   Entropy entropy_ = Entropy::FromSystem();
