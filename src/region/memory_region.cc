@@ -14,11 +14,14 @@
 #include "region/mapping.h"
 #include "runtime/file_descriptor.h"
 #include "runtime/system_error.h"
+#include "runtime/system_info.h"
 
 namespace cirein {
 namespace {
 
 constexpr const char* kSystemName = "cirein-memory";
+// What is asked for at most of a system that does not tell what it has.
+constexpr std::uint64_t kAvailableUnknown = std::uint64_t{1} << 30;
 
 class MemoryRegion final : public Region {
  public:
@@ -58,7 +61,10 @@ Result<std::unique_ptr<Region>> MakeMemoryRegion(std::string name, std::uint64_t
   if (!file.is_open()) return Cannot("make", name, bytes, errno);
   // Who is given it for reading, and is another user, is not to open it for more.
   if (fchmod(file.get(), S_IRUSR | S_IWUSR) != 0) return Cannot("make", name, bytes, errno);
-  if (bytes > static_cast<std::uint64_t>(INT64_MAX)) return Cannot("make", name, bytes, EFBIG);
+  // The system would look for it, and end others for it, until there is none left for anybody.
+  const std::uint64_t available =
+      ReadSystemInfo().memory_available_bytes.value_or(kAvailableUnknown);
+  if (bytes > available) return Cannot("make", name, bytes, ENOMEM);
   // All of it now: memory that is missing later would be a signal, not an error.
   if (bytes > 0 && fallocate(file.get(), 0, 0, static_cast<off_t>(bytes)) != 0) {
     return Cannot("allocate", name, bytes, errno);
