@@ -84,7 +84,12 @@ Result<std::unique_ptr<AutoTransport>> AutoTransport::Create(Reactor& home, Auto
   return made;
 }
 
-AutoTransport::~AutoTransport() = default;
+// The memory is taken back by the first to end: that is to be the one whose holders use it by
+// themselves, and are waited for.
+AutoTransport::~AutoTransport() {
+  shm_.reset();
+  ofi_.reset();
+}
 
 Status AutoTransport::Listen(Service& service) {
   if (shm_ != nullptr) CIREIN_RETURN_IF_ERROR(shm_->Listen(service));

@@ -63,6 +63,7 @@ bool OfiConnection::SendPart(const OfiHead& head, Parts bytes) {
   parts[0] = BytesOfHead(head);
   std::copy(bytes.begin(), bytes.end(), parts.begin() + 1);
   const Result<bool> sent = ofi().port().Send(peer_id_, Parts(parts).first(bytes.size() + 1));
+  if (!sent.ok()) broken_ = sent.status();
   if (!sent.ok() || !*sent) return false;
   told_taken_ = head.read_up_to;
   if (head.part != OfiPart::kAck) last_sent_ = head.sequence;
@@ -150,12 +151,19 @@ bool OfiConnection::Poll() {
   if (!is_open()) return false;
   if (!incoming_.empty() && reads_ < kReadsMax) Advance();
   if (!is_open() || !has_waiting()) return false;
-  const std::lock_guard lock(mutex_);
-  return PumpOut();
+  Status broken;
+  bool sent = false;
+  {
+    const std::lock_guard lock(mutex_);
+    sent = PumpOut();
+    broken = broken_;
+  }
+  if (!broken.ok()) Lost(broken);
+  return sent || !broken.ok();
 }
 
 bool OfiConnection::PrepareToBlock() {
-  if (is_open() && has_waiting()) ofi().LookAgainSoon();
+  // The port wakes the home when it may take what waits.
   return true;
 }
 
@@ -256,10 +264,11 @@ bool OfiConnection::BeginRead(Incoming& part) {
        sequence = part.head.sequence](const Status& status, OfiPort::Lease filled) {
         if (const auto self = weak.lock()) self->FinishRead(sequence, status, std::move(filled));
       });
-  if (!begun.ok() || !*begun) {
-    ofi().LookAgainSoon();
+  if (!begun.ok()) {
+    Lost(begun.status());
     return false;
   }
+  if (!*begun) return false;
   part.state = Incoming::State::kReading;
   ++reads_;
   return true;
@@ -299,11 +308,18 @@ void OfiConnection::Owe(std::uint64_t bytes) {
 void OfiConnection::Acknowledge() {
   if (!is_open()) return;
   const std::lock_guard lock(mutex_);
-  if (told_taken_ == last_taken_ && peer_read_ == last_sent_) return;
-  owed_bytes_ = 0;
-  const OfiHead head = MakeHead(OfiPart::kAck);
-  if (!SendPart(head, {})) ofi().AcknowledgeSoon();
+  if (told_taken_ == last_taken_) return;
+  // One who takes nothing now is told when it does: by Check, or by what is sent then.
+  if (SendAck()) owed_bytes_ = 0;
 }
+
+void OfiConnection::Check() {
+  if (!is_open()) return;
+  const std::lock_guard lock(mutex_);
+  if (told_taken_ != last_taken_ || peer_read_ != last_sent_) SendAck();
+}
+
+bool OfiConnection::SendAck() { return SendPart(MakeHead(OfiPart::kAck), {}); }
 
 void OfiConnection::LeaveCarrier() {
   std::deque<OfiShownPart> shown;

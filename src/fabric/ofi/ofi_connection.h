@@ -44,8 +44,10 @@ class OfiConnection final : public PacketConnection {
   void Take(const OfiMessage& message);
   /// The port says that something is lost.
   void Lost(const Status& why);
-  /// Tells the other side what was read and written, if it does not know.
+  /// Tells the other side what was read, if it does not know.
   void Acknowledge();
+  /// Tells it how far this side has written, if it may not have noticed.
+  void Check();
 
  private:
   /// A part that cannot be taken yet.
@@ -65,6 +67,7 @@ class OfiConnection final : public PacketConnection {
 
   // With mutex_ held.
   OfiHead MakeHead(OfiPart part) const;
+  bool SendAck();
   bool SendPart(const OfiHead& head, Parts bytes);
   bool SendRest(PacketCursor& packet, OfiHead head);
   bool ShowPart(PacketCursor& packet, OfiHead head);
@@ -86,6 +89,7 @@ class OfiConnection final : public PacketConnection {
   const std::vector<std::byte> peer_name_;
 
   // Guarded by mutex_.
+  Status broken_;                // Why nothing more can be sent.
   std::uint64_t last_sent_ = 0;  // Part.
   std::uint64_t peer_read_ = 0;  // By the other side, of these.
   std::deque<OfiShownPart> shown_;

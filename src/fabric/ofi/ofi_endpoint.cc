@@ -29,10 +29,9 @@ Result<StreamAddress> StreamAddressIn(const Address& whole) {
   }
   CIREIN_ASSIGN_OR_RETURN(StreamAddress at,
                           ParseStreamAddress(std::string_view(address).substr(kScheme.size())));
-  const bool is_digits =
-      !at.host.empty() &&
-      at.host.find_first_not_of("0123456789abcdefABCDEF.:%") == std::string::npos &&
-      at.host.find_first_of(".:") != std::string::npos;
+  const bool is_v6 = at.host.find(':') != std::string::npos;
+  const char* const digits = is_v6 ? "0123456789abcdefABCDEF.:" : "0123456789.";
+  const bool is_digits = !at.host.empty() && at.host.find_first_not_of(digits) == std::string::npos;
   if (!is_digits) {
     return InvalidArgument(fmt::format("'{}' has no host in digits", address),
                            "give ofi://ADDRESS:PORT, such as ofi://127.0.0.1:7000");
@@ -55,7 +54,7 @@ OfiEndpoint::OfiEndpoint(Reactor& home, OfiOptions options,
 OfiEndpoint::~OfiEndpoint() = default;
 
 Status OfiEndpoint::StartPort() {
-  check_timer_ = RunIn(options_.keepalive / 2, &OfiEndpoint::CheckAll);
+  check_timer_ = RunIn(std::chrono::nanoseconds(options_.keepalive) / 2, &OfiEndpoint::CheckAll);
   if (port_->wait_fd() < 0) return OkStatus();
   // The poller takes what has come; the descriptor is readable until it is looked at so.
   return home().Watch(port_->wait_fd(), FdInterest::kReadable,
@@ -219,8 +218,8 @@ void OfiEndpoint::AcknowledgeAll() {
 
 void OfiEndpoint::CheckAll() {
   // What was lost is noticed by the number of what comes next, and something must.
-  check_timer_ = RunIn(options_.keepalive / 2, &OfiEndpoint::CheckAll);
-  AcknowledgeAll();
+  check_timer_ = RunIn(std::chrono::nanoseconds(options_.keepalive) / 2, &OfiEndpoint::CheckAll);
+  ForEachConnection([](PacketConnection& one) { static_cast<OfiConnection&>(one).Check(); });
 }
 
 // --- The end ---

@@ -570,6 +570,8 @@ Status PacketConnection::Carry(PacketCode kind, const OperationHead& operation,
   };
   switch (kind) {
     case PacketCode::kRead: {
+      CIREIN_RETURN_IF_ERROR(
+          grants.Check(grant, {operation.offset, operation.bytes}, Access::kRead));
       read.resize(operation.bytes);
       Status status = grants.Read(grant, operation.offset, read);
       if (!status.ok()) read.clear();
