@@ -71,7 +71,7 @@ bool OfiConnection::SendPart(const OfiHead& head, Parts bytes) {
 }
 
 void OfiConnection::TrySome(PacketCursor& packet) {
-  if (!endpoint().on_home() || !has_peer_) return;
+  if (!endpoint().on_home() || !has_peer_ || refused_at_ == ofi().progress()) return;
   while (!packet.done()) {
     OfiHead head = MakeHead(packet.begun() ? OfiPart::kMore : OfiPart::kFirst);
     head.sequence = last_sent_ + 1;
@@ -82,7 +82,9 @@ void OfiConnection::TrySome(PacketCursor& packet) {
     head.word = packet.head().word;
     const bool sent =
         packet.rest() > ofi().inline_bytes_max() ? ShowPart(packet, head) : SendRest(packet, head);
-    if (!sent) return;
+    if (sent) continue;
+    refused_at_ = ofi().progress();
+    return;
   }
 }
 
@@ -105,7 +107,7 @@ bool OfiConnection::SendRest(PacketCursor& packet, OfiHead head) {
 bool OfiConnection::ShowPart(PacketCursor& packet, OfiHead head) {
   OfiEndpoint& own = ofi();
   head.part_bytes = std::min(packet.rest(), kShownBytesMax);
-  if (!own.MayShow(head.part_bytes)) return false;
+  if (!own.MayShow(shown_bytes_, head.part_bytes)) return false;
   Result<OfiPort::Lease> lease = own.port().Lend(head.part_bytes);
   if (!lease.ok()) return false;
   head.is_shown = 1;
@@ -117,6 +119,7 @@ bool OfiConnection::ShowPart(PacketCursor& packet, OfiHead head) {
   if (!SendPart(head, {&part, 1})) return false;
   packet = after;
   own.Shown(head.part_bytes);
+  shown_bytes_ += head.part_bytes;
   shown_.push_back({.sequence = head.sequence, .lease = std::move(*lease)});
   return true;
 }
@@ -126,6 +129,7 @@ Status OfiConnection::TakeRead(std::uint64_t read_up_to) {
   if (read_up_to > last_sent_) return Broken("it says that it has read what was not sent");
   peer_read_ = read_up_to;
   while (!shown_.empty() && shown_.front().sequence <= read_up_to) {
+    shown_bytes_ -= shown_.front().lease.bytes().size();
     ofi().NotShown(shown_.front().lease.bytes().size());
     shown_.pop_front();
   }

@@ -89,10 +89,12 @@ class OfiConnection final : public PacketConnection {
   const std::vector<std::byte> peer_name_;
 
   // Guarded by mutex_.
-  Status broken_;                // Why nothing more can be sent.
-  std::uint64_t last_sent_ = 0;  // Part.
-  std::uint64_t peer_read_ = 0;  // By the other side, of these.
+  Status broken_;                 // Why nothing more can be sent.
+  std::uint64_t last_sent_ = 0;   // Part.
+  std::uint64_t peer_read_ = 0;   // By the other side, of these.
+  std::uint64_t refused_at_ = 0;  // The endpoint's progress when nothing more could be sent.
   std::deque<OfiShownPart> shown_;
+  std::uint64_t shown_bytes_ = 0;
   std::uint64_t last_taken_ = 0;  // Part of the other side's.
   std::uint64_t told_taken_ = 0;  // What of it the other side knows.
 

@@ -162,6 +162,7 @@ bool OfiEndpoint::PollShared() {
   const std::shared_ptr<OfiPort> port = port_;
   if (port == nullptr) return false;
   const bool did_something = port->Poll(*this);
+  if (did_something) ++progress_;
   for (const std::uint64_t token : std::exchange(acknowledge_, {})) {
     const auto found = routes_.find(token);
     if (found != routes_.end() && found->second.connection != nullptr) {

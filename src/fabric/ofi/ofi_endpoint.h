@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -45,12 +46,19 @@ class OfiEndpoint final : public PacketEndpoint, private OfiPort::Handler {
   std::chrono::seconds keepalive() const { return options_.keepalive; }
   /// Of a packet, that go in the message itself.
   std::uint64_t inline_bytes_max() const { return port_->eager_bytes_max() - sizeof(OfiHead); }
-  /// May so many bytes more be shown? What is read needs the rest of the memory.
-  bool MayShow(std::uint64_t bytes) const {
-    return shown_bytes_ + bytes <= options_.registered_bytes_max / 2;
+  /// May one who shows `shown` bytes show so many more? What is read needs half of the memory, and
+  /// what is shown to one who sleeps is not to be all of the other half.
+  bool MayShow(std::uint64_t shown, std::uint64_t bytes) const {
+    return shown_bytes_ + bytes <= options_.registered_bytes_max / 2 &&
+           shown + bytes <= std::max(options_.registered_bytes_max / 8, kShownBytesMax);
   }
   void Shown(std::uint64_t bytes) { shown_bytes_ += bytes; }
-  void NotShown(std::uint64_t bytes) { shown_bytes_ -= bytes; }
+  void NotShown(std::uint64_t bytes) {
+    shown_bytes_ -= bytes;
+    ++progress_;
+  }
+  /// Another number when what was refused may be tried again.
+  std::uint64_t progress() const { return progress_; }
 
   /// A round comes in a moment, though nothing else wakes the home.
   void LookAgainSoon();
@@ -106,6 +114,7 @@ class OfiEndpoint final : public PacketEndpoint, private OfiPort::Handler {
   std::map<OfiPort::PeerId, std::uint64_t> tokens_;  // Of connections that are there.
   std::list<Departure> departures_;
   std::uint64_t shown_bytes_ = 0;
+  std::uint64_t progress_ = 1;
   std::vector<std::uint64_t> acknowledge_;
   TimerService::TimerId acknowledge_timer_ = 0;
   TimerService::TimerId look_timer_ = 0;

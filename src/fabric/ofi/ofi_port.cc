@@ -417,8 +417,9 @@ Result<bool> OfiPort::Impl::Send(PeerId id, Parts message) {
     bytes += part.size();
   }
   if (idle_sends_.empty()) GrowSends();
-  // One peer that takes nothing leaves room for the others.
-  if (idle_sends_.empty() || peer->sends >= std::max<std::size_t>(sends_ / 2, 1)) return false;
+  // Peers that take nothing leave room for the others, however many they are.
+  const std::size_t share = std::max<std::size_t>(idle_sends_.size() / 2, 1);
+  if (idle_sends_.empty() || peer->sends >= share) return false;
   Operation& operation = *idle_sends_.back();
   std::byte* to = operation.memory.data();
   for (const std::span<const std::byte> part : message) {

@@ -30,8 +30,8 @@ struct OfiPortOptions {
   /// The longest message. 0: the longest that the provider sends without asking the other side
   /// first, at most 16 KiB.
   std::size_t eager_bytes_max = 0;
-  /// One peer has at most half of them under way. Those that peers which died hold are made up for,
-  /// up to four times their number.
+  /// A peer has at most half as many of them under way as nobody has. Those that peers which died
+  /// hold are made up for, up to four times their number.
   std::size_t send_buffers = 256;
   std::size_t receive_buffers = 256;
   /// Of all leases, lent and kept.
