@@ -21,14 +21,14 @@ constexpr std::chrono::milliseconds kLookAgainAfter{1};
 
 Address OfiAddress(const StreamAddress& at) { return std::string(kScheme) + at.ToString(); }
 
-Result<StreamAddress> StreamAddressIn(const Address& whole) {
-  CIREIN_ASSIGN_OR_RETURN(const Address address, AddressFor("ofi", whole));
-  if (!address.starts_with(kScheme)) {
+Result<StreamAddress> StreamAddressIn(const Address& address) {
+  CIREIN_ASSIGN_OR_RETURN(const Address own, AddressFor("ofi", address));
+  if (!own.starts_with(kScheme)) {
     return InvalidArgument(fmt::format("'{}' is no address of this fabric", address),
                            "give ofi://HOST:PORT");
   }
   CIREIN_ASSIGN_OR_RETURN(StreamAddress at,
-                          ParseStreamAddress(std::string_view(address).substr(kScheme.size())));
+                          ParseStreamAddress(std::string_view(own).substr(kScheme.size())));
   const bool is_v6 = at.host.find(':') != std::string::npos;
   const char* const digits = is_v6 ? "0123456789abcdefABCDEF.:" : "0123456789.";
   const bool is_digits = !at.host.empty() && at.host.find_first_not_of(digits) == std::string::npos;
@@ -172,17 +172,17 @@ bool OfiEndpoint::PollShared() {
   return did_something;
 }
 
-void OfiEndpoint::Received(std::span<const std::byte> bytes) {
+void OfiEndpoint::Received(std::span<const std::byte> message) {
   // What nobody here has agreed on is not even worth an answer.
-  const Result<OfiMessage> message = ReadOfiMessage(bytes);
-  if (!message.ok()) return;
-  const auto found = routes_.find(message->head.token);
+  const Result<OfiMessage> read = ReadOfiMessage(message);
+  if (!read.ok()) return;
+  const auto found = routes_.find(read->head.token);
   if (found == routes_.end()) return;
   Route& route = found->second;
-  if (route.connection != nullptr && route.early.empty()) return route.connection->Take(*message);
+  if (route.connection != nullptr && route.early.empty()) return route.connection->Take(*read);
   // The other side may say as much before this one has its card. More is missed, which is noticed.
   if (route.early.size() <= 2 * options_.limits.outstanding_max) {
-    route.early.emplace_back(bytes.begin(), bytes.end());
+    route.early.emplace_back(message.begin(), message.end());
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <string>
 #include <unistd.h>
 #include <utility>
@@ -81,7 +82,7 @@ std::string WhyNever(const std::string& name) {
 
 std::vector<OfiProvider> FindOfiProviders() {
   std::vector<OfiProvider> found;
-  for (const Known& known : kKnown) found.push_back(Look(known));
+  std::transform(std::begin(kKnown), std::end(kKnown), std::back_inserter(found), Look);
   const InfoPtr hints = OfiHints("");
   if (hints == nullptr) return found;
   const OfiAnswer answer = AskOfi(*hints, {});

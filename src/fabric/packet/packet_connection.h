@@ -190,7 +190,7 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   Status Dispatch(const PacketHead& head, std::span<const std::byte> bytes);
   Status TakeRequest(const PacketHead& head, std::span<const std::byte> bytes);
   Status TakeAnswer(const PacketHead& head, std::span<const std::byte> bytes);
-  Status TakeOperation(const PacketHead& head, std::span<const std::byte> bytes);
+  Status TakeOperation(const PacketHead& head, std::span<const std::byte> packet);
   Status Carry(PacketCode kind, const OperationHead& operation, std::vector<std::byte>& read,
                std::uint64_t& word);
   Status PutAnswer(std::uint64_t number, const Status& status, std::vector<std::byte> bytes,

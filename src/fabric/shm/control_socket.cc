@@ -85,10 +85,10 @@ void RemoveStale(const std::string& path) {
 
 Address ShmAddress(const std::string& name) { return std::string(kScheme) + name; }
 
-Result<std::string> SocketNameIn(const Address& whole) {
-  CIREIN_ASSIGN_OR_RETURN(const Address address, AddressFor("shm", whole));
-  const bool has_scheme = address.starts_with(kScheme);
-  const std::string name = has_scheme ? address.substr(kScheme.size()) : "";
+Result<std::string> SocketNameIn(const Address& address) {
+  CIREIN_ASSIGN_OR_RETURN(const Address own, AddressFor("shm", address));
+  const bool has_scheme = own.starts_with(kScheme);
+  const std::string name = has_scheme ? own.substr(kScheme.size()) : "";
   if (name.empty() || name == "@" || name.size() > kSocketNameBytesMax ||
       name.find('\0') != std::string::npos) {
     return InvalidArgument(
