@@ -153,7 +153,10 @@ Result<std::uint64_t> GrantTable::CompareAndSwap(const Grant& grant, std::uint64
                                                  WordSwap swap) {
   CIREIN_ASSIGN_OR_RETURN(const Place place, FindWord(grant, offset));
   if (Region* const region = place.memory->region.get(); region != nullptr) {
-    return region->SwapWord(place.offset, {.expected = swap.expected, .desired = swap.desired});
+    // Whoever else uses the word is on this thread too.
+    const std::uint64_t before = region->LoadWord(place.offset);
+    if (before == swap.expected) region->StoreWord(place.offset, swap.desired);
+    return before;
   }
   std::uint64_t before = swap.expected;
   std::atomic_ref<std::uint64_t>(WordAt(place.memory->bytes.data() + place.offset))
@@ -165,7 +168,9 @@ Result<std::uint64_t> GrantTable::FetchAdd(const Grant& grant, std::uint64_t off
                                            std::uint64_t add) {
   CIREIN_ASSIGN_OR_RETURN(const Place place, FindWord(grant, offset));
   if (Region* const region = place.memory->region.get(); region != nullptr) {
-    return region->AddToWord(place.offset, add);
+    const std::uint64_t before = region->LoadWord(place.offset);
+    region->StoreWord(place.offset, before + add);
+    return before;
   }
   return std::atomic_ref<std::uint64_t>(WordAt(place.memory->bytes.data() + place.offset))
       .fetch_add(add);

@@ -3,12 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <span>
-#include <utility>
+#include <unordered_map>
 
+#include "base/random.h"
 #include "fabric/transport.h"
 
 namespace cirein::fabric {
@@ -20,9 +20,8 @@ class GrantTable {
  public:
   using MemoryId = Transport::MemoryId;
 
-  /// `keys` is where the grants' keys come from: numbers that nobody can foresee.
-  GrantTable(std::function<std::uint64_t()> keys, std::uint64_t grants_max)
-      : keys_(std::move(keys)), grants_max_(grants_max) {}
+  /// `keys` is where the grants' keys come from.
+  GrantTable(Random keys, std::uint64_t grants_max) : keys_(keys), grants_max_(grants_max) {}
 
   /// As Transport says.
   Result<MemoryId> Register(std::shared_ptr<Region> region);
@@ -63,7 +62,7 @@ class GrantTable {
   Result<Place> Find(const Grant& grant, ByteRange range, Access asked) const;
   Result<Place> FindWord(const Grant& grant, std::uint64_t offset) const;
 
-  const std::function<std::uint64_t()> keys_;
+  Random keys_;
   const std::uint64_t grants_max_;
   std::uint64_t last_id_ = 0;
   std::map<MemoryId, Memory> memories_;

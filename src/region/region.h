@@ -87,28 +87,6 @@ class Region {
         reinterpret_cast<std::uint64_t*>(const_cast<std::byte*>(data_ + offset));  // NOLINT
     return std::atomic_ref<std::uint64_t>(*word).load(std::memory_order_acquire);
   }
-  /// Puts `desired` where `expected` is; what was there before. Atomic, and as StoreWord.
-  struct Swap {
-    std::uint64_t expected = 0;
-    std::uint64_t desired = 0;
-  };
-  std::uint64_t SwapWord(std::uint64_t offset, Swap swap) noexcept {
-    auto* word = reinterpret_cast<std::uint64_t*>(stores_ + offset);  // NOLINT
-    std::uint64_t before = swap.expected;
-    const bool stored =
-        std::atomic_ref<std::uint64_t>(*word).compare_exchange_strong(before, swap.desired);
-    if (stored && watcher_ != nullptr) [[unlikely]]
-      watcher_->Stored(offset, sizeof before);
-    return before;
-  }
-  /// Adds; what was there before. Atomic, and as StoreWord.
-  std::uint64_t AddToWord(std::uint64_t offset, std::uint64_t add) noexcept {
-    auto* word = reinterpret_cast<std::uint64_t*>(stores_ + offset);  // NOLINT
-    const std::uint64_t before = std::atomic_ref<std::uint64_t>(*word).fetch_add(add);
-    if (watcher_ != nullptr) [[unlikely]]
-      watcher_->Stored(offset, sizeof before);
-    return before;
-  }
   /// Sets a range that nobody reads yet to zero.
   void Clear(std::uint64_t offset, std::uint64_t bytes) noexcept;
 

@@ -166,14 +166,8 @@ TimePoint Reactor::NextTimer() const {
 }
 
 Reactor::PollerId Reactor::AddPoller(Poller poller) {
-  pollers_.push_back({next_id_, std::make_shared<const Poller>(std::move(poller)), nullptr});
+  pollers_.push_back({next_id_, std::make_shared<const Poller>(std::move(poller))});
   return next_id_++;
-}
-
-Reactor::PollerId Reactor::AddPoller(Poller poller, Poller may_block) {
-  const PollerId id = AddPoller(std::move(poller));
-  pollers_.back().may_block = std::make_shared<const Poller>(std::move(may_block));
-  return id;
 }
 
 void Reactor::RemovePoller(PollerId id) {
@@ -336,15 +330,6 @@ bool Reactor::RunPollers() {
   return found_work;
 }
 
-bool Reactor::PollersLetBlock() {
-  bool may_block = true;
-  for (std::size_t i = 0; i < pollers_.size() && may_block; ++i) {
-    const std::shared_ptr<const Poller> asked = pollers_[i].may_block;
-    if (asked != nullptr) RunCounted([&may_block, &asked] { may_block = (*asked)(); });
-  }
-  return may_block;
-}
-
 bool Reactor::RunDescriptors(std::optional<std::chrono::nanoseconds> limit) {
   Events events;
   const int count = WaitForEvents(epoll_fd_, events, limit);
@@ -387,8 +372,7 @@ void Reactor::Sleep() {
   asleep_.store(true, std::memory_order_seq_cst);
   const TimePoint next = NextTimer();
   const TimePoint now = next == kEndOfTime ? TimePoint::zero() : clock_.Now();
-  if (stop_.load(std::memory_order_seq_cst) || posts_.MayHaveMore() || next <= now ||
-      !PollersLetBlock()) {
+  if (stop_.load(std::memory_order_seq_cst) || posts_.MayHaveMore() || next <= now) {
     asleep_.store(false, std::memory_order_relaxed);
     return;
   }

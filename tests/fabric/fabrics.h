@@ -7,7 +7,6 @@
 #include <gtest/gtest.h>
 
 #include "fabric/conformance.h"
-#include "fabric/shm_fabric.h"
 #include "fabric/sim_fabric.h"
 #include "support/seed.h"
 
@@ -19,9 +18,7 @@ inline auto AllFabrics() {
       NamedFabric{"sim_rdma",
                   [] { return std::make_unique<SimFabric>(CostModel::Rdma(), test::Seed()); }},
       NamedFabric{"sim_tcp",
-                  [] { return std::make_unique<SimFabric>(CostModel::Tcp(), test::Seed()); }},
-      NamedFabric{"shm", [] { return std::make_unique<ShmFabric>(256U << 10); }},
-      NamedFabric{"shm_small_ring", [] { return std::make_unique<ShmFabric>(4096); }});
+                  [] { return std::make_unique<SimFabric>(CostModel::Tcp(), test::Seed()); }});
 }
 inline std::string FabricName(const testing::TestParamInfo<NamedFabric>& fabric) {
   return fabric.param.name;

@@ -290,27 +290,6 @@ TEST(Reactor, IsWokenByPostsTimersAndStop) {
   loop.join();
 }
 
-TEST(Reactor, DoesNotBlockWhileAPollerHasSomething) {
-  const auto reactor = Make(RealClock::Instance());
-  int asked = 0;
-  int left = 3;
-  const auto id = reactor->AddPoller([] { return false; },
-                                     [&] {
-                                       ++asked;
-                                       if (--left > 0) return false;
-                                       reactor->Stop();
-                                       return true;
-                                     });
-  EXPECT_EQ(reactor->Stats().sleeps, 0U);
-  reactor->Run();
-  EXPECT_EQ(asked, 3);
-  EXPECT_EQ(reactor->Stats().sleeps, 1U) << "twice it was told of work";
-  reactor->RemovePoller(id);
-  reactor->RunAt(RealClock::MonotonicNow() + 1ms, [&] { reactor->Stop(); });
-  reactor->Run();
-  EXPECT_EQ(asked, 3) << "it was removed";
-}
-
 TEST(Reactor, AnEarlierTimerWakesALoopThatSleepsForALaterOne) {
   const auto reactor = Make(RealClock::Instance());
   reactor->RunAt(RealClock::MonotonicNow() + 1h, [] { FAIL(); });
