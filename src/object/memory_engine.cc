@@ -46,7 +46,8 @@ Row* MemoryEngine::FindRow(const KeyView& key, Garbage& garbage) {
   if (row == nullptr || row->expires == kEndOfTime) return row;
   // What has expired keeps no row, nor its expiry.
   ClearExpired(*row, garbage);
-  if (!row->empty() && (row->columns == nullptr || !row->columns->cells.empty())) return row;
+  if (row->columns != nullptr && row->columns->cells.empty()) row->columns.reset();
+  if (!row->empty()) return row;
   EraseIfEmpty(row);
   return nullptr;
 }

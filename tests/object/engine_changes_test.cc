@@ -184,6 +184,25 @@ TEST_P(EngineChangesTest, ARowThatRanEmptyBeginsAnew) {
   EXPECT_EQ(Get(Key("r", "b")), "2");
 }
 
+// The object beside them keeps the row, whoever finds it next.
+TEST_P(EngineChangesTest, ColumnsThatAllExpiredLeaveTheObjectBesideThem) {
+  Put(Key("r"), "object");
+  Put(Key("r", "a"), "1", NowMs() + 300);
+  ASSERT_OK(Apply());
+  clock_.Advance(200ms);
+  const std::uint64_t at = NowMs() + 100'000;
+  Expire("r", at);
+  ASSERT_OK(Apply());
+  clock_.Advance(200ms);
+  PutRequest request;
+  request.mode = PutMode::kOverwrite;
+  EngineTest::Put(Key("r", "b"), "2", std::move(request));
+  EXPECT_EQ(Get(Key("r")), "object");
+  EXPECT_EQ(Get(Key("r", "b")), "2");
+  EXPECT_EQ(State("r").expiry_ms, at);
+  EXPECT_EQ(State("r").columns, 1U);
+}
+
 TEST_P(EngineChangesTest, APrefixThatTakesAllColumnsTakesTheExpiry) {
   Put(Key("r", "a1"), "1");
   Put(Key("r", "a2"), "2");
