@@ -46,10 +46,7 @@ Row* MemoryEngine::FindRow(const KeyView& key, Garbage& garbage) {
   if (row == nullptr || row->expires == kEndOfTime) return row;
   // What has expired keeps no row, nor its expiry.
   ClearExpired(*row, garbage);
-  if (row->columns != nullptr && row->columns->cells.empty()) row->columns.reset();
-  if (!row->empty()) return row;
-  EraseIfEmpty(row);
-  return nullptr;
+  return EraseIfEmpty(row) ? nullptr : row;
 }
 
 void MemoryEngine::SetRowExpiry(Row& row, TimePoint expires) {
@@ -259,12 +256,13 @@ MemoryEngine::ColumnIterator MemoryEngine::EraseColumn(Row& row, ColumnIterator 
   return row.columns->cells.erase(column);
 }
 
-void MemoryEngine::EraseIfEmpty(Row* row) {
+bool MemoryEngine::EraseIfEmpty(Row* row) {
   if (row->columns != nullptr && row->columns->cells.empty()) row->columns.reset();
-  if (!row->empty()) return;
+  if (!row->empty()) return false;
   if (row->expires != kEndOfTime) --expiring_;
   credit_.Give(RowTable::RowBytes(row->name_bytes));
   rows_.Erase(row);
+  return true;
 }
 
 Result<std::uint64_t> MemoryEngine::Drop(const KeyView& row_key, const Pattern& pattern,

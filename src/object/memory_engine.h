@@ -74,7 +74,8 @@ class MemoryEngine : public Engine {
   void ClearObject(Row& row, Garbage& garbage);
   using ColumnIterator = decltype(Columns::cells)::iterator;
   ColumnIterator EraseColumn(Row& row, ColumnIterator column, Garbage& garbage);
-  void EraseIfEmpty(Row* row);
+  /// True when nothing of it was left, and the row is gone.
+  bool EraseIfEmpty(Row* row);
   std::uint64_t ClearExpired(Row& row, Garbage& garbage);
   /// Frees all that has expired; false when nothing can have.
   bool ClearAllExpired(Garbage& garbage);
