@@ -35,15 +35,15 @@ void LogWriter::BeginBatch() {
 Result<std::uint64_t> LogWriter::Grant(bool deletes_only) {
   if (options_.cleaner) return space_.Grant(GrantFor::kCleaner, options_.stream);
   for (;;) {
-    const Status room = options_.await_room ? options_.await_room() : OkStatus();
+    const Status room = options_.await_room();
     Result<std::uint64_t> granted = ResourceExhausted("no room");
     if (room.ok()) granted = space_.Grant(GrantFor::kWrites, options_.stream);
-    reserved_ = false;
+    if (granted.ok()) reserved_ = false;
     if (granted.ok() || granted.status().code() != StatusCode::kResourceExhausted) return granted;
-    if (room.ok() && options_.await_room) continue;  // Another writer was faster.
+    if (room.ok()) continue;  // Another writer was faster.
     if (!deletes_only || room.code() != StatusCode::kResourceExhausted) return room;
     granted = space_.Grant(GrantFor::kDeletes, options_.stream);
-    reserved_ = granted.ok();
+    if (granted.ok()) reserved_ = true;
     return granted;
   }
 }
@@ -85,13 +85,11 @@ Result<LogWriter::Staged> LogWriter::Stage(std::span<const EntryFields> group,
   // A segment from the deletes' reserve takes objects again only when there is room for them.
   if (segment_ && reserved_ && !deletes_only) {
     if (builder_.count() != 0) return Staged::kFull;
-    if (space_.free_segments() <= kReservedForCleaner + kReservedForDeletes) {
-      if (Status room = options_.await_room ? options_.await_room() : failed_; !room.ok()) {
-        return room;
-      }
+    // As in Grant: where another was faster, room is awaited again.
+    while (space_.free_segments() <= kReservedForCleaner + kReservedForDeletes) {
+      if (Status room = options_.await_room(); !room.ok()) return room;
     }
-    reserved_ = space_.free_segments() <= kReservedForCleaner + kReservedForDeletes;
-    if (reserved_) return ResourceExhausted("the pool is full", "drop objects");
+    reserved_ = false;
   }
   for (;;) {
     if (segment_) {

@@ -32,7 +32,7 @@ class LogWriter {
     bool cleaner = false;
     /// Called before each grant, to wait for room or to make some; OK: there was room a moment ago.
     /// An error is what the caller of Stage gets, but a group that only deletes may still find
-    /// room.
+    /// room. The cleaner's own log needs none.
     std::function<Status()> await_room;
     /// Called after each commit with the bytes of its batch: the merger has something to do.
     std::function<void(std::uint64_t)> on_commit;

@@ -8,10 +8,15 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "dpm/control.h"
 #include "dpm/dpm.h"
+#include "dpm/layout.h"
+#include "dpm/segment_space.h"
 #include "region/shadow_space.h"
 #include "support/status_matchers.h"
 
@@ -355,6 +360,84 @@ TEST_P(MayFollowTest, AfterAnOpenWhatIsThereMayBeFollowed) {
   ASSERT_NO_FATAL_FAILURE(KillAndOpen());
   EXPECT_TRUE(pool_->segments().may_follow(segment, generation));
   EXPECT_FALSE(pool_->segments().may_follow(segment, generation + 1));
+}
+
+/// A writer over segments of which the test is the cleaner.
+class RoomTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    CreateOptions options;
+    options.segment_bytes = 16 * 1024;
+    options.log_bytes = 8 * options.segment_bytes;
+    options.index_bytes = 1 << 20;
+    options.pool_id = 1;
+    ASSERT_OK(Dpm::Create(space_, options));
+    auto log = space_.Open(kLogName, RegionUse::kLog, RegionSpace::Access::kReadWrite);
+    ASSERT_OK(log.status());
+    log_ = std::move(*log);
+    auto records = space_.Open(kControlName, RegionUse::kRecords, RegionSpace::Access::kReadWrite);
+    ASSERT_OK(records.status());
+    Findings findings;
+    auto control = Control::Open(std::move(*records), *log_, Control::Mend::kYes,
+                                 Control::Damage::kFail, &findings);
+    ASSERT_OK(control.status());
+    control_ = std::move(*control);
+    segments_ = std::make_unique<SegmentSpace>(*control_, *log_, /*on_files=*/false);
+    writer_ = std::make_unique<LogWriter>(
+        *segments_, LogWriter::Options{.stream = {1, 0},
+                                       .durability = Durability::kProcess,
+                                       .cleaner = false,
+                                       .await_room = [this] { return await_room_(); },
+                                       .on_commit = nullptr,
+                                       .merged = nullptr});
+  }
+
+  Status Write(EntryKind kind) {
+    const EntryFields fields{.kind = kind,
+                             .key = KeyView(kBucket, "row"),
+                             .slot = SlotOfRow("row"),
+                             .version = {1, ++counter_}};
+    Location location;
+    return writer_->Write(std::span(&fields, 1), std::span(&location, 1));
+  }
+  void Take() {
+    const auto granted = segments_->Grant(GrantFor::kCleaner, StreamId{1, kCleanerShard});
+    ASSERT_OK(granted.status());
+    taken_.push_back(*granted);
+  }
+  void GiveBack() {
+    ASSERT_OK(segments_->Seal(taken_.back(), kFirstBatch));
+    ASSERT_OK(segments_->Free(taken_.back()));
+    taken_.pop_back();
+  }
+
+  ShadowSpace space_{Medium::kFlushable};
+  std::unique_ptr<Region> log_;
+  std::unique_ptr<Control> control_;
+  std::unique_ptr<SegmentSpace> segments_;
+  std::function<Status()> await_room_;
+  std::unique_ptr<LogWriter> writer_;
+  std::vector<std::uint64_t> taken_;
+  std::uint64_t counter_ = 0;
+};
+
+TEST_F(RoomTest, RoomThatAnotherWasFasterToTakeIsAwaitedAgain) {
+  constexpr std::uint64_t kReserved = kReservedForCleaner + kReservedForDeletes;
+  while (segments_->free_segments() > kReserved) ASSERT_NO_FATAL_FAILURE(Take());
+  await_room_ = [] { return ResourceExhausted("full"); };
+  EXPECT_EQ(Write(EntryKind::kObject).code(), StatusCode::kResourceExhausted);
+  ASSERT_OK(Write(EntryKind::kGone)) << "from the deletes' reserve";
+  EXPECT_EQ(Write(EntryKind::kObject).code(), StatusCode::kResourceExhausted);
+
+  int asked = 0;
+  await_room_ = [&] {
+    // The first time somebody takes the room before the writer can.
+    if (++asked == 1) return OkStatus();
+    while (segments_->free_segments() <= kReserved) GiveBack();
+    return OkStatus();
+  };
+  EXPECT_OK(Write(EntryKind::kObject));
+  EXPECT_EQ(asked, 2);
 }
 
 const auto kSettings = testing::Values(Setting{Medium::kFlushable, Durability::kProcess},
