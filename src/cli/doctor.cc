@@ -12,6 +12,7 @@
 #include "cirein/status.h"
 
 #include "base/units.h"
+#include "fabric/ofi/ofi_provider.h"
 #include "runtime/real_clock.h"
 #include "runtime/temporary_directory.h"
 #include "runtime/thread.h"
@@ -150,6 +151,19 @@ Finding Fabrics(const Machine& machine) {
   return Pass("fabrics", fmt::format("{}", fmt::join(devices, ", ")));
 }
 
+// One for each way between hosts: what libfabric would be asked for, and why it would not do.
+void AddProviders(std::vector<Finding>& findings) {
+  bool any = false;
+  for (const fabric::OfiProvider& provider : fabric::FindOfiProviders()) {
+    const std::string check = "libfabric " + provider.name;
+    findings.push_back(Pass(check, provider.usable ? "can be used" : provider.why_not));
+    any = any || provider.usable;
+  }
+  if (any) return;
+  findings.push_back(Warn("libfabric", "nothing that it offers can be used between hosts",
+                          "install libfabric with its TCP provider (Debian: libfabric1)"));
+}
+
 Finding TemporaryFiles() {
   constexpr std::string_view kText = "written and read back";
   const auto try_it = [kText]() -> Result<std::string> {
@@ -169,17 +183,19 @@ Finding TemporaryFiles() {
 }  // namespace
 
 std::vector<Finding> Diagnose(const Machine& machine) {
-  return {ClockSource(machine),
-          ClockResolution(),
-          MemoryAvailable(machine),
-          MemoryLock(machine),
-          HugePages(machine),
-          OpenFiles(machine),
-          Cores(machine),
-          FlushInstructions(machine),
-          Dax(machine),
-          Fabrics(machine),
-          TemporaryFiles()};
+  std::vector<Finding> findings = {ClockSource(machine),
+                                   ClockResolution(),
+                                   MemoryAvailable(machine),
+                                   MemoryLock(machine),
+                                   HugePages(machine),
+                                   OpenFiles(machine),
+                                   Cores(machine),
+                                   FlushInstructions(machine),
+                                   Dax(machine),
+                                   Fabrics(machine),
+                                   TemporaryFiles()};
+  AddProviders(findings);
+  return findings;
 }
 
 }  // namespace cirein

@@ -68,6 +68,12 @@ Result<bool> IsLocalAddress(const StreamAddress& address) {
 }
 
 Result<std::unique_ptr<StreamListener>> StreamListener::Listen(const StreamAddress& address) {
+  CIREIN_ASSIGN_OR_RETURN(auto reserved, Reserve(address));
+  CIREIN_RETURN_IF_ERROR(reserved->Open());
+  return reserved;
+}
+
+Result<std::unique_ptr<StreamListener>> StreamListener::Reserve(const StreamAddress& address) {
   CIREIN_ASSIGN_OR_RETURN(internal::SystemAddress at, internal::ToSystem(address));
   FileDescriptor fd(socket(at.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.is_open()) return ListenError(address, errno);
@@ -79,7 +85,7 @@ Result<std::unique_ptr<StreamListener>> StreamListener::Listen(const StreamAddre
   if (address.is_path()) RemoveStale(address.path, at);
   const int bound =
       address.is_path() ? BindLocked(fd.get(), at) : bind(fd.get(), at.get(), at.size);
-  if (bound != 0 || listen(fd.get(), kBacklog) != 0) return ListenError(address, errno);
+  if (bound != 0) return ListenError(address, errno);
   StreamAddress real = address;
   if (!address.is_path()) {
     at.size = sizeof at.storage;
@@ -94,6 +100,11 @@ StreamListener::StreamListener(FileDescriptor fd, StreamAddress address, bool is
     : fd_(std::move(fd)), spare_(OpenSpare()), address_(std::move(address)), is_local_(is_local) {}
 
 StreamListener::~StreamListener() { Stop(); }
+
+Status StreamListener::Open() {
+  if (listen(fd_.get(), kBacklog) != 0) return ListenError(address_, errno);
+  return OkStatus();
+}
 
 Status StreamListener::Start(Reactor& reactor, std::function<void(StreamSocket)> accepted) {
   accepted_ = std::move(accepted);

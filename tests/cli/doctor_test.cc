@@ -47,6 +47,14 @@ TEST_F(DoctorTest, AGoodMachinePasses) {
   EXPECT_EQ(Find("fabrics").found, "mlx5_0");
 }
 
+TEST_F(DoctorTest, SaysOfEachWayBetweenHostsWhetherItIsThere) {
+  // By names that there are everywhere; which of them can be used is the machine's affair.
+  for (const std::string_view check :
+       {"libfabric cxi", "libfabric efa", "libfabric verbs;ofi_rxm", "libfabric tcp;ofi_rxm"}) {
+    EXPECT_FALSE(Find(check).found.empty()) << check;
+  }
+}
+
 TEST_F(DoctorTest, EachWeaknessIsAWarningWithANextStep) {
   Put("/sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet\n");
   Put("/sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n");

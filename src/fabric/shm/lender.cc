@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fabric/shm/lender.h"
+
+#include <chrono>
+#include <cstdint>
+#include <fcntl.h>
+#include <poll.h>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+namespace cirein::fabric {
+namespace {
+
+// Most operations end within the first of them.
+constexpr int kYields = 100;
+constexpr int kWaitMs = 1;
+// Of the home, at a connection's end, for one who is in the middle of an operation.
+constexpr int kWaitsAtEnd = 100;
+
+bool IsSealed(int file) {
+  const int seals = fcntl(file, F_GET_SEALS);
+  return seals >= 0 && (seals & F_SEAL_SHRINK) != 0;
+}
+
+}  // namespace
+
+std::optional<Offer> MakeOffer(const GrantTable::Whole& whole, Mappings mappings) {
+  const int file = whole.region->descriptor();
+  // A mapping can always be read.
+  if (mappings == Mappings::kNone || file < 0 || !Allows(whole.access, Access::kRead)) return {};
+  Offer offer;
+  const bool sealed = IsSealed(file);
+  if (!sealed && mappings == Mappings::kMemory) return {};
+  // Who may store words could store anything there.
+  const bool writable = Allows(whole.access, Access::kRead | Access::kWrite) &&
+                        whole.region->has_stores() && (sealed || mappings == Mappings::kFiles);
+  if (writable) offer.access = whole.access;
+  offer.bytes = whole.region->size();
+  struct stat facts {};
+  if (fstat(file, &facts) != 0 || facts.st_size < 0 ||
+      static_cast<std::uint64_t>(facts.st_size) < offer.bytes) {
+    return {};
+  }
+  // Anew: the descriptor that is shared otherwise has flags and a lock that are shared too.
+  const std::string path = fmt::format("/proc/self/fd/{}", file);
+  offer.file = FileDescriptor(open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC));
+  if (!offer.file.is_open()) return {};
+  return offer;
+}
+
+void Lender::SetRevoked(std::size_t i) {
+  std::atomic_ref<std::uint32_t>(line(i).revoked).store(1, std::memory_order_seq_cst);
+}
+
+std::optional<std::size_t> Lender::Find(std::uint64_t grant) const {
+  for (std::size_t i = 0; i < loans_.size(); ++i) {
+    if (loans_[i].state != Loan::State::kFree && loans_[i].grant == grant) return i;
+  }
+  return std::nullopt;
+}
+
+std::optional<unsigned> Lender::Lend(std::uint64_t grant) {
+  const std::lock_guard lock(mutex_);
+  if (ended_) return std::nullopt;
+  for (std::size_t i = 0; i < loans_.size(); ++i) {
+    if (loans_[i].state != Loan::State::kFree) continue;
+    loans_[i] = {grant, Loan::State::kLent};
+    // Nobody is told of it yet.
+    std::atomic_ref<std::uint32_t>(line(i).in_use).store(0, std::memory_order_relaxed);
+    std::atomic_ref<std::uint32_t>(line(i).revoked).store(0, std::memory_order_seq_cst);
+    return static_cast<unsigned>(i);
+  }
+  return std::nullopt;
+}
+
+bool Lender::HasLent(std::uint64_t grant) const {
+  const std::lock_guard lock(mutex_);
+  return Find(grant).has_value();
+}
+
+bool Lender::Release(unsigned line, std::uint64_t grant) {
+  const std::lock_guard lock(mutex_);
+  if (line >= loans_.size()) return false;
+  Loan& loan = loans_[line];
+  if (loan.state == Loan::State::kFree || loan.grant != grant) return false;
+  loan = {};
+  return true;
+}
+
+void Lender::Revoke(std::uint64_t grant) {
+  const std::lock_guard lock(mutex_);
+  const auto found = Find(grant);
+  if (!found || loans_[*found].state != Loan::State::kLent) return;
+  loans_[*found].state = Loan::State::kRevoked;
+  SetRevoked(*found);
+  has_withdrawals_.store(true, std::memory_order_release);
+}
+
+std::vector<LoanMessage> Lender::TakeWithdrawals() {
+  std::vector<LoanMessage> withdrawals;
+  const std::lock_guard lock(mutex_);
+  has_withdrawals_.store(false, std::memory_order_relaxed);
+  for (std::size_t i = 0; i < loans_.size(); ++i) {
+    if (loans_[i].state != Loan::State::kRevoked) continue;
+    loans_[i].state = Loan::State::kWithdrawn;
+    withdrawals.push_back({.kind = LoanKind::kWithdraw,
+                           .line = static_cast<std::uint32_t>(i),
+                           .grant = loans_[i].grant});
+  }
+  return withdrawals;
+}
+
+bool Lender::IsInUse(std::uint64_t grant) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = Find(grant);
+  // One that was released is not; its line may be another grant's by now.
+  return found &&
+         std::atomic_ref<std::uint32_t>(line(*found).in_use).load(std::memory_order_seq_cst) != 0;
+}
+
+bool Lender::BorrowerIsDead() const {
+  // All its threads are past their last store when its pidfd is readable.
+  pollfd wait{.fd = borrower_.get(), .events = POLLIN, .revents = 0};
+  return poll(&wait, borrower_.is_open() ? 1 : 0, kWaitMs) > 0;
+}
+
+void Lender::Await(std::uint64_t grant) const {
+  for (int yields = 0; !ended_.load(std::memory_order_acquire) && IsInUse(grant);) {
+    if (yields < kYields) {
+      ++yields;
+      std::this_thread::yield();
+    } else if (BorrowerIsDead()) {
+      return;
+    }
+  }
+}
+
+std::vector<std::uint64_t> Lender::End(Borrower borrower) {
+  std::vector<std::uint64_t> grants;
+  {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < loans_.size(); ++i) {
+      if (loans_[i].state == Loan::State::kFree) continue;
+      grants.push_back(loans_[i].grant);
+      SetRevoked(i);
+    }
+  }
+  const auto none_in_use = [&] {
+    for (const std::uint64_t grant : grants) {
+      if (IsInUse(grant)) return false;
+    }
+    return true;
+  };
+  for (int i = 0; borrower == Borrower::kMayLive && i < kYields + kWaitsAtEnd; ++i) {
+    if (none_in_use()) break;
+    if (i < kYields) {
+      std::this_thread::yield();
+    } else if (BorrowerIsDead()) {
+      break;
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  ended_.store(true, std::memory_order_release);
+  return grants;
+}
+
+void Lenders::Add(std::uint64_t grant, std::shared_ptr<Lender> lender) {
+  const std::lock_guard lock(mutex_);
+  lenders_.emplace(grant, std::move(lender));
+}
+
+void Lenders::Remove(std::uint64_t grant, const Lender& lender) {
+  const std::lock_guard lock(mutex_);
+  const auto [first, last] = lenders_.equal_range(grant);
+  for (auto it = first; it != last; ++it) {
+    if (it->second.get() != &lender) continue;
+    lenders_.erase(it);
+    return;
+  }
+}
+
+std::vector<Lenders::Revoked> Lenders::Revoke(std::span<const std::uint64_t> grants) {
+  std::vector<Revoked> revoked;
+  {
+    const std::lock_guard lock(mutex_);
+    if (lenders_.empty()) return revoked;
+    for (const std::uint64_t grant : grants) {
+      const auto [first, last] = lenders_.equal_range(grant);
+      for (auto it = first; it != last; ++it) revoked.push_back({grant, it->second});
+      lenders_.erase(first, last);
+    }
+  }
+  for (const Revoked& one : revoked) one.lender->Revoke(one.grant);
+  return revoked;
+}
+
+}  // namespace cirein::fabric
