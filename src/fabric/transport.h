@@ -155,7 +155,9 @@ using ConnectCallback = std::function<void(Result<std::shared_ptr<Connection>>)>
 /// What a transport can carry; the same for all transports of one fabric.
 struct Limits {
   std::uint64_t message_bytes_max = 0;
-  /// On their way or not answered, of one connection; in bytes and in number.
+  /// On their way or not answered, of one connection and side; in bytes and in number. Replies that
+  /// are on their way are bounded so for themselves: two sides that have all of their requests
+  /// outstanding to each other can still answer them.
   std::uint64_t outstanding_bytes_max = 0;
   std::uint64_t outstanding_max = 0;
   std::uint64_t connections_max = 0;

@@ -382,6 +382,34 @@ TEST_P(TransportTest, UnansweredRequestsCount) {
   ExpectWorks(connection);
 }
 
+TEST_P(TransportTest, TwoSidesThatAskAllTheyMayCanStillAnswer) {
+  const std::size_t a = AddListener();
+  const std::size_t b = AddListener();
+  const ConnectionPtr connection = Connect(a, b);
+  ASSERT_TRUE(WaitFor([&] { return !Rec(b).connections.empty(); }));
+  const ConnectionPtr other_side = Rec(b).connections.front();
+  const Limits limits = Transport(a).limits();
+  for (const std::size_t side : {a, b}) Rec(side).on_request = [](const auto&) {};
+  auto outcome = std::make_shared<Outcome>();
+  for (std::uint64_t i = 0; i < limits.outstanding_max; ++i) {
+    ASSERT_TRUE(connection->Request(OnePart("x"), kLong, ReplyInto(outcome)).ok());
+    ASSERT_TRUE(other_side->Request(OnePart("y"), kLong, ReplyInto(outcome)).ok());
+  }
+  ASSERT_TRUE(WaitFor([&] {
+    return Rec(a).asked.size() == limits.outstanding_max &&
+           Rec(b).asked.size() == limits.outstanding_max;
+  }));
+  for (const std::size_t side : {a, b}) {
+    for (const auto& asked : Rec(side).asked) {
+      const Status status = asked.connection->Reply(asked.request, OnePart("z"));
+      ASSERT_TRUE(status.ok()) << status.ToString();
+    }
+  }
+  ASSERT_TRUE(
+      WaitFor([&] { return outcome->calls == 2 * static_cast<int>(limits.outstanding_max); }));
+  EXPECT_TRUE(outcome->status.ok()) << outcome->status.ToString();
+}
+
 TEST_P(TransportTest, ASleeperGetsEverythingWhenItWakes) {
   const std::size_t a = AddPeer();
   const std::size_t b = AddListener();

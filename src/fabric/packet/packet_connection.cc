@@ -56,11 +56,11 @@ Status PacketConnection::CheckOpen() const {
   return Unavailable(fmt::format("the connection to {} has ended", peer_), "connect again");
 }
 
-Status PacketConnection::CheckLoad(std::uint64_t bytes) {
+Status PacketConnection::CheckLoad(std::uint64_t bytes, const Load& load) {
   const Limits& limits = endpoint_->options().limits;
   const auto fits = [&] {
-    return load_number_ < limits.outstanding_max &&
-           bytes <= limits.outstanding_bytes_max - load_bytes_;
+    return load.number < limits.outstanding_max &&
+           bytes <= limits.outstanding_bytes_max - load.bytes;
   };
   if (fits()) [[likely]]
     return OkStatus();
@@ -68,11 +68,11 @@ Status PacketConnection::CheckLoad(std::uint64_t bytes) {
   if (fits()) return OkStatus();
   return ResourceExhausted(fmt::format("{} messages and operations with {} bytes are on their way "
                                        "to {} or not answered",
-                                       load_number_, load_bytes_, peer_),
+                                       load.number, load.bytes, peer_),
                            "send less at once");
 }
 
-Result<std::uint64_t> PacketConnection::CheckMessage(Parts message) {
+Result<std::uint64_t> PacketConnection::CheckMessage(Parts message, const Load& load) {
   CIREIN_RETURN_IF_ERROR(CheckOpen());
   const std::uint64_t limit = endpoint_->options().limits.message_bytes_max;
   std::uint64_t bytes = 0;
@@ -82,7 +82,7 @@ Result<std::uint64_t> PacketConnection::CheckMessage(Parts message) {
     }
     bytes += part.size();
   }
-  CIREIN_RETURN_IF_ERROR(CheckLoad(bytes));
+  CIREIN_RETURN_IF_ERROR(CheckLoad(bytes, load));
   return bytes;
 }
 
@@ -92,26 +92,27 @@ Status PacketConnection::CheckOperation(std::uint64_t bytes) {
   if (bytes > limit) {
     return InvalidArgument(fmt::format("one operation moves at most {} bytes", limit));
   }
-  return CheckLoad(bytes);
+  return CheckLoad(bytes, begun_);
 }
 
 void PacketConnection::ReadUpTo(std::uint64_t mark) {
   while (!unread_.empty() && unread_.front().mark <= mark) {
-    --load_number_;
-    load_bytes_ -= unread_.front().bytes;
+    unread_.front().load->Remove(unread_.front().bytes);
     unread_.pop_front();
   }
 }
 
+PacketConnection::Load* PacketConnection::LoadOf(Counts counts) {
+  if (counts == Counts::kUntilRead) return &begun_;
+  return counts == Counts::kReplyUntilRead ? &replies_ : nullptr;
+}
+
 void PacketConnection::Wrote(const PacketHead& head, Counts counts) {
-  if (counts == Counts::kUntilRead) unread_.push_back({LastMark(), head.bytes});
+  if (Load* const load = LoadOf(counts)) unread_.push_back({LastMark(), head.bytes, load});
 }
 
 void PacketConnection::Put(const PacketHead& head, Parts parts, Counts counts) {
-  if (counts == Counts::kUntilRead) {
-    ++load_number_;
-    load_bytes_ += head.bytes;
-  }
+  if (Load* const load = LoadOf(counts)) load->Add(head.bytes);
   PacketCursor packet(head, parts);
   if (waiting_.empty()) [[likely]] {
     TrySome(packet);
@@ -155,7 +156,7 @@ bool PacketConnection::PumpOut() {
 
 Status PacketConnection::Send(Parts message) {
   const std::lock_guard lock(mutex_);
-  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message));
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message, begun_));
   Put({.kind = Code(PacketCode::kMessage), .status = 0, .number = 0, .bytes = bytes, .word = 0},
       message, Counts::kUntilRead);
   return OkStatus();
@@ -176,8 +177,7 @@ void PacketConnection::StopTimer() {
 }
 
 std::uint64_t PacketConnection::Begin(Pending pending) {
-  ++load_number_;
-  load_bytes_ += pending.bytes;
+  begun_.Add(pending.bytes);
   return pending_.Add(std::move(pending));
 }
 
@@ -191,7 +191,7 @@ void PacketConnection::StartDeadline(std::uint64_t number, Deadline deadline) {
 
 Status PacketConnection::Request(Parts message, Deadline deadline, ReplyCallback done) {
   const std::lock_guard lock(mutex_);
-  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message));
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message, begun_));
   const std::uint64_t number =
       Begin({.done = std::move(done), .into = {}, .bytes = bytes, .is_request = true});
   Put({.kind = Code(PacketCode::kRequest),
@@ -216,10 +216,10 @@ Status PacketConnection::Reply(RequestId request, Parts message) {
   if (asked == nullptr || *asked != request) {
     return NotFound(fmt::format("request {} was answered, or never asked", request));
   }
-  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message));
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message, replies_));
   *asked = 0;
   Put({.kind = Code(PacketCode::kReply), .status = 0, .number = request, .bytes = bytes, .word = 0},
-      message, Counts::kUntilRead);
+      message, Counts::kReplyUntilRead);
   return OkStatus();
 }
 
@@ -231,8 +231,7 @@ Status PacketConnection::Operate(PacketCode kind, const OperationHead& operation
   // What is done at once would come before what is on its way; and who gives it no time is told so.
   if (operations_ == 0 && !HasNoTime(deadline)) {
     if (const auto word = TryHere(kind, operation, bytes, pending.into)) {
-      ++load_number_;
-      load_bytes_ += pending.bytes;
+      begun_.Add(pending.bytes);
       // Who put the first of them there has woken the home, or is its thread.
       const bool wakes = finished_.empty() && !endpoint_->on_home();
       finished_.push_back({std::move(*pending.done), pending.bytes, *word});
@@ -455,8 +454,7 @@ Status PacketConnection::TakeAnswer(const PacketHead& head, std::span<const std:
       return Broken("an answer has no meaning");
     }
     answered.emplace(pending_.Take(head.number));
-    --load_number_;
-    load_bytes_ -= answered->bytes;
+    begun_.Remove(answered->bytes);
     if (!is_reply) --operations_;
   }
   if (!answered->done) return OkStatus();
@@ -502,8 +500,7 @@ bool PacketConnection::CallFinished() {
       if (finished_.empty()) break;
       first = std::move(finished_.front());
       finished_.pop_front();
-      --load_number_;
-      load_bytes_ -= first->bytes;
+      begun_.Remove(first->bytes);
       if (finished_.empty()) has_finished_.store(false, std::memory_order_relaxed);
     }
     RunUsers(endpoint_->home().name(), [&] {

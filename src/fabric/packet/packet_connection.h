@@ -68,7 +68,7 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   PacketConnection(std::shared_ptr<PacketEndpoint> endpoint, Address peer, Service& service);
 
   /// How a packet counts against what may be outstanding.
-  enum class Counts : std::uint8_t { kUntilRead, kUntilAnswered, kAsAnswer };
+  enum class Counts : std::uint8_t { kUntilRead, kReplyUntilRead, kUntilAnswered, kAsAnswer };
 
   // What carries packets. The first four are called with mutex_ held, and not after LeaveCarrier.
 
@@ -151,18 +151,34 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
     PacketCursor cursor;
     Counts counts;
   };
+  /// What is on its way or not answered.
+  struct Load {
+    std::uint64_t number = 0;
+    std::uint64_t bytes = 0;
+    void Add(std::uint64_t more_bytes) {
+      ++number;
+      bytes += more_bytes;
+    }
+    void Remove(std::uint64_t less_bytes) {
+      --number;
+      bytes -= less_bytes;
+    }
+  };
   /// A message that was sent, up to `mark`.
   struct Unread {
     std::uint64_t mark;
     std::uint64_t bytes;
+    Load* load;
   };
 
   Status CheckOpen() const;
-  Result<std::uint64_t> CheckMessage(Parts message);
-  Status CheckLoad(std::uint64_t bytes);
+  Result<std::uint64_t> CheckMessage(Parts message, const Load& load);
+  Status CheckLoad(std::uint64_t bytes, const Load& load);
   Status CheckOperation(std::uint64_t bytes);
   void Put(const PacketHead& head, Parts parts, Counts counts);
   void Wrote(const PacketHead& head, Counts counts);
+  /// Where a message counts until it is read; null for what does not.
+  Load* LoadOf(Counts counts);
   /// Where in asked_ a request stands; null when there is no such place.
   RequestId* AskedAt(RequestId request);
   /// The number for what begins now.
@@ -214,8 +230,8 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   std::uint64_t answers_waiting_ = 0;
   std::uint64_t answer_bytes_waiting_ = 0;
   std::deque<Unread> unread_;
-  std::uint64_t load_number_ = 0;
-  std::uint64_t load_bytes_ = 0;
+  Load begun_;    // What this side began.
+  Load replies_;  // What the other side asked for.
   PendingTable<Pending> pending_;
   // One for all that is pending, which an answer does not touch: it rings at the next end or
   // before, kEndOfTime when it is not set.
