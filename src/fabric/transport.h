@@ -85,7 +85,8 @@ using RequestId = std::uint64_t;
 ///     a Persist, that it is on the medium. The target's code takes no part.
 ///  5. A grant is checked with each operation: one that is unknown, revoked, for other things, or a
 ///     range outside it is PermissionDenied or InvalidArgument, changes nothing, and disturbs
-///     nobody else. Once Revoke has returned nothing more takes effect through the grant.
+///     nobody else. Once Revoke has returned nothing more takes effect through the grant; of a
+///     write that it met half way a part may have, though it is PermissionDenied.
 ///  6. A peer that is gone, or cannot be reached, for the transport's keepalive ends the
 ///     connection. One that only sleeps does not.
 ///  7. Who closes a connection, or dies, may take with it what is still on its way: any tail of it

@@ -106,8 +106,10 @@ Status StreamListener::Open() {
   return OkStatus();
 }
 
-Status StreamListener::Start(Reactor& reactor, std::function<void(StreamSocket)> accepted) {
+Status StreamListener::Start(Reactor& reactor, std::function<void(StreamSocket)> accepted,
+                             std::function<bool()> has_room) {
   accepted_ = std::move(accepted);
+  has_room_ = std::move(has_room);
   CIREIN_RETURN_IF_ERROR(reactor.Watch(fd_.get(), FdInterest::kReadable, *this));
   reactor_ = &reactor;
   return OkStatus();
@@ -130,6 +132,10 @@ void StreamListener::OnReady(FdReadiness /*readiness*/) {
 }
 
 bool StreamListener::AcceptOne() {
+  if (has_room_ && !has_room_()) {
+    Pause();
+    return false;
+  }
   FileDescriptor fd(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (fd.is_open()) {
     accepted_(StreamSocket(std::move(fd)));

@@ -38,8 +38,11 @@ class StreamListener final : private FdHandler {
 
   /// Others may connect, and wait until Start. On any thread; IoError. Again does nothing.
   Status Open();
-  /// From now on gives each connection to `accepted`, on the reactor, which outlives Stop.
-  Status Start(Reactor& reactor, std::function<void(StreamSocket)> accepted);
+  /// From now on gives each connection to `accepted`, on the reactor, which outlives Stop. Where
+  /// `has_room` says that there is no room for one, those who come wait in the system, and are
+  /// looked at again in a moment; null: there always is.
+  Status Start(Reactor& reactor, std::function<void(StreamSocket)> accepted,
+               std::function<bool()> has_room = nullptr);
   /// No more connections; a second call does nothing.
   void Stop();
   std::uint64_t refused() const noexcept { return refused_; }
@@ -59,6 +62,7 @@ class StreamListener final : private FdHandler {
   Reactor* reactor_ = nullptr;
   TimerService::TimerId pause_ = 0;
   std::function<void(StreamSocket)> accepted_;
+  std::function<bool()> has_room_;
   std::uint64_t refused_ = 0;
 };
 

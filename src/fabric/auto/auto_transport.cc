@@ -92,8 +92,8 @@ AutoTransport::~AutoTransport() {
 }
 
 Status AutoTransport::Listen(Service& service) {
-  if (shm_ != nullptr) CIREIN_RETURN_IF_ERROR(shm_->Listen(service));
-  return ofi_ != nullptr ? ofi_->Listen(service) : OkStatus();
+  if (ofi_ != nullptr) CIREIN_RETURN_IF_ERROR(ofi_->Listen(service));
+  return shm_ != nullptr ? shm_->Listen(service) : OkStatus();
 }
 
 Status AutoTransport::Connect(const Address& address, Service& service, Deadline deadline,

@@ -2,9 +2,12 @@
 #include "fabric/ofi/ofi_endpoint.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include "base/logging.h"
 #include "fabric/auto/auto_address.h"
@@ -29,9 +32,10 @@ Result<StreamAddress> StreamAddressIn(const Address& address) {
   }
   CIREIN_ASSIGN_OR_RETURN(StreamAddress at,
                           ParseStreamAddress(std::string_view(own).substr(kScheme.size())));
-  const bool is_v6 = at.host.find(':') != std::string::npos;
-  const char* const digits = is_v6 ? "0123456789abcdefABCDEF.:" : "0123456789.";
-  const bool is_digits = !at.host.empty() && at.host.find_first_not_of(digits) == std::string::npos;
+  // A name would have to be asked of others, which takes any time.
+  std::array<std::byte, sizeof(in6_addr)> digits;
+  const bool is_digits = inet_pton(AF_INET, at.host.c_str(), digits.data()) == 1 ||
+                         inet_pton(AF_INET6, at.host.c_str(), digits.data()) == 1;
   if (!is_digits) {
     return InvalidArgument(fmt::format("'{}' has no host in digits", address),
                            "give ofi://ADDRESS:PORT, such as ofi://127.0.0.1:7000");
@@ -55,7 +59,11 @@ OfiEndpoint::~OfiEndpoint() = default;
 
 Status OfiEndpoint::StartPort() {
   check_timer_ = RunIn(std::chrono::nanoseconds(options_.keepalive) / 2, &OfiEndpoint::CheckAll);
-  if (port_->wait_fd() < 0) return OkStatus();
+  if (port_->wait_fd() < 0) {
+    LogWarn("fabric", "{}: the provider {} has nothing to wait for: a core is kept busy", address(),
+            port_->provider());
+    return OkStatus();
+  }
   // The poller takes what has come; the descriptor is readable until it is looked at so.
   return home().Watch(port_->wait_fd(), FdInterest::kReadable,
                       [this](FdReadiness) { port_->PrepareToBlock(); });
@@ -82,9 +90,7 @@ Status OfiEndpoint::OpenListener() {
 
 void OfiEndpoint::StartListener() {
   if (listener_ == nullptr) return;
-  const Status started = listener_->Start(home(), [this](StreamSocket socket) {
-    // One too many is turned away: it may come again.
-    if (!has_guest_room()) return;
+  const auto accepted = [this](StreamSocket socket) {
     Welcome([this, &socket](Ended ended) {
       return OfiHandshake::Hear(
           MakeSide(), std::move(socket), [this] { return CheckRoom(); },
@@ -92,7 +98,9 @@ void OfiEndpoint::StartListener() {
             Finish(ended, std::move(result));
           });
     });
-  });
+  };
+  const Status started =
+      listener_->Start(home(), accepted, /*has_room=*/[this] { return has_guest_room(); });
   if (!started.ok()) {
     LogError("fabric", "{} cannot be listened on: {}", address(), started.ToString());
   }

@@ -81,7 +81,6 @@ class OfiEndpoint final : public PacketEndpoint, private OfiPort::Handler {
   struct Departure {
     ControlStream stream;
     std::deque<OfiShownPart> shown;
-    TimerService::TimerId timer = 0;
   };
 
   Status CheckAddress(const Address& address) const override;

@@ -71,6 +71,10 @@ void PacketEndpoint::Wake() {
 
 Status PacketEndpoint::CheckRoom() {
   const std::lock_guard lock(mutex_);
+  return CheckRoomLocked();
+}
+
+Status PacketEndpoint::CheckRoomLocked() const {
   if (connected_ + attempts_.size() < options_.limits.connections_max) return OkStatus();
   return ResourceExhausted(address() + " has as many connections as it may");
 }
@@ -90,11 +94,11 @@ Status PacketEndpoint::Listen(Service& service) {
 Status PacketEndpoint::Connect(const Address& address, Service& service, Deadline deadline,
                                ConnectCallback done) {
   CIREIN_RETURN_IF_ERROR(CheckAddress(address));
-  CIREIN_RETURN_IF_ERROR(CheckRoom());
   std::uint64_t id = 0;
   {
     const std::lock_guard lock(mutex_);
     if (shut_) return Gone();
+    CIREIN_RETURN_IF_ERROR(CheckRoomLocked());
     id = ++last_id_;
     Attempt& attempt = attempts_[id];
     attempt.done = std::move(done);
@@ -160,11 +164,11 @@ Result<std::shared_ptr<PacketConnection>> PacketEndpoint::Open(const Agreed& agr
   const Status started = connection->Start();
   if (!started.ok()) {
     connection->Die();
+    const std::lock_guard lock(mutex_);
+    --connected_;
     return started;
   }
   connections_.push_back(connection);
-  const std::lock_guard lock(mutex_);
-  ++connected_;
   return connection;
 }
 
@@ -200,6 +204,7 @@ void PacketEndpoint::FinishConnect(std::uint64_t id, Result<Agreed> result) {
     if (found == attempts_.end()) return;
     attempt = std::move(found->second);
     attempts_.erase(found);
+    if (result.ok()) ++connected_;
   }
   CancelTimer(attempt.timer);
   attempt.attempt.reset();
@@ -251,8 +256,22 @@ void PacketEndpoint::FinishWelcome(std::uint64_t id, const Result<Agreed>& resul
     LogInfo("fabric", "{}: somebody could not connect: {}", address(), result.status().ToString());
     return;
   }
+  {
+    // Others may have come since it was admitted.
+    const std::lock_guard lock(mutex_);
+    const Status room = CheckRoomLocked();
+    if (!room.ok()) {
+      LogInfo("fabric", "{}: somebody could not connect: {}", address(), room.ToString());
+      return;
+    }
+    ++connected_;
+  }
   const Result<std::shared_ptr<PacketConnection>> opened = Open(*result, *listening_);
-  if (!opened.ok()) return;
+  if (!opened.ok()) {
+    LogWarn("fabric", "{}: a connection could not be opened: {}", address(),
+            opened.status().ToString());
+    return;
+  }
   RunGuarded(home_.name(), [&] { listening_->Connected(*opened); });
 }
 

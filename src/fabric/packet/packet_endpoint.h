@@ -158,6 +158,9 @@ class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
   void BeginConnect(std::uint64_t id, const Address& address);
   void FinishConnect(std::uint64_t id, Result<Agreed> result);
   void FinishWelcome(std::uint64_t id, const Result<Agreed>& result);
+  /// Of connections and those to come: ResourceExhausted when there are as many as may be.
+  Status CheckRoomLocked() const;
+  /// The connection is counted already; not any more when it cannot be opened.
   Result<std::shared_ptr<PacketConnection>> Open(const Agreed& agreed, Service& service);
 
   Reactor& home_;
@@ -175,7 +178,7 @@ class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
   Service* listening_ = nullptr;
   std::uint64_t last_id_ = 0;
   std::map<std::uint64_t, Attempt> attempts_;
-  std::uint64_t connected_ = 0;  // Connections that are there.
+  std::uint64_t connected_ = 0;  // Connections that are there, or being opened.
   std::atomic<bool> has_work_{false};
 
   // The home's.
