@@ -170,6 +170,15 @@ Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes) {
   return ReadAll(file.get(), path, max_bytes);
 }
 
+Result<std::string> ReadFirstLine(const std::string& path, std::uint64_t max_bytes) {
+  CIREIN_ASSIGN_OR_RETURN(std::string text, ReadFile(path, max_bytes));
+  text.resize(std::min(text.find_first_of("\r\n"), text.size()));
+  if (!text.empty()) return text;
+  return InvalidArgument(
+      fmt::format("the first line of '{}' is empty", EscapeForPeople(path, 4096)),
+      "write there what is to be kept");
+}
+
 Result<std::string> ReadStandardInput(std::uint64_t max_bytes) {
   return ReadAll(STDIN_FILENO, "standard input", max_bytes);
 }

@@ -34,10 +34,13 @@ using namespace std::chrono_literals;
 
 constexpr const char* kProvider = "tcp";
 
+constexpr std::uint64_t kRegisteredBytes = 8 * kShownBytesMax;
+
 OfiOptions OptionsWith(const std::string& secret) {
   OfiOptions options = OfiFabric::SmallOptions();
   options.provider = kProvider;
   options.secret = secret;
+  options.registered_bytes_max = kRegisteredBytes;
   return options;
 }
 
@@ -581,8 +584,9 @@ TEST_F(OfiSecurityTest, WhoBreaksTheRulesIsLeft) {
 }
 
 TEST_F(OfiSecurityTest, WhatIsShownIsReadAndWhatIsNotCostsNothing) {
+  constexpr std::uint64_t kWriteBytes = 250'000;
   // Together more than the memory that may be registered.
-  for (int i = 0; i < 80; ++i) {
+  for (std::uint64_t i = 0; i <= kRegisteredBytes / kWriteBytes; ++i) {
     SCOPED_TRACE(i);
     const auto insider = EnterAnew();
     OfiPort::Lease lease = stranger_->port->Lend(60'000).value();
@@ -594,7 +598,7 @@ TEST_F(OfiSecurityTest, WhatIsShownIsReadAndWhatIsNotCostsNothing) {
     service_.messages.clear();
     const std::size_t closed_before = service_.closed.size();
     shown.key ^= 1;
-    PutShown(*insider, Part(*insider, PacketCode::kWrite, 1, 250'000), shown);
+    PutShown(*insider, Part(*insider, PacketCode::kWrite, 1, kWriteBytes), shown);
     ExpectEnded(*insider, closed_before);
   }
   ExpectLongRead();

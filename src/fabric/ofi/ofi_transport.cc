@@ -31,8 +31,22 @@ Status CheckOptions(const OfiOptions& options) {
         fmt::format("{} bytes of registered memory are too few", options.registered_bytes_max),
         "give at least 8 MiB");
   }
+  if (options.registered_bytes_at_start > options.registered_bytes_max) {
+    return InvalidArgument("more memory is to be registered at the start than at all");
+  }
   if (options.keepalive < std::chrono::seconds(1)) {
     return InvalidArgument("a keepalive is at least one second");
+  }
+  return OkStatus();
+}
+
+/// Registers so many bytes: what is given back is kept for those who need it first.
+Status RegisterNow(OfiPort& port, std::uint64_t bytes) {
+  std::vector<OfiPort::Lease> leases;
+  for (std::uint64_t i = 0; i < bytes / kShownBytesMax; ++i) {
+    const auto use = i % 2 == 0 ? OfiPort::LeaseUse::kShown : OfiPort::LeaseUse::kFilled;
+    CIREIN_ASSIGN_OR_RETURN(OfiPort::Lease lease, port.Lend(kShownBytesMax, use));
+    leases.push_back(std::move(lease));
   }
   return OkStatus();
 }
@@ -52,6 +66,7 @@ Result<std::unique_ptr<OfiTransport>> OfiTransport::Create(Reactor& home, OfiOpt
     return Unavailable(fmt::format("provider {} has names that are too long", port->provider()),
                        "choose another provider");
   }
+  CIREIN_RETURN_IF_ERROR(RegisterNow(*port, options.registered_bytes_at_start));
   std::string provider = port->provider();
   auto endpoint =
       std::make_shared<OfiEndpoint>(home, std::move(options), std::move(listener), std::move(port));

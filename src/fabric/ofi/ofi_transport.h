@@ -28,6 +28,9 @@ struct OfiOptions {
                 .grants_max = 65536};
   /// Of memory registered for what is longer than a message of libfabric; at least 8 MiB.
   std::uint64_t registered_bytes_max = std::uint64_t{256} << 20;
+  /// How much of it is registered before the first message; the rest when it is needed first. Worth
+  /// it with cards, where registering takes tens of microseconds.
+  std::uint64_t registered_bytes_at_start = 0;
   /// How long a peer that cannot be reached is waited for; at least a second.
   std::chrono::seconds keepalive{15};
   /// Of calls that give none.
