@@ -7,7 +7,6 @@
 #include <array>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <functional>
@@ -27,6 +26,7 @@
 #include "fabric/conformance.h"
 #include "fabric/ofi/ofi_transport.h"
 #include "fabric/packet/handshake_messages.h"
+#include "fabric/two_hosts.h"
 #include "runtime/file_descriptor.h"
 #include "runtime/reactor.h"
 #include "runtime/real_clock.h"
@@ -54,49 +54,6 @@ OfiOptions OptionsAt(const std::string& host) {
                     .grants_max = 16};
   return options;
 }
-
-bool RunCommand(const std::string& command) {
-  return std::system((command + " 2>/dev/null >/dev/null").c_str()) == 0;  // NOLINT: a tool's words
-}
-
-/// Two namespaces, of this test alone, and the cable between them.
-class TwoHosts {
- public:
-  TwoHosts() {
-    made_ = RunCommand("ip netns add " + host(0)) && RunCommand("ip netns add " + host(1)) &&
-            RunCommand("ip link add " + cable(0) + " netns " + host(0) + " type veth peer name " +
-                       cable(1) + " netns " + host(1));
-    for (const int i : {0, 1}) {
-      made_ = made_ && RunCommand(At(i) + "addr add " + ip(i) + "/24 dev " + cable(i)) &&
-              RunCommand(At(i) + "link set lo up") &&
-              RunCommand(At(i) + "link set " + cable(i) + " up");
-    }
-  }
-  ~TwoHosts() {
-    for (const int i : {0, 1}) RunCommand("ip netns del " + host(i));
-  }
-  TwoHosts(const TwoHosts&) = delete;
-  TwoHosts& operator=(const TwoHosts&) = delete;
-
-  bool made() const { return made_; }
-  std::string host(int i) const { return "cirein" + id_ + "ab"[i]; }
-  std::string cable(int i) const { return "cv" + id_ + "ab"[i]; }
-  static std::string ip(int i) { return "10.77.0." + std::to_string(i + 1); }
-  /// Of `ip`, in a host.
-  std::string At(int i) const { return "ip -n " + host(i) + " "; }
-  /// Any command, in a host.
-  std::string In(int i) const { return "ip netns exec " + host(i) + " "; }
-  /// The calling thread is there from now on.
-  bool Enter(int i) const {
-    const FileDescriptor there(open(("/run/netns/" + host(i)).c_str(), O_RDONLY | O_CLOEXEC));
-    return there.is_open() && setns(there.get(), CLONE_NEWNET) == 0;
-  }
-
- private:
-  // Of the process that made them, also in its children.
-  const std::string id_ = std::to_string(getpid());
-  bool made_ = false;
-};
 
 /// Gives its memory to who connects, echoes, and says when a connection has ended.
 class OtherService final : public Service {
@@ -140,14 +97,19 @@ class OtherService final : public Service {
 
 class OfiNetworkTest : public testing::Test {
  protected:
+  explicit OfiNetworkTest(TwoHosts::Cable cable = TwoHosts::Cable::kVeth) : hosts_(cable) {}
+  /// The cable, before anybody uses it.
+  virtual void SetUpCable() {}
+
   void SetUp() override {
-    if (!hosts_.made()) GTEST_SKIP() << "no network namespaces can be made here";
+    if (!hosts_.made()) GTEST_SKIP() << "no network namespaces, or cables, can be made here";
     std::array<int, 2> pipe{};
     ASSERT_EQ(pipe2(pipe.data(), O_CLOEXEC), 0);
     // Before anything is opened, so that nothing is copied.
     other_ = fork();
     if (other_ == 0) LiveThere(hosts_, pipe[1]);
     close(pipe[1]);
+    SetUpCable();
     told_ = FileDescriptor(pipe[0]);
     FixedText address{};
     ASSERT_EQ(read(told_.get(), address.data(), address.size()),
@@ -299,6 +261,40 @@ TEST_F(OfiNetworkTest, ACutIsToldToBothSidesAndAfterItTheyMeetAgain) {
     connection_->Close();
     ASSERT_TRUE(RunUntil(15s, [&] { return OtherWasTold(); }));
   }
+}
+
+/// As between cities.
+class OfiFarTest : public OfiNetworkTest {
+ protected:
+  static constexpr auto kOneWay = 15ms;
+  OfiFarTest() : OfiNetworkTest(TwoHosts::Cable::kTun) {}
+  void SetUpCable() override { hosts_.Relay(kOneWay); }
+};
+
+TEST_F(OfiFarTest, AllPassesToWhoIsFarAway) {
+  ASSERT_NO_FATAL_FAILURE(Connect());
+  Pass();
+  EXPECT_TRUE(recorder_->closed.empty());
+  EXPECT_GT(hosts_.relay().carried(), 100U);
+  // One there and one back, and not more: what is short takes no detour.
+  const auto outcome = std::make_shared<Outcome>();
+  const TimePoint begin = RealClock::MonotonicNow();
+  ASSERT_TRUE(connection_->Request(OnePart("x"), kVeryLong, ReplyInto(outcome)).ok());
+  ASSERT_TRUE(RunUntil(kVeryLong, [&] { return outcome->done(); }));
+  const auto time = RealClock::MonotonicNow() - begin;
+  EXPECT_GE(time, 2 * kOneWay);
+  RecordProperty("round_trip_us", static_cast<int>(time / 1us));
+}
+
+TEST_F(OfiFarTest, WhoHasNoTimeIsToldInTime) {
+  ASSERT_NO_FATAL_FAILURE(Connect());
+  const auto outcome = std::make_shared<Outcome>();
+  ASSERT_TRUE(connection_->Request(OnePart("x"), kOneWay, ReplyInto(outcome)).ok());
+  ASSERT_TRUE(RunUntil(kVeryLong, [&] { return outcome->done(); }));
+  EXPECT_EQ(outcome->status.code(), StatusCode::kDeadlineExceeded) << outcome->status.ToString();
+  // The answer comes all the same, and is passed over.
+  Pass();
+  EXPECT_EQ(outcome->calls, 1);
 }
 
 }  // namespace
