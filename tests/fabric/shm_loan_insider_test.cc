@@ -5,14 +5,14 @@
 
 #include <array>
 #include <atomic>
-#include <cstring>
+#include <chrono>
 #include <fcntl.h>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
-#include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -37,9 +37,11 @@ using namespace std::chrono_literals;
 /// An owner, and somebody who says what it likes over the socket of its connection.
 class ShmLoanInsiderTest : public testing::Test {
  protected:
-  ShmLoanInsiderTest() : home_(Reactor::Create(clock_).value()) {
+  ShmLoanInsiderTest() : home_(Reactor::Create(clock_).value()) { Begin(30s); }
+  void Begin(std::chrono::nanoseconds revoke_max) {
     ShmOptions options = ShmFabric::SmallOptions();
     options.limits.grants_max = 256;
+    options.revoke_max = revoke_max;
     owner_ = ShmTransport::Create(*home_, options).value();
     EXPECT_TRUE(owner_->Listen(service_).ok());
     terms_ = {.introduction = {.address = "shm://@insider", .secret = "", .limits = options.limits},
@@ -83,6 +85,37 @@ class ShmLoanInsiderTest : public testing::Test {
   bool HasEnded() { return Hear().got == ControlSocket::Got::kEnd; }
   Grant MakeGrant(Access access) {
     return owner_->MakeGrant(memory_, {0, region_->size()}, access).value();
+  }
+  /// Nobody but the owner holds it.
+  struct Lone {
+    std::weak_ptr<Region> region;
+    Transport::MemoryId memory = 0;
+    Grant grant;
+  };
+  Lone MakeLone() {
+    const std::shared_ptr<Region> region = MakeMemoryRegion("lone", 4096).value();
+    const auto memory = owner_->Register(region).value();
+    return {region, memory, owner_->MakeGrant(memory, {0, 4096}, kAll).value()};
+  }
+  /// Is lent it, and begins an operation that does not end.
+  std::atomic_ref<std::uint32_t> BeginOperation(const Grant& grant) {
+    const Answer answer = Ask(grant);
+    EXPECT_EQ(answer.message.kind, LoanKind::kLend);
+    LoanLine& line = agreement_->segment->loan(1, answer.message.line);
+    std::atomic_ref<std::uint32_t>(line.in_use).store(1);
+    return std::atomic_ref<std::uint32_t>(line.in_use);
+  }
+  void EndConnection() {
+    service_.connections.back()->Close();
+    RunRounds();
+    while (Hear().got == ControlSocket::Got::kMessage) {
+    }
+    EXPECT_TRUE(HasEnded());
+  }
+  /// Time for the owner to look after what is in quarantine.
+  void Pass() {
+    clock_.Advance(1s);
+    RunRounds();
   }
 
   VirtualClock clock_;
@@ -242,14 +275,77 @@ TEST_F(ShmLoanInsiderTest, WhoNeverEndsItsOperationHoldsUpOnlyTheRevoke) {
   std::atomic_ref<std::uint32_t>(line.in_use).store(0);
   revoker.join();
   EXPECT_TRUE(revoked);
-  // At the end it is not waited for.
-  Say({.kind = LoanKind::kRelease, .line = answer.message.line, .grant = grant.id});
-  const Answer again = Ask(MakeGrant(kAll));
-  ASSERT_EQ(again.message.kind, LoanKind::kLend);
-  std::atomic_ref<std::uint32_t>(agreement_->segment->loan(1, again.message.line).in_use).store(1);
-  service_.connections.front()->Close();
-  RunRounds();
-  EXPECT_TRUE(HasEnded());
+  EXPECT_EQ(owner_->quarantined(), 0U);
+}
+
+TEST_F(ShmLoanInsiderTest, TheEndOfAConnectionEndsNoOperation) {
+  Begin(20ms);
+  Enter();
+  const Lone lone = MakeLone();
+  const auto in_use = BeginOperation(lone.grant);
+  EndConnection();
+  EXPECT_EQ(owner_->quarantined(), 1U);
+  // It may write yet: so nobody is told that it will not.
+  EXPECT_EQ(owner_->Revoke(lone.grant).code(), StatusCode::kUnavailable);
+  EXPECT_EQ(owner_->Revoke(lone.grant).code(), StatusCode::kNotFound) << "it is revoked";
+  EXPECT_EQ(owner_->Unregister(lone.memory).code(), StatusCode::kUnavailable);
+  Pass();
+  EXPECT_EQ(owner_->quarantined(), 1U);
+  EXPECT_FALSE(lone.region.expired()) << "its memory could be another's by now";
+  in_use.store(0);
+  Pass();
+  EXPECT_EQ(owner_->quarantined(), 0U);
+  EXPECT_TRUE(lone.region.expired());
+}
+
+TEST_F(ShmLoanInsiderTest, UnregisterSaysWhatHasBecomeOfWhatRevokeGaveUp) {
+  for (const bool ends : {false, true}) {
+    SCOPED_TRACE(ends);
+    Begin(20ms);
+    Enter();
+    const Lone lone = MakeLone();
+    const auto in_use = BeginOperation(lone.grant);
+    EXPECT_EQ(owner_->Revoke(lone.grant).code(), StatusCode::kUnavailable);
+    EXPECT_EQ(owner_->quarantined(), 1U);
+    if (ends) EndConnection();
+    EXPECT_EQ(owner_->quarantined(), 1U);
+    in_use.store(0);
+    EXPECT_TRUE(owner_->Unregister(lone.memory).ok());
+    EXPECT_EQ(owner_->quarantined(), 0U);
+    EXPECT_TRUE(lone.region.expired());
+  }
+}
+
+TEST_F(ShmLoanInsiderTest, TheEndOfTheTransportEndsNoOperation) {
+  Enter();
+  const Lone lone = MakeLone();
+  const auto in_use = BeginOperation(lone.grant);
+  owner_.reset();
+  EXPECT_FALSE(lone.region.expired()) << "its memory could be another's by now";
+  Begin(20ms);
+  owner_.reset();
+  EXPECT_FALSE(lone.region.expired());
+  in_use.store(0);
+  Begin(20ms);
+  owner_.reset();
+  EXPECT_TRUE(lone.region.expired()) << "nobody looks after what the ended have left";
+}
+
+TEST_F(ShmLoanInsiderTest, QuarantineIsBounded) {
+  Enter();
+  std::vector<std::atomic_ref<std::uint32_t>> in_use;
+  for (unsigned i = 0; i < kLoansMax; ++i) in_use.push_back(BeginOperation(MakeGrant(kAll)));
+  EXPECT_EQ(owner_->quarantined(), 0U);
+  EndConnection();
+  EXPECT_EQ(owner_->quarantined(), kLoansMax);
+  // So that who comes and goes does not fill the owner.
+  const auto first = std::exchange(agreement_, std::nullopt);
+  Enter();
+  EXPECT_EQ(Ask(MakeGrant(kAll)).message.kind, LoanKind::kRefuse);
+  for (const auto& one : in_use) one.store(0);
+  Pass();
+  EXPECT_EQ(owner_->quarantined(), 0U);
+  EXPECT_EQ(Ask(MakeGrant(kAll)).message.kind, LoanKind::kLend);
 }
 
 }  // namespace

@@ -132,7 +132,7 @@ Status ShmConnection::TakeLoanMessage(const LoanMessage& message,
       if (lender_ == nullptr || !lender_->Release(message.line, message.grant)) {
         return Broken("it gives back what it was not lent");
       }
-      shm_endpoint().lenders().Remove(message.grant, *lender_);
+      shm_endpoint().loans().Remove(message.grant, *lender_);
       return OkStatus();
     case LoanKind::kLend: {
       const std::lock_guard lock(mutex_);
@@ -181,9 +181,10 @@ Status ShmConnection::TakeAsk(const LoanMessage& ask) {
 
 std::optional<ShmConnection::Lent> ShmConnection::TryLend(const LoanMessage& ask) {
   const Mappings mappings = shm_endpoint().mappings();
-  // One whose death could not be told from its silence would hold up Revoke for ever.
+  // One whose death could not be told from its silence could keep the memory for ever.
   const bool death_is_told = peer_process_.is_open() || process_.pid == getpid();
   if (mappings == Mappings::kNone || !death_is_told || peer_gone_) return std::nullopt;
+  if (shm_endpoint().loans().quarantined() >= Loans::kQuarantineMax) return std::nullopt;
   if (lender_ == nullptr) {
     // While its socket is there its number is not another process's.
     pollfd socket{.fd = socket_.fd(), .events = POLLRDHUP, .revents = 0};
@@ -200,13 +201,13 @@ std::optional<ShmConnection::Lent> ShmConnection::TryLend(const LoanMessage& ask
   if (!offer) return std::nullopt;
   const std::optional<unsigned> line = lender_->Lend(ask.grant);
   if (!line) return std::nullopt;
-  shm_endpoint().lenders().Add(ask.grant, lender_);
+  shm_endpoint().loans().Add(ask.grant, lender_, whole->region);
   return Lent{std::move(*offer), *line};
 }
 
 void ShmConnection::TakeBack(unsigned line, std::uint64_t grant) {
   static_cast<void>(lender_->Release(line, grant));
-  shm_endpoint().lenders().Remove(grant, *lender_);
+  shm_endpoint().loans().Remove(grant, *lender_);
 }
 
 bool ShmConnection::SendLoanMessages() {
@@ -295,12 +296,7 @@ void ShmConnection::LeaveCarrier() {
     static_cast<void>(home.Unwatch(own_wake_.get()).ok());
     if (peer_process_.is_open()) static_cast<void>(home.Unwatch(peer_process_.get()).ok());
   }
-  if (lender_ != nullptr) {
-    const auto borrower = peer_gone_ ? Lender::Borrower::kHasGone : Lender::Borrower::kMayLive;
-    for (const std::uint64_t grant : lender_->End(borrower)) {
-      shm_endpoint().lenders().Remove(grant, *lender_);
-    }
-  }
+  if (lender_ != nullptr) shm_endpoint().SettleAtEnd(*lender_);
   {
     // With it the last operation in a mapping has ended, before the other side sees the end.
     const std::lock_guard lock(mutex_);
