@@ -3,12 +3,18 @@
 // Memory that is lent over shared memory: what is mapped and what not, and how it is taken back.
 
 #include <array>
+#include <atomic>
 #include <chrono>
+#include <csignal>
+#include <cstring>
 #include <fcntl.h>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -47,6 +53,7 @@ class ShmLoanTest : public testing::Test {
     for (Peer* peer : {&owner_, &holder_}) {
       ShmOptions options = ShmFabric::SmallOptions();
       options.limits.grants_max = 256;
+      options.revoke_max = 20ms;
       options.mappings = peer == &owner_ ? owner : holder;
       peer->home = Reactor::Create(clock_).value();
       peer->transport = ShmTransport::Create(*peer->home, options).value();
@@ -447,13 +454,12 @@ TEST_F(ShmLoanTest, WhatHasNotComeOrIsNotWholeIsNotMapped) {
       {device.get(), 4096, Mappings::kFiles, false},
       {-1, 4096, Mappings::kFiles, false}};
   const std::shared_ptr<const Segment> segment = Segment::Create(4096).value();
-  std::array<std::byte, 8> into{};
   const OperationHead read{.grant = 5, .key = 6, .offset = 0, .bytes = 8};
   for (std::size_t i = 0; i < cases.size(); ++i) {
     SCOPED_TRACE(i);
     Borrower borrower(segment, 0, cases[i].mappings);
-    EXPECT_FALSE(borrower.TryOperation(PacketCode::kRead, read, {}, into).has_value());
-    ASSERT_EQ(borrower.TakeAsks().size(), 1U);
+    EXPECT_FALSE(borrower.Begin(PacketCode::kRead, read).has_value());
+    ASSERT_EQ(borrower.TakeMessages().size(), 1U);
     std::optional<LoanMessage> answer;
     const FileDescriptor file(cases[i].file < 0 ? -1 : dup(cases[i].file));
     const LoanMessage lend{
@@ -463,9 +469,11 @@ TEST_F(ShmLoanTest, WhatHasNotComeOrIsNotWholeIsNotMapped) {
     if (answer) {
       EXPECT_EQ(answer->kind, LoanKind::kRelease);
     }
-    EXPECT_EQ(borrower.TryOperation(PacketCode::kRead, read, {}, into).has_value(), cases[i].maps);
+    auto use = borrower.Begin(PacketCode::kRead, read);
+    EXPECT_EQ(use.has_value(), cases[i].maps);
+    if (use) borrower.End(std::move(*use));
     EXPECT_FALSE(borrower.TakeLend(lend, file, answer)) << "it was lent already";
-    EXPECT_TRUE(borrower.TakeAsks().empty()) << "it is not asked for again";
+    EXPECT_TRUE(borrower.TakeMessages().empty()) << "it is not asked for again";
   }
   // What nobody asked for, or makes no sense.
   Borrower borrower(segment, 0, Mappings::kFiles);
@@ -473,7 +481,7 @@ TEST_F(ShmLoanTest, WhatHasNotComeOrIsNotWholeIsNotMapped) {
   const FileDescriptor none;
   EXPECT_FALSE(borrower.TakeLend({.kind = LoanKind::kLend, .grant = 5, .access = 1}, none, answer));
   EXPECT_FALSE(borrower.TakeRefuse({.kind = LoanKind::kRefuse, .grant = 5}));
-  EXPECT_FALSE(borrower.TryOperation(PacketCode::kRead, read, {}, into).has_value());
+  EXPECT_FALSE(borrower.Begin(PacketCode::kRead, read).has_value());
   for (const LoanMessage& wrong :
        std::vector<LoanMessage>{{.line = kLoansMax, .grant = 5, .bytes = 4096, .access = 1},
                                 {.line = ~std::uint32_t{0}, .grant = 5, .bytes = 4096, .access = 1},
@@ -485,6 +493,148 @@ TEST_F(ShmLoanTest, WhatHasNotComeOrIsNotWholeIsNotMapped) {
   }
   EXPECT_FALSE(borrower.TakeWithdraw({.line = kLoansMax, .grant = 5}, answer));
   EXPECT_FALSE(borrower.TakeWithdraw({.line = 0, .grant = 5}, answer)) << "not answered yet";
+}
+
+// --- Copies that take long ---
+
+/// Bytes of which one page cannot be read yet: who copies them waits there.
+class SlowBytes {
+ public:
+  static constexpr std::size_t kPage = 4096;
+
+  explicit SlowBytes(std::size_t pages) : bytes_(pages * kPage) {
+    void* const memory =
+        mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    begin_ = static_cast<std::byte*>(memory);
+    std::memset(begin_, 1, bytes_);
+    page_ = begin_ + pages / 2 * kPage;
+    reached_ = false;
+    goes_on_ = false;
+    struct sigaction action {};
+    action.sa_handler = OnPage;
+    sigaction(SIGSEGV, &action, &before_);
+    mprotect(page_, kPage, PROT_NONE);
+  }
+  ~SlowBytes() {
+    sigaction(SIGSEGV, &before_, nullptr);
+    munmap(begin_, bytes_);
+  }
+  SlowBytes(const SlowBytes&) = delete;
+  SlowBytes& operator=(const SlowBytes&) = delete;
+
+  std::span<const std::byte> get() const { return {begin_, bytes_}; }
+  void AwaitCopier() const {
+    while (!reached_) std::this_thread::yield();
+  }
+  void GoOn() { goes_on_ = true; }
+
+ private:
+  static void OnPage(int /*signal*/) {
+    reached_ = true;
+    while (!goes_on_) std::this_thread::yield();
+    mprotect(page_, kPage, PROT_READ);
+  }
+
+  const std::size_t bytes_;
+  std::byte* begin_ = nullptr;
+  struct sigaction before_ {};
+  static inline std::byte* page_ = nullptr;
+  static inline std::atomic<bool> reached_{false};
+  static inline std::atomic<bool> goes_on_{false};
+};
+
+class ShmLoanCopyTest : public ShmLoanTest {
+ protected:
+  static constexpr std::size_t kPages = 16;
+
+  /// A thread that is in the middle of a copy.
+  void BeginCopy() {
+    Begin();
+    region_ = MakeRegion(kPages * SlowBytes::kPage);
+    grant_ = MakeGrant(region_, kAll);
+    Warm(grant_);
+    ASSERT_TRUE(WriteGoesAlone(grant_));
+    copier_ = std::thread([this] {
+      EXPECT_TRUE(connection_->Write(grant_, 0, slow_.get(), kLong, Into(written_)).ok());
+    });
+    slow_.AwaitCopier();
+  }
+  void EndCopy() {
+    slow_.GoOn();
+    if (copier_.joinable()) copier_.join();
+  }
+  /// Is it done while the copy is under way? If not it is done thereafter.
+  bool IsDoneMeanwhile(const std::function<void()>& work) {
+    auto done = std::async(std::launch::async, work);
+    const bool meanwhile = done.wait_for(10s) == std::future_status::ready;
+    if (!meanwhile) EndCopy();
+    done.wait();
+    return meanwhile;
+  }
+  bool IsWritten() const {
+    return std::memcmp(region_->data(), slow_.get().data(), slow_.get().size()) == 0;
+  }
+  ~ShmLoanCopyTest() override { EndCopy(); }
+
+  SlowBytes slow_{kPages};
+  std::shared_ptr<Region> region_;
+  Grant grant_;
+  std::shared_ptr<Outcome> written_ = std::make_shared<Outcome>();
+  std::thread copier_;
+};
+
+TEST_F(ShmLoanCopyTest, OthersDoNotWaitForIt) {
+  BeginCopy();
+  auto added = std::make_shared<Outcome>();
+  ASSERT_TRUE(IsDoneMeanwhile([&] {
+    EXPECT_TRUE(connection_->Send(OnePart("x")).ok());
+    EXPECT_TRUE(connection_->FetchAdd(grant_, 8, 0, kLong, WordInto(added)).ok());
+    RunBoth();
+  }));
+  EXPECT_EQ(owner_.service.messages.size(), 1U);
+  EXPECT_TRUE(added->status.ok());
+  EXPECT_FALSE(written_->done());
+  EndCopy();
+  RunBoth();
+  EXPECT_TRUE(written_->status.ok());
+  EXPECT_TRUE(IsWritten());
+}
+
+TEST_F(ShmLoanCopyTest, WhatIsWithdrawnIsGivenBackAfterIt) {
+  BeginCopy();
+  ASSERT_TRUE(IsDoneMeanwhile([&] {
+    EXPECT_EQ(owner_.transport->Revoke(grant_).code(), StatusCode::kUnavailable);
+    RunBoth();
+    // Nothing begins any more, and nobody asks for what is not given back yet.
+    EXPECT_FALSE(AddGoesAlone(grant_));
+    EXPECT_EQ(last_.code(), StatusCode::kPermissionDenied);
+  }));
+  EXPECT_EQ(owner_.transport->quarantined(), 1U);
+  EXPECT_EQ(CountMappings(kMemory), 2U);
+  EXPECT_FALSE(IsWritten());
+  EndCopy();
+  RunBoth();
+  EXPECT_TRUE(written_->status.ok());
+  EXPECT_TRUE(IsWritten());
+  EXPECT_EQ(owner_.transport->quarantined(), 0U);
+  EXPECT_EQ(CountMappings(kMemory), 1U);
+  EXPECT_TRUE(owner_.service.closed.empty());
+}
+
+TEST_F(ShmLoanCopyTest, TheEndWaitsForIt) {
+  BeginCopy();
+  ASSERT_TRUE(IsDoneMeanwhile([&] { connection_->Close(); }));
+  auto ended = std::async(std::launch::async, [&] { RunHolder(); });
+  for (int i = 0; i < 50; ++i) owner_.home->RunOnce();
+  EXPECT_TRUE(owner_.service.closed.empty()) << "what it writes comes after the end";
+  EXPECT_FALSE(written_->done());
+  EndCopy();
+  ended.wait();
+  EXPECT_TRUE(IsWritten());
+  EXPECT_EQ(written_->calls, 1);
+  RunBoth();
+  EXPECT_EQ(owner_.service.closed.size(), 1U);
+  EXPECT_EQ(owner_.transport->quarantined(), 0U);
 }
 
 TEST_F(ShmLoanTest, WhatIsRememberedIsBounded) {

@@ -17,6 +17,8 @@ namespace {
 // Pieces taken from one connection before it is the others' turn.
 constexpr int kBatch = 64;
 
+// What is copied under a lock: less takes no longer than to take the lock once more.
+constexpr std::uint64_t kLongBytes = 4096;
 // As much as one who keeps to the rules is ever told at once: less than a third of it.
 constexpr std::size_t kUnsaidMax = 8 * std::size_t{kLoansMax};
 
@@ -84,9 +86,19 @@ void ShmConnection::SendWakeUp() {
 
 std::optional<std::uint64_t> ShmConnection::TryHere(PacketCode kind, const OperationHead& operation,
                                                     std::span<const std::byte> bytes,
-                                                    std::span<std::byte> into) {
-  const auto word = borrower_.TryOperation(kind, operation, bytes, into);
-  if (!word && borrower_.has_asks() && !endpoint().on_home()) endpoint().Wake();
+                                                    std::span<std::byte> into,
+                                                    std::unique_lock<std::mutex>& lock) {
+  auto use = borrower_.Begin(kind, operation);
+  if (!use) {
+    if (borrower_.has_messages() && !endpoint().on_home()) endpoint().Wake();
+    return std::nullopt;
+  }
+  const bool is_long = operation.bytes >= kLongBytes;
+  if (is_long) lock.unlock();
+  const std::uint64_t word = Borrower::Operate(kind, operation, *use, bytes, into);
+  if (is_long) lock.lock();
+  borrower_.End(std::move(*use));
+  if (borrower_.has_messages() && !endpoint().on_home()) endpoint().Wake();
   return word;
 }
 
@@ -94,7 +106,7 @@ std::optional<std::uint64_t> ShmConnection::TryHere(PacketCode kind, const Opera
 
 bool ShmConnection::PrepareToBlock() {
   if (!is_open()) return true;
-  if (has_finished() || borrower_.has_asks()) return false;
+  if (has_finished() || borrower_.has_messages()) return false;
   if (owes_wake_up_.load(std::memory_order_acquire)) return false;
   if (lender_ != nullptr && lender_->has_withdrawals()) return false;
   const bool wants_room = has_waiting();
@@ -249,9 +261,9 @@ void ShmConnection::SayUnsaid() {
 
 bool ShmConnection::SayLoanMessages() {
   std::vector<LoanMessage> messages;
-  if (borrower_.has_asks()) {
+  if (borrower_.has_messages()) {
     const std::lock_guard lock(mutex_);
-    messages = borrower_.TakeAsks();
+    messages = borrower_.TakeMessages();
   }
   if (lender_ != nullptr && lender_->has_withdrawals()) {
     const auto withdrawals = lender_->TakeWithdrawals();
@@ -342,8 +354,8 @@ void ShmConnection::LeaveCarrier() {
   if (lender_ != nullptr) shm_endpoint().SettleAtEnd(*lender_);
   {
     // With it the last operation in a mapping has ended, before the other side sees the end.
-    const std::lock_guard lock(mutex_);
-    borrower_.Clear();
+    std::unique_lock lock(mutex_);
+    borrower_.Clear(lock);
     segment_.reset();
     socket_.Close();
   }

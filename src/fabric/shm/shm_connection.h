@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -39,8 +40,8 @@ class ShmConnection final : public PacketConnection {
   void Sent() override { WakePeer(kWakeForPieces); }
   void LeaveCarrier() override;
   std::optional<std::uint64_t> TryHere(PacketCode kind, const OperationHead& operation,
-                                       std::span<const std::byte> bytes,
-                                       std::span<std::byte> into) override;
+                                       std::span<const std::byte> bytes, std::span<std::byte> into,
+                                       std::unique_lock<std::mutex>& lock) override;
 
   ShmEndpoint& shm_endpoint() const;
   /// With mutex_ held.
