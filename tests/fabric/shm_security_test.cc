@@ -348,7 +348,7 @@ TEST_F(ShmSecurityTest, WhoDoesNotHearItsWakeUpsBlocksNobody) {
     const auto received = insider->agreement->socket.Receive({&word, 1});
     return received.got == ControlSocket::Got::kMessage && received.bytes == 1 && word == kWakeUp;
   };
-  // More of them than there is room for, all in one call.
+  // More of them than its socket has room for.
   for (int i = 0; i < 10'000; ++i) send_to_sleeper();
   EXPECT_TRUE(is_woken());
   while (is_woken()) {

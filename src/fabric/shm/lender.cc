@@ -196,9 +196,11 @@ bool Loans::Settle(std::uint64_t grant, const Lender& lender) {
   const bool is_over = lender.IsOver(grant);
   const std::lock_guard lock(mutex_);
   const auto found = Find(grant, lender);
+  // It may have been given back since.
+  if (found == loans_.end()) return true;
   if (is_over) {
     gone = Take(found);
-  } else if (found != loans_.end() && !found->second.is_quarantined) {
+  } else if (!found->second.is_quarantined) {
     found->second.is_quarantined = true;
     ++quarantined_;
   }
@@ -242,12 +244,16 @@ void Loans::Keep(const std::shared_ptr<Loans>& loans) {
   static std::mutex mutex;
   // Stays until the process ends: whoever ends last must not let go of it either.
   static auto* const kept = new std::vector<std::shared_ptr<Loans>>();
+  std::vector<std::shared_ptr<Loans>> all;
+  {
+    const std::lock_guard lock(mutex);
+    kept->push_back(loans);
+    all = *kept;
+  }
+  // Without the lock: what is let go may call back.
+  for (const std::shared_ptr<Loans>& one : all) one->Sweep();
   const std::lock_guard lock(mutex);
-  kept->push_back(loans);
-  std::erase_if(*kept, [](const std::shared_ptr<Loans>& one) {
-    one->Sweep();
-    return one->quarantined() == 0;
-  });
+  std::erase_if(*kept, [](const auto& one) { return one->quarantined() == 0; });
 }
 
 }  // namespace cirein::fabric

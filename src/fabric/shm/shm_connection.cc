@@ -19,7 +19,7 @@ constexpr int kBatch = 64;
 
 // What is copied under a lock: less takes no longer than to take the lock once more.
 constexpr std::uint64_t kLongBytes = 4096;
-// As much as one who keeps to the rules is ever told at once: less than a third of it.
+// One who keeps to the rules is never told a third as much at once.
 constexpr std::size_t kUnsaidMax = 8 * std::size_t{kLoansMax};
 
 // Readable when the process has ended; none when it is this one, or cannot be had.
