@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <dirent.h>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,6 +21,23 @@
 #include "runtime/virtual_clock.h"
 
 namespace cirein::fabric {
+
+/// Of this process.
+inline std::size_t CountDescriptors() {
+  std::size_t count = 0;
+  DIR* const directory = opendir("/proc/self/fd");
+  while (readdir(directory) != nullptr) ++count;
+  closedir(directory);
+  return count;
+}
+
+/// How often this process maps a file whose name has this in it.
+inline std::size_t CountMappings(const std::string& name) {
+  std::ifstream maps("/proc/self/maps");
+  std::size_t count = 0;
+  for (std::string line; std::getline(maps, line);) count += line.find(name) < line.size();
+  return count;
+}
 
 /// Several transports over shared memory in this process, for the conformance suite: rings, sockets
 /// and wake-ups are real. The test's thread runs each peer's home in turn, and time passes when

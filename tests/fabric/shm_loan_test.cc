@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Memory that is lent over shared memory: what is mapped and what not, how it is taken back, and
-// what one can do who lies about it.
+// Memory that is lent over shared memory: what is mapped and what not, and how it is taken back.
 
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstring>
-#include <dirent.h>
 #include <fcntl.h>
-#include <fstream>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -22,44 +22,21 @@
 #include <sys/mman.h>
 
 #include "fabric/conformance.h"
-#include "fabric/packet/handshake_messages.h"
 #include "fabric/shm/borrower.h"
-#include "fabric/shm/handshake.h"
 #include "fabric/shm/lender.h"
 #include "fabric/shm/loan.h"
 #include "fabric/shm/shm_transport.h"
 #include "fabric/shm_fabric.h"
 #include "region/directory_space.h"
 #include "region/memory_region.h"
-#include "runtime/entropy.h"
-#include "runtime/notification.h"
 #include "runtime/reactor.h"
-#include "runtime/reactor_thread.h"
-#include "runtime/real_clock.h"
 #include "runtime/temporary_directory.h"
 #include "runtime/virtual_clock.h"
-#include "support/seed.h"
 
 namespace cirein::fabric {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::size_t CountDescriptors() {
-  std::size_t count = 0;
-  DIR* const directory = opendir("/proc/self/fd");
-  while (readdir(directory) != nullptr) ++count;
-  closedir(directory);
-  return count;
-}
-
-/// How often this process maps a file whose name has this in it.
-std::size_t CountMappings(const std::string& name) {
-  std::ifstream maps("/proc/self/maps");
-  std::size_t count = 0;
-  for (std::string line; std::getline(maps, line);) count += line.find(name) < line.size();
-  return count;
-}
 
 constexpr const char* kMemory = "cirein-memory";
 
@@ -76,6 +53,7 @@ class ShmLoanTest : public testing::Test {
     for (Peer* peer : {&owner_, &holder_}) {
       ShmOptions options = ShmFabric::SmallOptions();
       options.limits.grants_max = 256;
+      options.revoke_max = 20ms;
       options.mappings = peer == &owner_ ? owner : holder;
       peer->home = Reactor::Create(clock_).value();
       peer->transport = ShmTransport::Create(*peer->home, options).value();
@@ -476,13 +454,12 @@ TEST_F(ShmLoanTest, WhatHasNotComeOrIsNotWholeIsNotMapped) {
       {device.get(), 4096, Mappings::kFiles, false},
       {-1, 4096, Mappings::kFiles, false}};
   const std::shared_ptr<const Segment> segment = Segment::Create(4096).value();
-  std::array<std::byte, 8> into{};
   const OperationHead read{.grant = 5, .key = 6, .offset = 0, .bytes = 8};
   for (std::size_t i = 0; i < cases.size(); ++i) {
     SCOPED_TRACE(i);
     Borrower borrower(segment, 0, cases[i].mappings);
-    EXPECT_FALSE(borrower.TryOperation(PacketCode::kRead, read, {}, into).has_value());
-    ASSERT_EQ(borrower.TakeAsks().size(), 1U);
+    EXPECT_FALSE(borrower.Begin(PacketCode::kRead, read).has_value());
+    ASSERT_EQ(borrower.TakeMessages().size(), 1U);
     std::optional<LoanMessage> answer;
     const FileDescriptor file(cases[i].file < 0 ? -1 : dup(cases[i].file));
     const LoanMessage lend{
@@ -492,9 +469,11 @@ TEST_F(ShmLoanTest, WhatHasNotComeOrIsNotWholeIsNotMapped) {
     if (answer) {
       EXPECT_EQ(answer->kind, LoanKind::kRelease);
     }
-    EXPECT_EQ(borrower.TryOperation(PacketCode::kRead, read, {}, into).has_value(), cases[i].maps);
+    auto use = borrower.Begin(PacketCode::kRead, read);
+    EXPECT_EQ(use.has_value(), cases[i].maps);
+    if (use) borrower.End(std::move(*use));
     EXPECT_FALSE(borrower.TakeLend(lend, file, answer)) << "it was lent already";
-    EXPECT_TRUE(borrower.TakeAsks().empty()) << "it is not asked for again";
+    EXPECT_TRUE(borrower.TakeMessages().empty()) << "it is not asked for again";
   }
   // What nobody asked for, or makes no sense.
   Borrower borrower(segment, 0, Mappings::kFiles);
@@ -502,7 +481,7 @@ TEST_F(ShmLoanTest, WhatHasNotComeOrIsNotWholeIsNotMapped) {
   const FileDescriptor none;
   EXPECT_FALSE(borrower.TakeLend({.kind = LoanKind::kLend, .grant = 5, .access = 1}, none, answer));
   EXPECT_FALSE(borrower.TakeRefuse({.kind = LoanKind::kRefuse, .grant = 5}));
-  EXPECT_FALSE(borrower.TryOperation(PacketCode::kRead, read, {}, into).has_value());
+  EXPECT_FALSE(borrower.Begin(PacketCode::kRead, read).has_value());
   for (const LoanMessage& wrong :
        std::vector<LoanMessage>{{.line = kLoansMax, .grant = 5, .bytes = 4096, .access = 1},
                                 {.line = ~std::uint32_t{0}, .grant = 5, .bytes = 4096, .access = 1},
@@ -514,6 +493,148 @@ TEST_F(ShmLoanTest, WhatHasNotComeOrIsNotWholeIsNotMapped) {
   }
   EXPECT_FALSE(borrower.TakeWithdraw({.line = kLoansMax, .grant = 5}, answer));
   EXPECT_FALSE(borrower.TakeWithdraw({.line = 0, .grant = 5}, answer)) << "not answered yet";
+}
+
+// --- Copies that take long ---
+
+/// Bytes of which one page cannot be read yet: who copies them waits there.
+class SlowBytes {
+ public:
+  static constexpr std::size_t kPage = 4096;
+
+  explicit SlowBytes(std::size_t pages) : bytes_(pages * kPage) {
+    void* const memory =
+        mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    begin_ = static_cast<std::byte*>(memory);
+    std::memset(begin_, 1, bytes_);
+    page_ = begin_ + pages / 2 * kPage;
+    reached_ = false;
+    goes_on_ = false;
+    struct sigaction action {};
+    action.sa_handler = OnPage;
+    sigaction(SIGSEGV, &action, &before_);
+    mprotect(page_, kPage, PROT_NONE);
+  }
+  ~SlowBytes() {
+    sigaction(SIGSEGV, &before_, nullptr);
+    munmap(begin_, bytes_);
+  }
+  SlowBytes(const SlowBytes&) = delete;
+  SlowBytes& operator=(const SlowBytes&) = delete;
+
+  std::span<const std::byte> get() const { return {begin_, bytes_}; }
+  void AwaitCopier() const {
+    while (!reached_) std::this_thread::yield();
+  }
+  void GoOn() { goes_on_ = true; }
+
+ private:
+  static void OnPage(int /*signal*/) {
+    reached_ = true;
+    while (!goes_on_) std::this_thread::yield();
+    mprotect(page_, kPage, PROT_READ);
+  }
+
+  const std::size_t bytes_;
+  std::byte* begin_ = nullptr;
+  struct sigaction before_ {};
+  static inline std::byte* page_ = nullptr;
+  static inline std::atomic<bool> reached_{false};
+  static inline std::atomic<bool> goes_on_{false};
+};
+
+class ShmLoanCopyTest : public ShmLoanTest {
+ protected:
+  static constexpr std::size_t kPages = 16;
+
+  /// A thread that is in the middle of a copy.
+  void BeginCopy() {
+    Begin();
+    region_ = MakeRegion(kPages * SlowBytes::kPage);
+    grant_ = MakeGrant(region_, kAll);
+    Warm(grant_);
+    ASSERT_TRUE(WriteGoesAlone(grant_));
+    copier_ = std::thread([this] {
+      EXPECT_TRUE(connection_->Write(grant_, 0, slow_.get(), kLong, Into(written_)).ok());
+    });
+    slow_.AwaitCopier();
+  }
+  void EndCopy() {
+    slow_.GoOn();
+    if (copier_.joinable()) copier_.join();
+  }
+  /// Is it done while the copy is under way? If not it is done thereafter.
+  bool IsDoneMeanwhile(const std::function<void()>& work) {
+    auto done = std::async(std::launch::async, work);
+    const bool meanwhile = done.wait_for(10s) == std::future_status::ready;
+    if (!meanwhile) EndCopy();
+    done.wait();
+    return meanwhile;
+  }
+  bool IsWritten() const {
+    return std::memcmp(region_->data(), slow_.get().data(), slow_.get().size()) == 0;
+  }
+  ~ShmLoanCopyTest() override { EndCopy(); }
+
+  SlowBytes slow_{kPages};
+  std::shared_ptr<Region> region_;
+  Grant grant_;
+  std::shared_ptr<Outcome> written_ = std::make_shared<Outcome>();
+  std::thread copier_;
+};
+
+TEST_F(ShmLoanCopyTest, OthersDoNotWaitForIt) {
+  BeginCopy();
+  auto added = std::make_shared<Outcome>();
+  ASSERT_TRUE(IsDoneMeanwhile([&] {
+    EXPECT_TRUE(connection_->Send(OnePart("x")).ok());
+    EXPECT_TRUE(connection_->FetchAdd(grant_, 8, 0, kLong, WordInto(added)).ok());
+    RunBoth();
+  }));
+  EXPECT_EQ(owner_.service.messages.size(), 1U);
+  EXPECT_TRUE(added->status.ok());
+  EXPECT_FALSE(written_->done());
+  EndCopy();
+  RunBoth();
+  EXPECT_TRUE(written_->status.ok());
+  EXPECT_TRUE(IsWritten());
+}
+
+TEST_F(ShmLoanCopyTest, WhatIsWithdrawnIsGivenBackAfterIt) {
+  BeginCopy();
+  ASSERT_TRUE(IsDoneMeanwhile([&] {
+    EXPECT_EQ(owner_.transport->Revoke(grant_).code(), StatusCode::kUnavailable);
+    RunBoth();
+    // Nothing begins any more, and nobody asks for what is not given back yet.
+    EXPECT_FALSE(AddGoesAlone(grant_));
+    EXPECT_EQ(last_.code(), StatusCode::kPermissionDenied);
+  }));
+  EXPECT_EQ(owner_.transport->quarantined(), 1U);
+  EXPECT_EQ(CountMappings(kMemory), 2U);
+  EXPECT_FALSE(IsWritten());
+  EndCopy();
+  RunBoth();
+  EXPECT_TRUE(written_->status.ok());
+  EXPECT_TRUE(IsWritten());
+  EXPECT_EQ(owner_.transport->quarantined(), 0U);
+  EXPECT_EQ(CountMappings(kMemory), 1U);
+  EXPECT_TRUE(owner_.service.closed.empty());
+}
+
+TEST_F(ShmLoanCopyTest, TheEndWaitsForIt) {
+  BeginCopy();
+  ASSERT_TRUE(IsDoneMeanwhile([&] { connection_->Close(); }));
+  auto ended = std::async(std::launch::async, [&] { RunHolder(); });
+  for (int i = 0; i < 50; ++i) owner_.home->RunOnce();
+  EXPECT_TRUE(owner_.service.closed.empty()) << "what it writes comes after the end";
+  EXPECT_FALSE(written_->done());
+  EndCopy();
+  ended.wait();
+  EXPECT_TRUE(IsWritten());
+  EXPECT_EQ(written_->calls, 1);
+  RunBoth();
+  EXPECT_EQ(owner_.service.closed.size(), 1U);
+  EXPECT_EQ(owner_.transport->quarantined(), 0U);
 }
 
 TEST_F(ShmLoanTest, WhatIsRememberedIsBounded) {
@@ -537,226 +658,6 @@ TEST_F(ShmLoanTest, WhatIsRememberedIsBounded) {
   const Grant grant = MakeGrant(region, kAll);
   Warm(grant);
   EXPECT_TRUE(WriteGoesAlone(grant));
-}
-
-// --- One who knows the secret ---
-
-/// An owner, and somebody who says what it likes over the socket of its connection.
-class ShmLoanInsiderTest : public testing::Test {
- protected:
-  ShmLoanInsiderTest() : home_(Reactor::Create(clock_).value()) {
-    ShmOptions options = ShmFabric::SmallOptions();
-    options.limits.grants_max = 256;
-    owner_ = ShmTransport::Create(*home_, options).value();
-    EXPECT_TRUE(owner_->Listen(service_).ok());
-    terms_ = {.introduction = {.address = "shm://@insider", .secret = "", .limits = options.limits},
-              .ring_bytes = options.ring_bytes};
-    memory_ = owner_->Register(region_).value();
-  }
-  ~ShmLoanInsiderTest() override { owner_.reset(); }
-
-  void RunRounds() {
-    for (int i = 0; i < 100; ++i) home_->RunOnce();
-  }
-  void Enter() {
-    handshake_ =
-        Handshake::Connect(*home_, terms_, owner_->address(), entropy_,
-                           [this](Result<Agreement> made) { agreement_ = std::move(*made); })
-            .value();
-    RunRounds();
-    ASSERT_TRUE(agreement_.has_value());
-  }
-  struct Answer {
-    ControlSocket::Got got;
-    LoanMessage message;
-    std::vector<FileDescriptor> descriptors;
-  };
-  void Say(const LoanMessage& message, std::span<const int> descriptors = {}) {
-    static_cast<void>(agreement_->socket.Send(BytesOf(message), descriptors).ok());
-    RunRounds();
-  }
-  Answer Hear() {
-    Answer answer{};
-    auto received =
-        agreement_->socket.Receive(std::as_writable_bytes(std::span(&answer.message, 1)));
-    answer.got = received.got;
-    answer.descriptors = std::move(received.descriptors);
-    return answer;
-  }
-  Answer Ask(const Grant& grant) {
-    Say({.kind = LoanKind::kAsk, .grant = grant.id, .key = grant.key});
-    return Hear();
-  }
-  bool HasEnded() { return Hear().got == ControlSocket::Got::kEnd; }
-  Grant MakeGrant(Access access) {
-    return owner_->MakeGrant(memory_, {0, region_->size()}, access).value();
-  }
-
-  VirtualClock clock_;
-  std::unique_ptr<Reactor> home_;
-  Entropy entropy_ = Entropy::FromSystem();
-  Recorder service_;
-  HandshakeTerms terms_;
-  std::unique_ptr<ShmTransport> owner_;
-  const std::shared_ptr<Region> region_ = MakeMemoryRegion("r", 4096).value();
-  Transport::MemoryId memory_ = 0;
-  std::unique_ptr<ConnectionAttempt> handshake_;
-  std::optional<Agreement> agreement_;
-};
-
-TEST_F(ShmLoanInsiderTest, OnlyWhatWasGrantedIsLent) {
-  Enter();
-  const std::size_t descriptors = CountDescriptors();
-  const Grant grant = MakeGrant(kAll);
-  Grant wrong_key = grant;
-  wrong_key.key ^= 1;
-  Grant unknown = grant;
-  unknown.id += 7;
-  const Grant part = owner_->MakeGrant(memory_, {8, 4088}, kAll).value();
-  const Grant revoked = MakeGrant(kAll);
-  ASSERT_TRUE(owner_->Revoke(revoked).ok());
-  for (const Grant& one : {wrong_key, unknown, part, revoked, Grant{}, MakeGrant(Access::kWrite)}) {
-    for (int twice = 0; twice < 2; ++twice) {
-      const Answer answer = Ask(one);
-      EXPECT_EQ(answer.got, ControlSocket::Got::kMessage);
-      EXPECT_EQ(answer.message.kind, LoanKind::kRefuse);
-      EXPECT_EQ(answer.message.grant, one.id);
-      EXPECT_TRUE(answer.descriptors.empty());
-    }
-  }
-  const Answer answer = Ask(grant);
-  EXPECT_EQ(answer.message.kind, LoanKind::kLend);
-  EXPECT_EQ(answer.message.bytes, 4096U);
-  ASSERT_EQ(answer.descriptors.size(), 1U);
-  EXPECT_EQ(fcntl(answer.descriptors[0].get(), F_GETFL) & O_ACCMODE, O_RDWR);
-  {
-    const Answer to_read = Ask(MakeGrant(Access::kRead));
-    ASSERT_EQ(to_read.descriptors.size(), 1U);
-    EXPECT_EQ(fcntl(to_read.descriptors[0].get(), F_GETFL) & O_ACCMODE, O_RDONLY);
-    EXPECT_EQ(mmap(nullptr, 4096, PROT_WRITE, MAP_SHARED, to_read.descriptors[0].get(), 0),
-              MAP_FAILED);
-  }
-  EXPECT_EQ(CountDescriptors(), descriptors + 1) << "the one that it was given";
-}
-
-TEST_F(ShmLoanInsiderTest, WhoAsksForTooMuchIsRefused) {
-  Enter();
-  const std::size_t descriptors = CountDescriptors();
-  for (unsigned i = 0; i < kLoansMax + 20; ++i) {
-    const Answer answer = Ask(MakeGrant(kAll));
-    ASSERT_EQ(answer.got, ControlSocket::Got::kMessage);
-    EXPECT_EQ(answer.message.kind, i < kLoansMax ? LoanKind::kLend : LoanKind::kRefuse);
-  }
-  EXPECT_EQ(CountDescriptors(), descriptors);
-  // It never answers when they are withdrawn: they are not lent again.
-  ASSERT_TRUE(owner_->Unregister(memory_).ok());
-  RunRounds();
-  for (unsigned i = 0; i < kLoansMax; ++i) EXPECT_EQ(Hear().message.kind, LoanKind::kWithdraw);
-  EXPECT_EQ(Hear().got, ControlSocket::Got::kNothing);
-  memory_ = owner_->Register(region_).value();
-  EXPECT_EQ(Ask(MakeGrant(kAll)).message.kind, LoanKind::kRefuse);
-}
-
-TEST_F(ShmLoanInsiderTest, WhoAsksAndReadsNoAnswerHarmsOnlyItself) {
-  Enter();
-  const std::size_t descriptors = CountDescriptors();
-  const Grant grant = MakeGrant(Access::kWrite);
-  for (int i = 0; i < 5000; ++i) {
-    const LoanMessage ask{.kind = LoanKind::kAsk, .grant = grant.id, .key = grant.key};
-    static_cast<void>(agreement_->socket.Send(BytesOf(ask), {}).ok());
-    home_->RunOnce();
-  }
-  RunRounds();
-  EXPECT_EQ(CountDescriptors(), descriptors);
-  EXPECT_TRUE(service_.closed.empty());
-}
-
-TEST_F(ShmLoanInsiderTest, WhatMakesNoSenseEndsTheConnection) {
-  const Grant grant = MakeGrant(kAll);
-  const LoanMessage ask{.kind = LoanKind::kAsk, .grant = grant.id, .key = grant.key};
-  LoanMessage other_magic = ask;
-  other_magic.magic ^= 1;
-  const FileDescriptor file(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  const std::array<int, 3> files = {file.get(), file.get(), file.get()};
-  const std::string longer(sizeof ask + 1, 'x');
-  using Attack = std::function<void()>;
-  const auto send = [&](std::span<const std::byte> bytes, std::span<const int> descriptors = {}) {
-    static_cast<void>(agreement_->socket.Send(bytes, descriptors).ok());
-    RunRounds();
-  };
-  const std::vector<Attack> attacks = {
-      [&] { send(Bytes("x")); },
-      [&] { send(BytesOf(ask).first(sizeof ask - 1)); },
-      [&] { send(Bytes(longer)); },
-      [&] { Say(other_magic); },
-      [&] { Say({.kind = static_cast<LoanKind>(0)}); },
-      [&] { Say({.kind = static_cast<LoanKind>(6)}); },
-      [&] { Say(ask, std::span(files).first(1)); },
-      [&] { Say({.kind = LoanKind::kLend, .grant = grant.id, .bytes = 4096, .access = 1}, files); },
-      [&] {
-        Say({.kind = LoanKind::kLend, .grant = grant.id, .bytes = 4096, .access = 1},
-            std::span(files).first(1));
-      },
-      [&] { Say({.kind = LoanKind::kRefuse, .grant = grant.id}); },
-      [&] { Say({.kind = LoanKind::kWithdraw, .line = kLoansMax, .grant = grant.id}); },
-      [&] { Say({.kind = LoanKind::kRelease, .grant = grant.id}); },
-      [&] {
-        static_cast<void>(Ask(grant));
-        Say(ask);
-      },
-      [&] {
-        static_cast<void>(Ask(grant));
-        Say({.kind = LoanKind::kRelease, .line = 1, .grant = grant.id});
-      },
-      [&] {
-        static_cast<void>(Ask(grant));
-        Say({.kind = LoanKind::kRelease, .line = ~std::uint32_t{0}, .grant = grant.id});
-      },
-  };
-  std::size_t descriptors = 0;
-  for (std::size_t i = 0; i < attacks.size(); ++i) {
-    SCOPED_TRACE(i);
-    Enter();
-    attacks[i]();
-    EXPECT_TRUE(HasEnded());
-    EXPECT_EQ(service_.closed.size(), i + 1);
-    agreement_.reset();
-    RunRounds();
-    if (i == 0) descriptors = CountDescriptors();
-    EXPECT_EQ(CountDescriptors(), descriptors);
-  }
-  EXPECT_TRUE(owner_->Revoke(grant).ok());
-}
-
-TEST_F(ShmLoanInsiderTest, WhoNeverEndsItsOperationHoldsUpOnlyTheRevoke) {
-  Enter();
-  const Grant grant = MakeGrant(kAll);
-  const Answer answer = Ask(grant);
-  ASSERT_EQ(answer.message.kind, LoanKind::kLend);
-  LoanLine& line = agreement_->segment->loan(1, answer.message.line);
-  std::atomic_ref<std::uint32_t>(line.in_use).store(1);
-  std::atomic<bool> revoked{false};
-  std::thread revoker([&] {
-    EXPECT_TRUE(owner_->Revoke(grant).ok());
-    revoked = true;
-  });
-  // Meanwhile its home goes on, and nothing new begins.
-  while (std::atomic_ref<std::uint32_t>(line.revoked).load() == 0) std::this_thread::yield();
-  RunRounds();
-  EXPECT_EQ(Hear().message.kind, LoanKind::kWithdraw);
-  EXPECT_TRUE(owner_->MakeGrant(memory_, {0, 8}, kAll).ok());
-  EXPECT_FALSE(revoked);
-  std::atomic_ref<std::uint32_t>(line.in_use).store(0);
-  revoker.join();
-  EXPECT_TRUE(revoked);
-  // At the end it is not waited for.
-  Say({.kind = LoanKind::kRelease, .line = answer.message.line, .grant = grant.id});
-  const Answer again = Ask(MakeGrant(kAll));
-  ASSERT_EQ(again.message.kind, LoanKind::kLend);
-  std::atomic_ref<std::uint32_t>(agreement_->segment->loan(1, again.message.line).in_use).store(1);
-  service_.connections.front()->Close();
-  RunRounds();
-  EXPECT_TRUE(HasEnded());
 }
 
 }  // namespace

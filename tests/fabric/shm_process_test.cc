@@ -8,8 +8,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <dirent.h>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -260,20 +258,6 @@ int Rounds() {
   return given != nullptr ? std::atoi(given) : 60;
 }
 
-std::size_t CountDescriptors() {
-  std::size_t count = 0;
-  DIR* const directory = opendir("/proc/self/fd");
-  while (readdir(directory) != nullptr) ++count;
-  closedir(directory);
-  return count;
-}
-
-std::size_t CountMappings(const std::string& name) {
-  std::ifstream maps("/proc/self/maps");
-  std::size_t count = 0;
-  for (std::string line; std::getline(maps, line);) count += line.find(name) < line.size();
-  return count;
-}
 std::size_t CountSegments() { return CountMappings("cirein-shm"); }
 
 /// What another user's process is told by a listener without a secret.

@@ -18,6 +18,7 @@
 #include "fabric/conformance.h"
 #include "fabric/packet/handshake_messages.h"
 #include "fabric/shm/handshake.h"
+#include "fabric/shm/loan.h"
 #include "fabric/shm/ring.h"
 #include "fabric/shm/segment.h"
 #include "fabric/shm/shm_connection.h"
@@ -329,6 +330,38 @@ TEST_F(ShmSecurityTest, WhoBreaksTheRulesIsLeft) {
     attacks[i](*insider);
     ExpectEnded(*insider);
   }
+}
+
+TEST_F(ShmSecurityTest, WhoDoesNotHearItsWakeUpsBlocksNobody) {
+  const auto insider = Enter();
+  Segment& segment = *insider->agreement->segment;
+  RingReader reader(segment.ring(1), segment.control(1));
+  const ConnectionPtr back = service_.connections.back();
+  const auto send_to_sleeper = [&] {
+    reader.SetWish(kWakeForPieces);
+    ASSERT_TRUE(back->Send(OnePart("x")).ok());
+    ASSERT_TRUE(reader.Next().value().has_value());
+    reader.Release();
+  };
+  std::byte word{};
+  const auto is_woken = [&] {
+    const auto received = insider->agreement->socket.Receive({&word, 1});
+    return received.got == ControlSocket::Got::kMessage && received.bytes == 1 && word == kWakeUp;
+  };
+  // More of them than its socket has room for.
+  for (int i = 0; i < 10'000; ++i) send_to_sleeper();
+  EXPECT_TRUE(is_woken());
+  while (is_woken()) {
+  }
+  send_to_sleeper();
+  EXPECT_TRUE(is_woken());
+  EXPECT_FALSE(is_woken());
+  // It may wake its peer as often as it likes, too.
+  for (int i = 0; i < 10'000; ++i) {
+    static_cast<void>(insider->agreement->socket.Send({&kWakeUp, 1}, {}).ok());
+  }
+  RunRounds();
+  EXPECT_TRUE(service_.closed.empty());
 }
 
 TEST_F(ShmSecurityTest, ScribblesHarmNobodyElse) {

@@ -59,8 +59,7 @@ struct ProofMessage {
   HandshakeHead head{.kind = kKind};
   Proof proof{};
 };
-/// With three descriptors: the segment, the eventfd of the side that connects, and that of the one
-/// that listens.
+/// With a descriptor: the segment.
 struct WelcomeMessage {
   static constexpr HandshakeKind kKind = HandshakeKind::kWelcome;
   HandshakeHead head{.kind = kKind};

@@ -226,12 +226,13 @@ Status PacketConnection::Reply(RequestId request, Parts message) {
 Status PacketConnection::Operate(PacketCode kind, const OperationHead& operation,
                                  std::span<const std::byte> bytes, Deadline deadline,
                                  Pending pending) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   CIREIN_RETURN_IF_ERROR(CheckOperation(pending.bytes));
   // What is done at once would come before what is on its way; and who gives it no time is told so.
   if (operations_ == 0 && !HasNoTime(deadline)) {
-    if (const auto word = TryHere(kind, operation, bytes, pending.into)) {
-      begun_.Add(pending.bytes);
+    // Counted from its beginning on: others may begin theirs meanwhile.
+    begun_.Add(pending.bytes);
+    if (const auto word = TryHere(kind, operation, bytes, pending.into, lock)) {
       // Who put the first of them there has woken the home, or is its thread.
       const bool wakes = finished_.empty() && !endpoint_->on_home();
       finished_.push_back({std::move(*pending.done), pending.bytes, *word});
@@ -239,6 +240,7 @@ Status PacketConnection::Operate(PacketCode kind, const OperationHead& operation
       if (wakes) endpoint_->Wake();
       return OkStatus();
     }
+    begun_.Remove(pending.bytes);
   }
   ++operations_;
   const std::uint64_t number = Begin(std::move(pending));

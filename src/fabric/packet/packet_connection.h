@@ -84,11 +84,13 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   virtual void LeaveCarrier() = 0;
   /// Carries a one-sided operation out at once, without the other side, if it can: the word that
   /// was there, or 0. Asked only when no operation is on its way as a packet. With mutex_ held, and
-  /// not after the connection's end.
+  /// not after the connection's end. It may let go of `lock`, which is mutex_'s, while it does what
+  /// takes long; LeaveCarrier then waits for that.
   virtual std::optional<std::uint64_t> TryHere(PacketCode /*kind*/,
                                                const OperationHead& /*operation*/,
                                                std::span<const std::byte> /*bytes*/,
-                                               std::span<std::byte> /*into*/) {
+                                               std::span<std::byte> /*into*/,
+                                               std::unique_lock<std::mutex>& /*lock*/) {
     return std::nullopt;
   }
 

@@ -77,9 +77,9 @@ class PacketEndpoint : public std::enable_shared_from_this<PacketEndpoint> {
   /// What is granted, for as long as the lock is held.
   std::unique_lock<std::recursive_mutex> LockGrants() { return std::unique_lock(grants_->mutex); }
   GrantTable& grants() { return grants_->table; }
-  /// These grants were taken back: returns when nothing more takes effect by them. From any thread,
-  /// without locks; may block.
-  virtual void AwaitRevoked(std::span<const std::uint64_t> /*grants*/) {}
+  /// These grants were taken back, and this region: OK when nothing more takes effect by them, else
+  /// Unavailable. From any thread, without locks; may block.
+  virtual Status AwaitRevoked(const GrantTable::Removed& /*removed*/) { return OkStatus(); }
   /// Is this the home's thread, or that of whoever drives it?
   bool on_home() const {
     return home_thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();

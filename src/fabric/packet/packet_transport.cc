@@ -51,8 +51,7 @@ Status PacketTransport::Unregister(MemoryId memory) {
     const auto lock = endpoint_->LockGrants();
     CIREIN_ASSIGN_OR_RETURN(removed, endpoint_->grants().Remove(memory));
   }
-  endpoint_->AwaitRevoked(removed.grants);
-  return OkStatus();
+  return endpoint_->AwaitRevoked(removed);
 }
 
 Result<Grant> PacketTransport::MakeGrant(MemoryId memory, ByteRange range, Access access) {
@@ -65,8 +64,7 @@ Status PacketTransport::Revoke(const Grant& grant) {
     const auto lock = endpoint_->LockGrants();
     CIREIN_RETURN_IF_ERROR(endpoint_->grants().Revoke(grant));
   }
-  endpoint_->AwaitRevoked({&grant.id, 1});
-  return OkStatus();
+  return endpoint_->AwaitRevoked({.grants = {grant.id}, .region = nullptr, .keeps = nullptr});
 }
 
 }  // namespace cirein::fabric

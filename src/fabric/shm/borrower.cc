@@ -7,30 +7,14 @@
 
 #include <sys/stat.h>
 
+#include "region/mapping.h"
+
 namespace cirein::fabric {
 namespace {
 
 constexpr std::size_t kAskedMax = 16;
 constexpr std::size_t kRefusedMax = 1024;
 constexpr std::uint64_t kWordBytes = sizeof(std::uint64_t);
-
-/// Tells the owner that an operation is under way.
-class Use {
- public:
-  explicit Use(LoanLine& line) : line_(line) {
-    std::atomic_ref<std::uint32_t>(line_.in_use).store(1, std::memory_order_seq_cst);
-  }
-  ~Use() { std::atomic_ref<std::uint32_t>(line_.in_use).store(0, std::memory_order_release); }
-  Use(const Use&) = delete;
-  Use& operator=(const Use&) = delete;
-
-  bool is_revoked() const {
-    return std::atomic_ref<std::uint32_t>(line_.revoked).load(std::memory_order_seq_cst) != 0;
-  }
-
- private:
-  LoanLine& line_;
-};
 
 Access Needed(PacketCode kind) {
   switch (kind) {
@@ -51,24 +35,6 @@ bool IsIn(const OperationHead& operation, std::uint64_t bytes) {
   return operation.offset <= bytes && operation.bytes <= bytes - operation.offset;
 }
 
-std::uint64_t Operate(PacketCode kind, const OperationHead& operation, std::byte* place,
-                      std::span<const std::byte> bytes, std::span<std::byte> into) {
-  if (kind == PacketCode::kRead) {
-    if (!into.empty()) std::memcpy(into.data(), place, into.size());
-    return 0;
-  }
-  if (kind == PacketCode::kWrite) {
-    if (!bytes.empty()) std::memcpy(place, bytes.data(), bytes.size());
-    return 0;
-  }
-  // As its owner does it.
-  const std::atomic_ref<std::uint64_t> word(*reinterpret_cast<std::uint64_t*>(place));  // NOLINT
-  if (kind == PacketCode::kAdd) return word.fetch_add(operation.word);
-  std::uint64_t before = operation.word;
-  word.compare_exchange_strong(before, operation.other);
-  return before;
-}
-
 /// Can all of it be accessed without a signal, for as long as its owner does not shorten it?
 bool IsWhole(int file, std::uint64_t bytes, Mappings mappings) {
   struct stat facts {};
@@ -84,9 +50,20 @@ bool IsWhole(int file, std::uint64_t bytes, Mappings mappings) {
 
 }  // namespace
 
-std::optional<std::uint64_t> Borrower::TryOperation(PacketCode kind, const OperationHead& operation,
-                                                    std::span<const std::byte> bytes,
-                                                    std::span<std::byte> into) {
+struct Borrower::Mapped {
+  FileMapping mapping;
+  std::uint64_t grant;
+  std::uint32_t line;
+  std::uint64_t access;
+  unsigned uses = 0;
+  bool is_withdrawn = false;  // Given back after the last use.
+};
+
+LoanLine& Borrower::LineOf(const Mapped& mapped) const {
+  return segment_->loan(side_, mapped.line);
+}
+
+std::optional<Borrower::Use> Borrower::Begin(PacketCode kind, const OperationHead& operation) {
   if (mappings_ == Mappings::kNone || kind == PacketCode::kPersist) return std::nullopt;
   const auto found = loans_.find(operation.grant);
   if (found == loans_.end()) {
@@ -101,15 +78,60 @@ std::optional<std::uint64_t> Borrower::TryOperation(PacketCode kind, const Opera
     return std::nullopt;
   }
   if (loan.state != Loan::State::kMapped || loan.key != operation.key) return std::nullopt;
+  Mapped& mapped = *loan.mapped;
+  if (mapped.is_withdrawn) return std::nullopt;
   // What is not in order is told by the other side, in its words.
   const bool is_word = kind == PacketCode::kSwap || kind == PacketCode::kAdd;
-  if (!Allows(loan.access, Needed(kind)) || !IsIn(operation, loan.mapping->bytes()) ||
+  if (!Allows(mapped.access, Needed(kind)) || !IsIn(operation, mapped.mapping.bytes()) ||
       (is_word && operation.offset % kWordBytes != 0)) {
     return std::nullopt;
   }
-  const Use use(segment_->loan(side_, loan.line));
-  if (use.is_revoked()) return std::nullopt;
-  return Operate(kind, operation, loan.mapping->begin() + operation.offset, bytes, into);
+  // Tells the owner that an operation is under way, then looks whether it may be.
+  ++uses_;
+  if (++mapped.uses == 1) {
+    std::atomic_ref<std::uint32_t>(LineOf(mapped).in_use).store(1, std::memory_order_seq_cst);
+  }
+  Use use{loan.mapped, mapped.mapping.begin() + operation.offset};
+  const std::atomic_ref<std::uint32_t> revoked(LineOf(mapped).revoked);
+  if (revoked.load(std::memory_order_seq_cst) == 0) return use;
+  End(std::move(use));
+  return std::nullopt;
+}
+
+std::uint64_t Borrower::Operate(PacketCode kind, const OperationHead& operation, const Use& use,
+                                std::span<const std::byte> bytes, std::span<std::byte> into) {
+  if (kind == PacketCode::kRead) {
+    if (!into.empty()) std::memcpy(into.data(), use.place, into.size());
+    return 0;
+  }
+  if (kind == PacketCode::kWrite) {
+    if (!bytes.empty()) std::memcpy(use.place, bytes.data(), bytes.size());
+    return 0;
+  }
+  // As its owner does it.
+  const std::atomic_ref<std::uint64_t> word(
+      *reinterpret_cast<std::uint64_t*>(use.place));  // NOLINT
+  if (kind == PacketCode::kAdd) return word.fetch_add(operation.word);
+  std::uint64_t before = operation.word;
+  word.compare_exchange_strong(before, operation.other);
+  return before;
+}
+
+void Borrower::End(Use use) {
+  Mapped& mapped = *use.mapped;
+  if (--mapped.uses == 0) {
+    std::atomic_ref<std::uint32_t>(LineOf(mapped).in_use).store(0, std::memory_order_release);
+    if (mapped.is_withdrawn) {
+      loans_.erase(mapped.grant);
+      PutMessage({.kind = LoanKind::kRelease, .line = mapped.line, .grant = mapped.grant});
+    }
+  }
+  if (--uses_ == 0) unused_.notify_all();
+}
+
+void Borrower::PutMessage(const LoanMessage& message) {
+  messages_.push_back(message);
+  has_messages_.store(true, std::memory_order_release);
 }
 
 void Borrower::Ask(std::uint64_t grant, std::uint64_t key) {
@@ -119,13 +141,12 @@ void Borrower::Ask(std::uint64_t grant, std::uint64_t key) {
   Loan loan;
   loan.key = key;
   loans_.emplace(grant, std::move(loan));
-  asks_.push_back({.kind = LoanKind::kAsk, .grant = grant, .key = key});
-  has_asks_.store(true, std::memory_order_release);
+  PutMessage({.kind = LoanKind::kAsk, .grant = grant, .key = key});
 }
 
-std::vector<LoanMessage> Borrower::TakeAsks() {
-  has_asks_.store(false, std::memory_order_relaxed);
-  return std::exchange(asks_, {});
+std::vector<LoanMessage> Borrower::TakeMessages() {
+  has_messages_.store(false, std::memory_order_relaxed);
+  return std::exchange(messages_, {});
 }
 
 void Borrower::Refuse(Loan& loan) {
@@ -154,9 +175,8 @@ bool Borrower::TakeLend(const LoanMessage& lend, const FileDescriptor& file,
         writable ? RegionSpace::Access::kReadWrite : RegionSpace::Access::kReadOnly, "lent memory");
     if (mapping.ok()) {
       loan.state = Loan::State::kMapped;
-      loan.line = lend.line;
-      loan.access = lend.access;
-      loan.mapping.emplace(std::move(*mapping));
+      loan.mapped =
+          std::make_shared<Mapped>(Mapped{std::move(*mapping), lend.grant, lend.line, lend.access});
       return true;
     }
   }
@@ -179,19 +199,23 @@ bool Borrower::TakeWithdraw(const LoanMessage& withdraw, std::optional<LoanMessa
   const auto found = loans_.find(withdraw.grant);
   // Given back already, when it came.
   if (found == loans_.end() || found->second.state == Loan::State::kRefused) return true;
-  if (found->second.state != Loan::State::kMapped || found->second.line != withdraw.line) {
+  if (found->second.state != Loan::State::kMapped || found->second.mapped->line != withdraw.line) {
     return false;
   }
+  // Its line is the next one's as soon as it is given back.
+  found->second.mapped->is_withdrawn = true;
+  if (found->second.mapped->uses > 0) return true;
   loans_.erase(found);
   answer = LoanMessage{.kind = LoanKind::kRelease, .line = withdraw.line, .grant = withdraw.grant};
   return true;
 }
 
-void Borrower::Clear() {
+void Borrower::Clear(std::unique_lock<std::mutex>& lock) {
+  unused_.wait(lock, [this] { return uses_ == 0; });
   segment_.reset();
   loans_.clear();
-  asks_.clear();
-  has_asks_.store(false, std::memory_order_relaxed);
+  messages_.clear();
+  has_messages_.store(false, std::memory_order_relaxed);
   asked_ = 0;
   refused_ = 0;
 }

@@ -108,7 +108,8 @@ Result<ControlSocket> ControlSocket::Connect(const std::string& name) {
   return ControlSocket(std::move(fd));
 }
 
-Status ControlSocket::Send(std::span<const std::byte> message, std::span<const int> descriptors) {
+ControlSocket::Sent ControlSocket::TrySend(std::span<const std::byte> message,
+                                           std::span<const int> descriptors) {
   iovec part{const_cast<std::byte*>(message.data()), message.size()};  // NOLINT: it is only read
   msghdr header{};
   header.msg_iov = &part;
@@ -124,9 +125,24 @@ Status ControlSocket::Send(std::span<const std::byte> message, std::span<const i
     std::memcpy(CMSG_DATA(control), descriptors.data(), descriptors.size_bytes());
   }
   const ssize_t sent = sendmsg(fd_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent >= 0 && std::cmp_equal(sent, message.size())) return OkStatus();
-  return Unavailable(fmt::format("the other side of a socket is gone: {}",
-                                 SystemErrorText(sent < 0 ? errno : EMSGSIZE)));
+  if (sent >= 0) return Sent::kWhole;  // A message goes as a whole.
+  switch (errno) {
+    case EAGAIN:
+      return Sent::kNoRoom;
+    case ENOBUFS:
+    case ENOMEM:
+    case EINTR:
+    case ETOOMANYREFS:
+      return Sent::kNoMeans;
+    default:
+      return Sent::kGone;
+  }
+}
+
+Status ControlSocket::Send(std::span<const std::byte> message, std::span<const int> descriptors) {
+  if (TrySend(message, descriptors) == Sent::kWhole) return OkStatus();
+  return Unavailable(fmt::format("the other side of a socket is gone, or reads nothing: {}",
+                                 SystemErrorText(errno)));
 }
 
 ControlSocket::Received ControlSocket::Receive(std::span<std::byte> into) {

@@ -29,8 +29,9 @@ struct PeerProcess {
   std::int32_t pid = 0;
 };
 
-/// One end of a Unix socket of messages, which may carry descriptors. Never blocks. Move-only;
-/// belongs to one thread.
+/// One end of a Unix socket of messages, which may carry descriptors. Never blocks, whatever the
+/// other side does: that is said with each call, not by what both could change. Move-only; several
+/// threads may send, if none closes it meanwhile.
 class ControlSocket {
  public:
   ControlSocket() = default;
@@ -42,9 +43,17 @@ class ControlSocket {
   int fd() const { return fd_.get(); }
   void Close() { fd_.Close(); }
 
-  /// Unavailable when the other side has gone or reads nothing.
+  enum class Sent : std::uint8_t {
+    kWhole,
+    kNoRoom,   ///< The other side has not read what was sent before; the socket tells when it has.
+    kNoMeans,  ///< The system has no memory for it, or carries too many descriptors.
+    kGone,
+  };
+  Sent TrySend(std::span<const std::byte> message, std::span<const int> descriptors);
+  /// Unavailable when not all is sent.
   Status Send(std::span<const std::byte> message, std::span<const int> descriptors);
 
+  /// More than a message has, so that it is noticed when one has too many.
   static constexpr std::size_t kDescriptorsMax = 3;
   enum class Got : std::uint8_t { kMessage, kNothing, kEnd };
   struct Received {

@@ -2,27 +2,13 @@
 #include "fabric/shm/handshake.h"
 
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <unistd.h>
 #include <utility>
 
 #include <fmt/format.h>
-#include <sys/eventfd.h>
-
-#include "runtime/system_error.h"
 
 namespace cirein::fabric {
-namespace {
-
-Result<FileDescriptor> MakeWake() {
-  FileDescriptor fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (fd.is_open()) return fd;
-  return ResourceExhausted(fmt::format("cannot make an eventfd: {}", SystemErrorText(errno)),
-                           "raise the limit on open files (ulimit -n)");
-}
-
-}  // namespace
 
 Result<std::unique_ptr<ConnectionAttempt>> Handshake::Connect(Reactor& home,
                                                               const HandshakeTerms& terms,
@@ -153,13 +139,10 @@ Status Handshake::TakeProof(std::span<const std::byte> message) {
   CIREIN_RETURN_IF_ERROR(introduction_.TakeProof(message));
   CIREIN_RETURN_IF_ERROR(admit_());
   CIREIN_ASSIGN_OR_RETURN(agreement_.segment, Segment::Create(terms_.ring_bytes));
-  CIREIN_ASSIGN_OR_RETURN(agreement_.peer_wake, MakeWake());
-  CIREIN_ASSIGN_OR_RETURN(agreement_.own_wake, MakeWake());
   WelcomeMessage welcome;
   welcome.ring_bytes = terms_.ring_bytes;
-  const std::array<int, 3> descriptors = {agreement_.segment->fd(), agreement_.peer_wake.get(),
-                                          agreement_.own_wake.get()};
-  CIREIN_RETURN_IF_ERROR(socket_.Send(BytesOf(welcome), descriptors));
+  const int file = agreement_.segment->fd();
+  CIREIN_RETURN_IF_ERROR(socket_.Send(BytesOf(welcome), {&file, 1}));
   agreement_.segment->ForgetFile();
   return OkStatus();
 }
@@ -167,13 +150,11 @@ Status Handshake::TakeProof(std::span<const std::byte> message) {
 Status Handshake::TakeWelcome(std::span<const std::byte> message,
                               std::vector<FileDescriptor> descriptors) {
   CIREIN_ASSIGN_OR_RETURN(const WelcomeMessage welcome, ReadHandshake<WelcomeMessage>(message));
-  if (descriptors.size() != 3) {
-    return ResourceExhausted(fmt::format("{} descriptors came instead of 3", descriptors.size()),
+  if (descriptors.size() != 1) {
+    return ResourceExhausted(fmt::format("{} descriptors came instead of one", descriptors.size()),
                              "raise the limit on open files (ulimit -n)");
   }
   CIREIN_ASSIGN_OR_RETURN(agreement_.segment, Segment::Open(descriptors[0], welcome.ring_bytes));
-  agreement_.own_wake = std::move(descriptors[1]);
-  agreement_.peer_wake = std::move(descriptors[2]);
   return OkStatus();
 }
 

@@ -24,9 +24,7 @@ namespace cirein::fabric {
 struct Agreement {
   ControlSocket socket;
   std::unique_ptr<Segment> segment;
-  FileDescriptor own_wake;   ///< An eventfd that the other side writes.
-  FileDescriptor peer_wake;  ///< One that the other side waits for.
-  unsigned side = 0;         ///< Which ring this side writes: 0 connected.
+  unsigned side = 0;  ///< Which ring this side writes: 0 connected.
   Address peer;
   PeerProcess process;
 };

@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "runtime/real_clock.h"
+
 namespace cirein::fabric {
 namespace {
 
@@ -18,7 +20,7 @@ namespace {
 constexpr int kYields = 100;
 constexpr int kWaitMs = 1;
 // Of the home, at a connection's end, for one who is in the middle of an operation.
-constexpr int kWaitsAtEnd = 100;
+constexpr std::chrono::milliseconds kWaitAtEnd{100};
 
 bool IsSealed(int file) {
   const int seals = fcntl(file, F_GET_SEALS);
@@ -113,88 +115,145 @@ std::vector<LoanMessage> Lender::TakeWithdrawals() {
   return withdrawals;
 }
 
-bool Lender::IsInUse(std::uint64_t grant) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = Find(grant);
-  // One that was released is not; its line may be another grant's by now.
-  return found &&
-         std::atomic_ref<std::uint32_t>(line(*found).in_use).load(std::memory_order_seq_cst) != 0;
-}
-
-bool Lender::BorrowerIsDead() const {
+bool Lender::BorrowerIsDead(int wait_ms) const {
   // All its threads are past their last store when its pidfd is readable.
   pollfd wait{.fd = borrower_.get(), .events = POLLIN, .revents = 0};
-  return poll(&wait, borrower_.is_open() ? 1 : 0, kWaitMs) > 0;
+  return poll(&wait, borrower_.is_open() ? 1 : 0, wait_ms) > 0;
 }
 
-void Lender::Await(std::uint64_t grant) const {
-  for (int yields = 0; !ended_.load(std::memory_order_acquire) && IsInUse(grant);) {
-    if (yields < kYields) {
-      ++yields;
-      std::this_thread::yield();
-    } else if (BorrowerIsDead()) {
-      return;
+bool Lender::IsOver(std::uint64_t grant) const {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = Find(grant);
+    // Given back; its line may be another grant's by now.
+    if (!found) return true;
+    if (loans_[*found].state != Loan::State::kLent &&
+        std::atomic_ref<std::uint32_t>(line(*found).in_use).load(std::memory_order_seq_cst) == 0) {
+      return true;
     }
   }
+  return BorrowerIsDead(0);
 }
 
-std::vector<std::uint64_t> Lender::End(Borrower borrower) {
+bool Lender::Await(std::uint64_t grant, TimePoint end) const {
+  for (int yields = 0; !IsOver(grant); ++yields) {
+    if (yields < kYields) {
+      std::this_thread::yield();
+    } else if (RealClock::MonotonicNow() >= end) {
+      return false;
+    } else {
+      BorrowerIsDead(kWaitMs);
+    }
+  }
+  return true;
+}
+
+std::vector<std::uint64_t> Lender::End() {
   std::vector<std::uint64_t> grants;
   {
     const std::lock_guard lock(mutex_);
+    ended_ = true;
     for (std::size_t i = 0; i < loans_.size(); ++i) {
       if (loans_[i].state == Loan::State::kFree) continue;
       grants.push_back(loans_[i].grant);
+      loans_[i].state = Loan::State::kWithdrawn;
       SetRevoked(i);
     }
   }
-  const auto none_in_use = [&] {
-    for (const std::uint64_t grant : grants) {
-      if (IsInUse(grant)) return false;
-    }
-    return true;
-  };
-  for (int i = 0; borrower == Borrower::kMayLive && i < kYields + kWaitsAtEnd; ++i) {
-    if (none_in_use()) break;
-    if (i < kYields) {
-      std::this_thread::yield();
-    } else if (BorrowerIsDead()) {
-      break;
-    }
-  }
-  const std::lock_guard lock(mutex_);
-  ended_.store(true, std::memory_order_release);
+  const TimePoint end = RealClock::MonotonicNow() + kWaitAtEnd;
+  for (const std::uint64_t grant : grants) static_cast<void>(Await(grant, end));
   return grants;
 }
 
-void Lenders::Add(std::uint64_t grant, std::shared_ptr<Lender> lender) {
+void Loans::Add(std::uint64_t grant, std::shared_ptr<Lender> lender,
+                std::shared_ptr<Region> region) {
   const std::lock_guard lock(mutex_);
-  lenders_.emplace(grant, std::move(lender));
+  loans_.emplace(grant, Loan{std::move(lender), std::move(region)});
 }
 
-void Lenders::Remove(std::uint64_t grant, const Lender& lender) {
-  const std::lock_guard lock(mutex_);
-  const auto [first, last] = lenders_.equal_range(grant);
+Loans::Map::iterator Loans::Find(std::uint64_t grant, const Lender& lender) {
+  const auto [first, last] = loans_.equal_range(grant);
   for (auto it = first; it != last; ++it) {
-    if (it->second.get() != &lender) continue;
-    lenders_.erase(it);
-    return;
+    if (it->second.lender.get() == &lender) return it;
   }
+  return loans_.end();
 }
 
-std::vector<Lenders::Revoked> Lenders::Revoke(std::span<const std::uint64_t> grants) {
+Loans::Map::node_type Loans::Take(Map::iterator loan) {
+  if (loan == loans_.end()) return {};
+  if (loan->second.is_quarantined) --quarantined_;
+  return loans_.extract(loan);
+}
+
+void Loans::Remove(std::uint64_t grant, const Lender& lender) {
+  Map::node_type gone;
+  const std::lock_guard lock(mutex_);
+  gone = Take(Find(grant, lender));
+}
+
+bool Loans::Settle(std::uint64_t grant, const Lender& lender) {
+  Map::node_type gone;
+  const bool is_over = lender.IsOver(grant);
+  const std::lock_guard lock(mutex_);
+  const auto found = Find(grant, lender);
+  // It may have been given back since.
+  if (found == loans_.end()) return true;
+  if (is_over) {
+    gone = Take(found);
+  } else if (!found->second.is_quarantined) {
+    found->second.is_quarantined = true;
+    ++quarantined_;
+  }
+  return is_over;
+}
+
+std::vector<Loans::Revoked> Loans::Revoke(const GrantTable::Removed& removed) {
   std::vector<Revoked> revoked;
   {
     const std::lock_guard lock(mutex_);
-    if (lenders_.empty()) return revoked;
-    for (const std::uint64_t grant : grants) {
-      const auto [first, last] = lenders_.equal_range(grant);
-      for (auto it = first; it != last; ++it) revoked.push_back({grant, it->second});
-      lenders_.erase(first, last);
+    if (loans_.empty()) return revoked;
+    for (const std::uint64_t grant : removed.grants) {
+      const auto [first, last] = loans_.equal_range(grant);
+      for (auto it = first; it != last; ++it) revoked.push_back({grant, it->second.lender});
+    }
+    if (removed.region != nullptr && quarantined() > 0) {
+      for (const auto& [grant, loan] : loans_) {
+        if (loan.is_quarantined && loan.region == removed.region) {
+          revoked.push_back({grant, loan.lender});
+        }
+      }
     }
   }
   for (const Revoked& one : revoked) one.lender->Revoke(one.grant);
   return revoked;
+}
+
+void Loans::Sweep() {
+  if (quarantined() == 0) return;
+  std::vector<Revoked> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [grant, loan] : loans_) {
+      if (loan.is_quarantined) waiting.push_back({grant, loan.lender});
+    }
+  }
+  for (const Revoked& one : waiting) static_cast<void>(Settle(one.grant, *one.lender));
+}
+
+void Loans::Keep(const std::shared_ptr<Loans>& loans) {
+  static std::mutex mutex;
+  // Stays until the process ends: whoever ends last must not let go of it either.
+  static auto* const kept = new std::vector<std::shared_ptr<Loans>>();
+  std::vector<std::shared_ptr<Loans>> all;
+  {
+    const std::lock_guard lock(mutex);
+    kept->push_back(loans);
+    all = *kept;
+  }
+  // Without the lock: what is let go may call back.
+  for (const std::shared_ptr<Loans>& one : all) one->Sweep();
+  const std::lock_guard lock(mutex);
+  std::erase_if(*kept, [](const auto& one) { return one->quarantined() == 0; });
 }
 
 }  // namespace cirein::fabric

@@ -8,12 +8,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "fabric/grant_table.h"
 #include "fabric/shm/loan.h"
 #include "fabric/shm/segment.h"
+#include "region/region.h"
+#include "runtime/clock.h"
 #include "runtime/file_descriptor.h"
 
 namespace cirein::fabric {
@@ -42,17 +43,18 @@ class Lender {
 
   /// No operation may begin by it any more, if it was lent.
   void Revoke(std::uint64_t grant);
-  /// Returns when none is under way by it: it has been revoked. Blocks for as long as there is one.
-  void Await(std::uint64_t grant) const;
+  /// Can nothing be done by it any more? It was given back; or revoked, and no operation is under
+  /// way; or the other side's process is dead. The connection's end alone says nothing of it.
+  bool IsOver(std::uint64_t grant) const;
+  /// Blocks until it is over, or until `end`: is it over?
+  bool Await(std::uint64_t grant, TimePoint end) const;
   /// What was revoked and is to be told, each once.
   std::vector<LoanMessage> TakeWithdrawals();
   bool has_withdrawals() const { return has_withdrawals_.load(std::memory_order_acquire); }
 
-  /// Whether the other side may still do something.
-  enum class Borrower : std::uint8_t { kMayLive, kHasGone };
   /// The connection has ended: what was lent, which is revoked. Waits a little for what is under
-  /// way.
-  std::vector<std::uint64_t> End(Borrower borrower);
+  /// way; what is not over then goes on as if the connection had not ended.
+  std::vector<std::uint64_t> End();
 
  private:
   struct Loan {
@@ -63,34 +65,62 @@ class Lender {
   LoanLine& line(std::size_t i) const { return segment_->loan(side_, static_cast<unsigned>(i)); }
   void SetRevoked(std::size_t i);
   std::optional<std::size_t> Find(std::uint64_t grant) const;
-  bool IsInUse(std::uint64_t grant) const;
-  bool BorrowerIsDead() const;
+  /// Waits for as long.
+  bool BorrowerIsDead(int wait_ms) const;
 
   const std::shared_ptr<const Segment> segment_;
   const unsigned side_;
   const FileDescriptor borrower_;
-  std::atomic<bool> ended_{false};
   std::atomic<bool> has_withdrawals_{false};
 
   mutable std::mutex mutex_;
-  std::array<Loan, kLoansMax> loans_;  // Guarded by mutex_.
+  // Guarded by mutex_.
+  bool ended_ = false;
+  std::array<Loan, kLoansMax> loans_;
 };
 
-/// Which of a process's lenders have lent which grants. Thread-safe.
-class Lenders {
+/// All that a process has lent, by connections that are there and that were. It holds the memory of
+/// each loan until that is over, so that nobody is given it who has other use for it: what was
+/// taken back and is not over is in quarantine. Thread-safe.
+class Loans {
  public:
-  void Add(std::uint64_t grant, std::shared_ptr<Lender> lender);
+  void Add(std::uint64_t grant, std::shared_ptr<Lender> lender, std::shared_ptr<Region> region);
+  /// It was given back.
   void Remove(std::uint64_t grant, const Lender& lender);
-  /// These were taken back: revokes them. Returns whom to wait for.
+  /// It was taken back: lets go of it if it is over, and says so; else it is in quarantine.
+  bool Settle(std::uint64_t grant, const Lender& lender);
+
+  /// These were taken back: no operation may begin by them any more. What is to be waited for, of
+  /// the region too when there is one: a grant that was revoked before may be in quarantine.
   struct Revoked {
     std::uint64_t grant;
     std::shared_ptr<Lender> lender;
   };
-  std::vector<Revoked> Revoke(std::span<const std::uint64_t> grants);
+  std::vector<Revoked> Revoke(const GrantTable::Removed& removed);
+
+  /// As many may be in quarantine before nothing more is lent.
+  static constexpr std::size_t kQuarantineMax = 64;
+  std::size_t quarantined() const { return quarantined_.load(std::memory_order_acquire); }
+  /// Lets go of what is over.
+  void Sweep();
+  /// The transport has ended: what is in quarantine stays so, until it is over or the process ends.
+  static void Keep(const std::shared_ptr<Loans>& loans);
 
  private:
+  struct Loan {
+    std::shared_ptr<Lender> lender;
+    std::shared_ptr<Region> region;
+    bool is_quarantined = false;
+  };
+  using Map = std::multimap<std::uint64_t, Loan>;
+
+  Map::iterator Find(std::uint64_t grant, const Lender& lender);
+  /// To be let go without the lock: what it keeps may call back.
+  Map::node_type Take(Map::iterator loan);
+
+  std::atomic<std::size_t> quarantined_{0};
   std::mutex mutex_;
-  std::multimap<std::uint64_t, std::shared_ptr<Lender>> lenders_;  // Guarded by mutex_.
+  Map loans_;  // Guarded by mutex_.
 };
 
 }  // namespace cirein::fabric

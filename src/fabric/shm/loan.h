@@ -35,6 +35,9 @@ struct LoanMessage {
 };
 static_assert(sizeof(LoanMessage) == 48);
 
+/// Instead of a LoanMessage, to one that sleeps: that it is to look at the rings.
+inline constexpr std::byte kWakeUp{0x77};
+
 /// What kinds of memory are mapped, both what this side lends and what it borrows.
 enum class Mappings : std::uint8_t {
   kNone,         ///< Every operation is carried out by its target.

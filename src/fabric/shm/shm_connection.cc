@@ -17,6 +17,11 @@ namespace {
 // Pieces taken from one connection before it is the others' turn.
 constexpr int kBatch = 64;
 
+// What is copied under a lock: less takes no longer than to take the lock once more.
+constexpr std::uint64_t kLongBytes = 4096;
+// One who keeps to the rules is never told a third as much at once.
+constexpr std::size_t kUnsaidMax = 8 * std::size_t{kLoansMax};
+
 // Readable when the process has ended; none when it is this one, or cannot be had.
 FileDescriptor OpenProcess(std::int32_t pid) {
   if (pid <= 0 || pid == getpid()) return FileDescriptor();
@@ -31,11 +36,9 @@ ShmConnection::ShmConnection(std::shared_ptr<ShmEndpoint> endpoint, Agreement ag
       process_(agreement.process),
       side_(agreement.side),
       segment_(std::move(agreement.segment)),
-      peer_wake_(std::move(agreement.peer_wake)),
+      socket_(std::move(agreement.socket)),
       writer_(segment_->ring(agreement.side), segment_->control(agreement.side)),
       borrower_(segment_, 1 - agreement.side, shm_endpoint().mappings()),
-      socket_(std::move(agreement.socket)),
-      own_wake_(std::move(agreement.own_wake)),
       reader_(segment_->ring(1 - agreement.side), segment_->control(1 - agreement.side)) {}
 
 ShmConnection::~ShmConnection() = default;
@@ -48,12 +51,8 @@ ShmEndpoint& ShmConnection::shm_endpoint() const {
 Status ShmConnection::Start() {
   Reactor& home = endpoint().home();
   // The endpoint holds it for as long as it is watched.
-  CIREIN_RETURN_IF_ERROR(
-      home.Watch(socket_.fd(), FdInterest::kReadable, [this](FdReadiness) { OnSocket(); }));
-  CIREIN_RETURN_IF_ERROR(home.Watch(own_wake_.get(), FdInterest::kReadable, [this](FdReadiness) {
-    std::uint64_t ignored = 0;
-    [[maybe_unused]] const ssize_t drained = read(own_wake_.get(), &ignored, sizeof ignored);
-  }));
+  CIREIN_RETURN_IF_ERROR(home.Watch(socket_.fd(), FdInterest::kReadable,
+                                    [this](FdReadiness readiness) { OnSocket(readiness); }));
   peer_process_ = OpenProcess(process_.pid);
   if (!peer_process_.is_open()) return OkStatus();
   return home.Watch(peer_process_.get(), FdInterest::kReadable,
@@ -74,16 +73,32 @@ void ShmConnection::TrySome(PacketCursor& packet) {
 }
 
 void ShmConnection::WakePeer(WakeWish wish) {
-  if (!writer_.TakeWish(wish)) return;
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(peer_wake_.get(), &one, sizeof one);
+  if (writer_.TakeWish(wish)) SendWakeUp();
+}
+
+void ShmConnection::SendWakeUp() {
+  // Without room in its socket there is something that it has not read: that wakes it as well, and
+  // it looks at the rings after it has read it.
+  if (socket_.TrySend({&kWakeUp, 1}, {}) != ControlSocket::Sent::kNoMeans) return;
+  owes_wake_up_.store(true, std::memory_order_release);
+  if (!endpoint().on_home()) endpoint().Wake();
 }
 
 std::optional<std::uint64_t> ShmConnection::TryHere(PacketCode kind, const OperationHead& operation,
                                                     std::span<const std::byte> bytes,
-                                                    std::span<std::byte> into) {
-  const auto word = borrower_.TryOperation(kind, operation, bytes, into);
-  if (!word && borrower_.has_asks() && !endpoint().on_home()) endpoint().Wake();
+                                                    std::span<std::byte> into,
+                                                    std::unique_lock<std::mutex>& lock) {
+  auto use = borrower_.Begin(kind, operation);
+  if (!use) {
+    if (borrower_.has_messages() && !endpoint().on_home()) endpoint().Wake();
+    return std::nullopt;
+  }
+  const bool is_long = operation.bytes >= kLongBytes;
+  if (is_long) lock.unlock();
+  const std::uint64_t word = Borrower::Operate(kind, operation, *use, bytes, into);
+  if (is_long) lock.lock();
+  borrower_.End(std::move(*use));
+  if (borrower_.has_messages() && !endpoint().on_home()) endpoint().Wake();
   return word;
 }
 
@@ -91,7 +106,8 @@ std::optional<std::uint64_t> ShmConnection::TryHere(PacketCode kind, const Opera
 
 bool ShmConnection::PrepareToBlock() {
   if (!is_open()) return true;
-  if (has_finished() || borrower_.has_asks()) return false;
+  if (has_finished() || borrower_.has_messages()) return false;
+  if (owes_wake_up_.load(std::memory_order_acquire)) return false;
   if (lender_ != nullptr && lender_->has_withdrawals()) return false;
   const bool wants_room = has_waiting();
   reader_.SetWish(kWakeForPieces | (wants_room ? kWakeForRoom : 0U));
@@ -105,12 +121,19 @@ void ShmConnection::Awake() {
   if (is_open()) reader_.SetWish(0);
 }
 
-void ShmConnection::OnSocket() {
+void ShmConnection::OnSocket(FdReadiness readiness) {
+  if (readiness.writable) SayUnsaid();
+  if (readiness.readable || readiness.failed) TakeFromSocket();
+}
+
+void ShmConnection::TakeFromSocket() {
   LoanMessage message;
   ControlSocket::Received received =
       socket_.Receive(std::as_writable_bytes(std::span(&message, 1)));
   if (received.got == ControlSocket::Got::kNothing) return;
   if (received.got == ControlSocket::Got::kEnd) return OnPeerGone();
+  const std::byte first = std::as_bytes(std::span(&message, 1)).front();
+  if (received.bytes == 1 && first == kWakeUp && received.descriptors.empty()) return;
   Status taken = Broken("it says what is not known over the socket of a connection");
   if (received.bytes == sizeof message && message.magic == LoanMessage::kMagic) {
     taken = TakeLoanMessage(message, std::move(received.descriptors));
@@ -132,7 +155,7 @@ Status ShmConnection::TakeLoanMessage(const LoanMessage& message,
       if (lender_ == nullptr || !lender_->Release(message.line, message.grant)) {
         return Broken("it gives back what it was not lent");
       }
-      shm_endpoint().lenders().Remove(message.grant, *lender_);
+      shm_endpoint().loans().Remove(message.grant, *lender_);
       return OkStatus();
     case LoanKind::kLend: {
       const std::lock_guard lock(mutex_);
@@ -155,9 +178,7 @@ Status ShmConnection::TakeLoanMessage(const LoanMessage& message,
       allowed = false;
   }
   if (!allowed) return Broken("what it says of memory that is lent makes no sense");
-  // Who has gone needs no answer.
-  if (answer) static_cast<void>(socket_.Send(BytesOf(*answer), {}).ok());
-  return OkStatus();
+  return answer ? Say({*answer, {}}) : OkStatus();
 }
 
 Status ShmConnection::TakeAsk(const LoanMessage& ask) {
@@ -166,24 +187,20 @@ Status ShmConnection::TakeAsk(const LoanMessage& ask) {
   }
   LoanMessage answer{.kind = LoanKind::kRefuse, .grant = ask.grant};
   std::optional<Lent> lent = TryLend(ask);
-  if (!lent) {
-    static_cast<void>(socket_.Send(BytesOf(answer), {}).ok());
-    return OkStatus();
-  }
+  if (!lent) return Say({answer, {}});
   answer.kind = LoanKind::kLend;
   answer.line = lent->line;
   answer.bytes = lent->offer.bytes;
   answer.access = static_cast<std::uint8_t>(lent->offer.access);
-  const int file = lent->offer.file.get();
-  if (!socket_.Send(BytesOf(answer), {&file, 1}).ok()) TakeBack(lent->line, ask.grant);
-  return OkStatus();
+  return Say({answer, std::move(lent->offer.file)});
 }
 
 std::optional<ShmConnection::Lent> ShmConnection::TryLend(const LoanMessage& ask) {
   const Mappings mappings = shm_endpoint().mappings();
-  // One whose death could not be told from its silence would hold up Revoke for ever.
+  // One whose death could not be told from its silence could keep the memory for ever.
   const bool death_is_told = peer_process_.is_open() || process_.pid == getpid();
   if (mappings == Mappings::kNone || !death_is_told || peer_gone_) return std::nullopt;
+  if (shm_endpoint().loans().quarantined() >= Loans::kQuarantineMax) return std::nullopt;
   if (lender_ == nullptr) {
     // While its socket is there its number is not another process's.
     pollfd socket{.fd = socket_.fd(), .events = POLLRDHUP, .revents = 0};
@@ -200,28 +217,63 @@ std::optional<ShmConnection::Lent> ShmConnection::TryLend(const LoanMessage& ask
   if (!offer) return std::nullopt;
   const std::optional<unsigned> line = lender_->Lend(ask.grant);
   if (!line) return std::nullopt;
-  shm_endpoint().lenders().Add(ask.grant, lender_);
+  shm_endpoint().loans().Add(ask.grant, lender_, whole->region);
   return Lent{std::move(*offer), *line};
 }
 
 void ShmConnection::TakeBack(unsigned line, std::uint64_t grant) {
   static_cast<void>(lender_->Release(line, grant));
-  shm_endpoint().lenders().Remove(grant, *lender_);
+  shm_endpoint().loans().Remove(grant, *lender_);
 }
 
-bool ShmConnection::SendLoanMessages() {
+ControlSocket::Sent ShmConnection::TrySay(Unsaid& one) {
+  const int file = one.file.get();
+  const std::span<const int> files(&file, one.file.is_open() ? 1 : 0);
+  const ControlSocket::Sent sent = socket_.TrySend(BytesOf(one.message), files);
+  if (sent != ControlSocket::Sent::kNoMeans || files.empty()) return sent;
+  // The system carries no more descriptors: then by packets.
+  TakeBack(one.message.line, one.message.grant);
+  one = {{.kind = LoanKind::kRefuse, .grant = one.message.grant}, {}};
+  return socket_.TrySend(BytesOf(one.message), {});
+}
+
+Status ShmConnection::Say(Unsaid one) {
+  if (unsaid_.empty()) {
+    const ControlSocket::Sent sent = TrySay(one);
+    // Who has gone needs no answer.
+    if (sent == ControlSocket::Sent::kWhole || sent == ControlSocket::Sent::kGone)
+      return OkStatus();
+    static_cast<void>(
+        endpoint().home().SetInterest(socket_.fd(), FdInterest::kReadableOrWritable).ok());
+  }
+  if (unsaid_.size() >= kUnsaidMax) return Broken("it asks on and on, and hears no answer");
+  unsaid_.push_back(std::move(one));
+  return OkStatus();
+}
+
+void ShmConnection::SayUnsaid() {
+  for (; !unsaid_.empty(); unsaid_.pop_front()) {
+    const ControlSocket::Sent sent = TrySay(unsaid_.front());
+    if (sent == ControlSocket::Sent::kNoRoom || sent == ControlSocket::Sent::kNoMeans) return;
+  }
+  static_cast<void>(endpoint().home().SetInterest(socket_.fd(), FdInterest::kReadable).ok());
+}
+
+bool ShmConnection::SayLoanMessages() {
   std::vector<LoanMessage> messages;
-  if (borrower_.has_asks()) {
+  if (borrower_.has_messages()) {
     const std::lock_guard lock(mutex_);
-    messages = borrower_.TakeAsks();
+    messages = borrower_.TakeMessages();
   }
   if (lender_ != nullptr && lender_->has_withdrawals()) {
     const auto withdrawals = lender_->TakeWithdrawals();
     messages.insert(messages.end(), withdrawals.begin(), withdrawals.end());
   }
-  // What cannot be said leaves things as they are: packets, and a line that is not used again.
   for (const LoanMessage& message : messages) {
-    static_cast<void>(socket_.Send(BytesOf(message), {}).ok());
+    const Status said = Say({message, {}});
+    if (said.ok()) continue;
+    End(said);
+    break;
   }
   return !messages.empty();
 }
@@ -237,9 +289,14 @@ void ShmConnection::OnPeerGone() {
 
 bool ShmConnection::Poll() {
   if (!is_open()) return false;
-  bool did_something = SendLoanMessages();
+  bool did_something = SayLoanMessages();
+  if (!is_open()) return true;
   did_something |= CallFinished();
   if (!is_open()) return true;
+  if (owes_wake_up_.exchange(false, std::memory_order_acq_rel)) {
+    const std::lock_guard lock(mutex_);
+    SendWakeUp();
+  }
   if (has_waiting()) {
     const std::lock_guard lock(mutex_);
     did_something |= PumpOut();
@@ -292,25 +349,18 @@ void ShmConnection::LeaveCarrier() {
   if (endpoint().alive() && socket_.fd() >= 0) {
     Reactor& home = endpoint().home();
     static_cast<void>(home.Unwatch(socket_.fd()).ok());
-    static_cast<void>(home.Unwatch(own_wake_.get()).ok());
     if (peer_process_.is_open()) static_cast<void>(home.Unwatch(peer_process_.get()).ok());
   }
-  if (lender_ != nullptr) {
-    const auto borrower = peer_gone_ ? Lender::Borrower::kHasGone : Lender::Borrower::kMayLive;
-    for (const std::uint64_t grant : lender_->End(borrower)) {
-      shm_endpoint().lenders().Remove(grant, *lender_);
-    }
-  }
+  if (lender_ != nullptr) shm_endpoint().SettleAtEnd(*lender_);
   {
     // With it the last operation in a mapping has ended, before the other side sees the end.
-    const std::lock_guard lock(mutex_);
-    borrower_.Clear();
-    peer_wake_.Close();
+    std::unique_lock lock(mutex_);
+    borrower_.Clear(lock);
     segment_.reset();
+    socket_.Close();
   }
   lender_.reset();
-  socket_.Close();
-  own_wake_.Close();
+  unsaid_.clear();
   peer_process_.Close();
 }
 

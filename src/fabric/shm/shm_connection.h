@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "fabric/shm/handshake.h"
 #include "fabric/shm/lender.h"
 #include "fabric/shm/ring.h"
+#include "runtime/reactor.h"
 
 namespace cirein::fabric {
 
@@ -37,14 +40,17 @@ class ShmConnection final : public PacketConnection {
   void Sent() override { WakePeer(kWakeForPieces); }
   void LeaveCarrier() override;
   std::optional<std::uint64_t> TryHere(PacketCode kind, const OperationHead& operation,
-                                       std::span<const std::byte> bytes,
-                                       std::span<std::byte> into) override;
+                                       std::span<const std::byte> bytes, std::span<std::byte> into,
+                                       std::unique_lock<std::mutex>& lock) override;
 
   ShmEndpoint& shm_endpoint() const;
+  /// With mutex_ held.
   void WakePeer(WakeWish wish);
+  void SendWakeUp();
 
   // The home's.
-  void OnSocket();
+  void OnSocket(FdReadiness readiness);
+  void TakeFromSocket();
   void OnPeerGone();
   /// What is said of memory that is lent.
   Status TakeLoanMessage(const LoanMessage& message, std::vector<FileDescriptor> descriptors);
@@ -55,22 +61,31 @@ class ShmConnection final : public PacketConnection {
   };
   std::optional<Lent> TryLend(const LoanMessage& ask);
   void TakeBack(unsigned line, std::uint64_t grant);
-  bool SendLoanMessages();
+  /// What there was no room for in the socket, with a descriptor if it lends.
+  struct Unsaid {
+    LoanMessage message;
+    FileDescriptor file;
+  };
+  /// Says it, now or when there is room, in the order of these calls. Why the connection ends.
+  Status Say(Unsaid one);
+  ControlSocket::Sent TrySay(Unsaid& one);
+  void SayUnsaid();
+  bool SayLoanMessages();
   Status TakePiece(const Piece& piece);
 
   const PeerProcess process_;
   const unsigned side_;
 
-  // Guarded by mutex_; the segment is the home's too, which alone ends it.
+  // Guarded by mutex_; the segment and the socket are the home's too, which alone ends them.
   std::shared_ptr<Segment> segment_;
-  FileDescriptor peer_wake_;
+  ControlSocket socket_;
   RingWriter writer_;
   Borrower borrower_;
-  std::atomic<bool> broken_{false};  // The other side's head makes no sense.
+  std::atomic<bool> broken_{false};        // The other side's head makes no sense.
+  std::atomic<bool> owes_wake_up_{false};  // There was no memory to send it.
 
   // The home's.
-  ControlSocket socket_;
-  FileDescriptor own_wake_;
+  std::deque<Unsaid> unsaid_;
   FileDescriptor peer_process_;
   std::shared_ptr<Lender> lender_;  // From the first ask on.
   RingReader reader_;

@@ -6,12 +6,14 @@
 
 #include "base/logging.h"
 #include "fabric/shm/shm_connection.h"
+#include "runtime/real_clock.h"
 
 namespace cirein::fabric {
 namespace {
 
 constexpr int kAcceptBatch = 16;
 constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::chrono::milliseconds kSweepPause{100};
 
 }  // namespace
 
@@ -79,12 +81,46 @@ void ShmEndpoint::CloseListener(Leaves leaves) {
   listener_.reset();
 }
 
-void ShmEndpoint::AwaitRevoked(std::span<const std::uint64_t> grants) {
-  const std::vector<Lenders::Revoked> revoked = lenders_.Revoke(grants);
-  if (revoked.empty()) return;
+Status ShmEndpoint::AwaitRevoked(const GrantTable::Removed& removed) {
+  const std::vector<Loans::Revoked> revoked = loans_->Revoke(removed);
+  if (revoked.empty()) return OkStatus();
   // The home tells the holders: it may be this thread, which waits only for what is under way.
   Wake();
-  for (const Lenders::Revoked& one : revoked) one.lender->Await(one.grant);
+  const TimePoint end = RealClock::MonotonicNow() + options_.revoke_max;
+  bool all_over = true;
+  for (const Loans::Revoked& one : revoked) {
+    static_cast<void>(one.lender->Await(one.grant, end));
+    all_over &= loans_->Settle(one.grant, *one.lender);
+  }
+  if (all_over) return OkStatus();
+  Submit([self = std::static_pointer_cast<ShmEndpoint>(shared_from_this())] {
+    self->SweepQuarantine();
+  });
+  return Unavailable(
+      "a process that was lent the memory is in the middle of an operation, and does not go on",
+      "continue or end that process; until then the memory is quarantined");
+}
+
+void ShmEndpoint::SettleAtEnd(Lender& lender) {
+  for (const std::uint64_t grant : lender.End()) {
+    static_cast<void>(loans_->Settle(grant, lender));
+  }
+  if (alive()) SweepQuarantine();
+}
+
+void ShmEndpoint::SweepQuarantine() {
+  CancelTimer(std::exchange(sweep_, 0));
+  loans_->Sweep();
+  if (loans_->quarantined() == 0) return;
+  sweep_ = home().RunAt(home().clock().Now() + kSweepPause, [weak = weak_from_this()] {
+    const auto self = std::static_pointer_cast<ShmEndpoint>(weak.lock());
+    if (self != nullptr && self->alive()) self->SweepQuarantine();
+  });
+}
+
+void ShmEndpoint::LeaveShared() {
+  CancelTimer(std::exchange(sweep_, 0));
+  Loans::Keep(loans_);
 }
 
 void ShmEndpoint::Finish(const Ended& ended, Result<Agreement> result) {

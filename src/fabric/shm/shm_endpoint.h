@@ -21,10 +21,13 @@ class ShmEndpoint final : public PacketEndpoint {
 
   const Address& address() const override { return terms_.introduction.address; }
   void Rename(Address address) override { terms_.introduction.address = std::move(address); }
-  void AwaitRevoked(std::span<const std::uint64_t> grants) override;
+  Status AwaitRevoked(const GrantTable::Removed& removed) override;
 
   Mappings mappings() const { return options_.mappings; }
-  Lenders& lenders() { return lenders_; }
+  Loans& loans() { return *loans_; }
+  std::shared_ptr<const Loans> shared_loans() const { return loans_; }
+  /// What was lent by a connection that has ended. Of the home.
+  void SettleAtEnd(Lender& lender);
 
  private:
   Status CheckAddress(const Address& address) const override;
@@ -32,18 +35,21 @@ class ShmEndpoint final : public PacketEndpoint {
   void StartListener() override;
   void CloseListener(Leaves leaves) override;
   Result<std::unique_ptr<ConnectionAttempt>> Ask(const Address& address, Ended ended) override;
+  void LeaveShared() override;
   void OnListener();
   void PauseListener();
+  void SweepQuarantine();
   void Finish(const Ended& ended, Result<Agreement> result);
 
   const ShmOptions options_;
   HandshakeTerms terms_;
   std::optional<ControlListener> listener_;
-  Lenders lenders_;
+  const std::shared_ptr<Loans> loans_ = std::make_shared<Loans>();
 
   // The home's.
   bool watching_listener_ = false;
   TimerService::TimerId pause_ = 0;
+  TimerService::TimerId sweep_ = 0;
 };
 
 }  // namespace cirein::fabric

@@ -11,6 +11,11 @@
 
 namespace cirein::fabric {
 
+ShmTransport::ShmTransport(std::shared_ptr<ShmEndpoint> endpoint)
+    : PacketTransport(endpoint), loans_(endpoint->shared_loans()) {}
+
+std::size_t ShmTransport::quarantined() const { return loans_->quarantined(); }
+
 Result<std::unique_ptr<ShmTransport>> ShmTransport::Create(Reactor& home, ShmOptions options) {
   CIREIN_RETURN_IF_ERROR(SocketNameIn(ShmAddress(options.name)).status());
   if (!IsRingSize(options.ring_bytes)) {
