@@ -61,7 +61,7 @@ void DelayRelay::Run() {
   using Clock = std::chrono::steady_clock;
   struct Packet {
     Clock::time_point due;
-    int to;
+    std::size_t to;
     std::vector<std::byte> bytes;
   };
   std::deque<Packet> on_their_way;
@@ -81,7 +81,7 @@ void DelayRelay::Run() {
     std::array<pollfd, 2> polls{{{ends_[0].get(), POLLIN, 0}, {ends_[1].get(), POLLIN, 0}}};
     const timespec time{.tv_sec = 0, .tv_nsec = wait.count()};
     if (ppoll(polls.data(), polls.size(), &time, nullptr) <= 0) continue;
-    for (const int from : {0, 1}) {
+    for (const std::size_t from : {0U, 1U}) {
       const ssize_t got = read(ends_[from].get(), bytes.data(), bytes.size());
       if (got <= 0) continue;
       on_their_way.push_back(

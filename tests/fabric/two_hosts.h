@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "runtime/file_descriptor.h"
 
@@ -60,7 +61,7 @@ class TwoHosts {
   std::string In(int i) const { return "ip netns exec " + host(i) + " "; }
   /// The calling thread is there from now on.
   bool Enter(int i) const;
-  /// Of a kTun cable: the relay that carries from now on. Not open when it cannot be made.
+  /// Of a kTun cable: carries from now on. Once.
   void Relay(std::chrono::nanoseconds delay) {
     relay_.emplace(std::move(tuns_[0]), std::move(tuns_[1]), delay);
   }
