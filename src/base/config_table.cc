@@ -67,7 +67,8 @@ constexpr auto kSettings = std::to_array<Setting>({
      Check::kRange,
      kNsPerSecond,
      kNsPerHour},
-    {{"fabric.listen", Type::kString, "127.0.0.1", "an IP address, and a port if it is not to be any",
+    {{"fabric.listen", Type::kString, "127.0.0.1",
+      "an IP address, and a port if it is not to be any",
       "Where processes of other hosts connect. Beyond this machine fabric.secret_file is needed."},
      Check::kText},
     {{"fabric.provider", Type::kString, "", "a name that cirein doctor lists; empty: the best",
@@ -85,8 +86,8 @@ constexpr auto kSettings = std::to_array<Setting>({
      8 << 20,
      kBytesPerTib},
     {{"fabric.secret_file", Type::kString, "", "a path; empty: no secret",
-      "A file whose first line all processes of a cluster know. Without it only processes of the "
-      "same user on this machine can connect."},
+      "A file whose first line all processes of a cluster know. Without it only this machine's "
+      "processes can connect, by shared memory only those of the same user."},
      Check::kText},
     {{"fabric.shm_ring", Type::kBytes, "256KiB", "4KiB to 64MiB, a power of two",
       "The memory through which two processes of one host exchange messages, for each direction."},

@@ -119,7 +119,7 @@ class OfiPortTest : public testing::TestWithParam<const char*> {
 
   OfiPortOptions options_;
 };
-INSTANTIATE_TEST_SUITE_P(Software, OfiPortTest, testing::Values("tcp", "net"),
+INSTANTIATE_TEST_SUITE_P(Software, OfiPortTest, testing::Values("tcp"),
                          [](const auto& name) { return std::string(name.param); });
 
 TEST_P(OfiPortTest, MessagesOfAllSizesArriveInOrder) {
@@ -603,7 +603,7 @@ TEST(OfiProviderTest, EachSaysWhyItIsNotUsed) {
     EXPECT_EQ(provider.usable, provider.why_not.empty()) << provider.name;
     found[provider.name] = provider.usable;
   }
-  for (const char* name : {"cxi", "efa", "verbs;ofi_rxm", "tcp;ofi_rxm", "net"}) {
+  for (const char* name : {"cxi", "efa", "verbs;ofi_rxm", "tcp;ofi_rxm"}) {
     EXPECT_TRUE(found.contains(name)) << name;
   }
   EXPECT_FALSE(found["shm"]);

@@ -177,7 +177,7 @@ class Nursery {
 };
 
 int Rounds() {
-  const char* const given = std::getenv("CIREIN_KILL_ROUNDS");
+  const char* const given = std::getenv("CIREIN_TEST_KILL_ROUNDS");
   return given != nullptr ? std::atoi(given) : 8;
 }
 

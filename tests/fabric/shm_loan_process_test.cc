@@ -187,7 +187,7 @@ std::string WriteUntilKilled(const Address& owner) {
 }
 
 int Rounds() {
-  const char* const given = std::getenv("CIREIN_KILL_ROUNDS");
+  const char* const given = std::getenv("CIREIN_TEST_KILL_ROUNDS");
   return given != nullptr ? std::atoi(given) : 40;
 }
 

@@ -254,7 +254,7 @@ TEST_F(ShmThreadsTest, ClosingFromAnotherThreadEndsItOnce) {
 // --- Processes that are killed ---
 
 int Rounds() {
-  const char* const given = std::getenv("CIREIN_KILL_ROUNDS");
+  const char* const given = std::getenv("CIREIN_TEST_KILL_ROUNDS");
   return given != nullptr ? std::atoi(given) : 60;
 }
 

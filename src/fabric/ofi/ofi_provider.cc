@@ -31,7 +31,6 @@ constexpr std::array kKnown{
     Known{"verbs;ofi_rxm", "/dev/infiniband",
           "a network card for RDMA, its driver (rdma-core), and an IP address on it"},
     Known{"tcp;ofi_rxm", nullptr, "an IP address that is up"},
-    Known{"net", nullptr, "an IP address that is up"},
 };
 
 /// What is never used, though it would do what was asked for.
@@ -46,6 +45,10 @@ constexpr std::array kUnfit{
     Unfit{"sockets",
           "it takes milliseconds for a message, and is no longer kept by its makers; use "
           "tcp;ofi_rxm"},
+    Unfit{
+        "net",
+        "once there is a connection its descriptor stays readable, so that who waits on it keeps a "
+        "core busy; use tcp;ofi_rxm"},
     Unfit{"udp", "it has nothing to wait on; use tcp;ofi_rxm"},
     Unfit{"psm", "nobody has tried it; use verbs;ofi_rxm or tcp;ofi_rxm"},
     Unfit{"usnic", "nobody has tried it; use tcp;ofi_rxm"},

@@ -13,8 +13,8 @@
 /// some 14 us there and back, where tcp;ofi_rxm has 71 MB and 20 us on the same busy machine. But
 /// once it has a connection its descriptor stays readable, so a home that waits on it spins, and
 /// goes on spinning after the peer was killed and removed; a home on tcp;ofi_rxm sleeps. That one
-/// is preferred. Both end reads of a peer that is killed with an error, and refuse what is sent to
-/// it without end.
+/// is used. It ends reads of a peer that is killed with an error, and refuses what is sent to it
+/// without end.
 namespace cirein::fabric {
 
 /// One of libfabric's providers, under the name by which it can be asked for.
