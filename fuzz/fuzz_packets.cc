@@ -131,6 +131,15 @@ class FuzzConnection final : public PacketConnection {
   Tally begun;
   Tally replies;
 
+  /// How operations of the other side should end that were not told to it yet.
+  struct Answer {
+    std::uint64_t number;
+    bool is_ok;
+    std::uint64_t word;
+    std::vector<std::byte> bytes;
+  };
+  std::deque<Answer> answers;
+
  protected:
   void TrySome(PacketCursor& packet) override {
     CIREIN_FUZZ_CHECK(!has_left_ && !packet.done());
@@ -140,9 +149,10 @@ class FuzzConnection final : public PacketConnection {
     std::vector<std::byte> bytes(std::min(packet.rest(), room_));
     packet.CopyTo(bytes);
     Spend(bytes.size());
-    Check(packet.head(), bytes, offset);
+    Check(packet.head(), offset, bytes);
     const auto kind = static_cast<PacketCode>(packet.head().kind);
     if (!packet.done()) return;
+    if (kind == PacketCode::kDone) answers.pop_front();
     if (kind == PacketCode::kMessage) unread_.push_back({written_, packet.head().bytes, &begun});
     if (kind == PacketCode::kReply) unread_.push_back({written_, packet.head().bytes, &replies});
   }
@@ -181,17 +191,24 @@ class FuzzConnection final : public PacketConnection {
     written_ += bytes;
   }
   /// What goes is what was to go, whether it had to wait or not.
-  static void Check(const PacketHead& head, std::span<const std::byte> bytes,
-                    std::uint64_t offset) {
+  void Check(const PacketHead& head, std::uint64_t offset, std::span<const std::byte> bytes) {
     const auto kind = static_cast<PacketCode>(head.kind);
-    if (kind == PacketCode::kDone) {
-      CIREIN_FUZZ_CHECK(head.bytes <= kLimits.outstanding_bytes_max);
-    } else if (kind <= PacketCode::kReply) {
+    if (kind == PacketCode::kDone) return CheckAnswer(head, offset, bytes);
+    if (kind <= PacketCode::kReply) {
       CIREIN_FUZZ_CHECK(AreSame(bytes, OwnBytes(offset, bytes.size())));
     } else if (offset >= sizeof(OperationHead)) {
       offset -= sizeof(OperationHead);
       CIREIN_FUZZ_CHECK(AreSame(bytes, OwnBytes(offset, bytes.size())));
     }
+  }
+  void CheckAnswer(const PacketHead& head, std::uint64_t offset,
+                   std::span<const std::byte> bytes) const {
+    CIREIN_FUZZ_CHECK(!answers.empty() && answers.front().number == head.number);
+    const Answer& answer = answers.front();
+    CIREIN_FUZZ_CHECK(answer.is_ok == (head.status == 0));
+    if (!answer.is_ok) return;
+    CIREIN_FUZZ_CHECK(answer.word == head.word && answer.bytes.size() == head.bytes);
+    CIREIN_FUZZ_CHECK(AreSame(bytes, std::span(answer.bytes).subspan(offset, bytes.size())));
   }
 
   std::uint64_t room_ = 100;
@@ -251,12 +268,13 @@ class MemoryRegion final : public Region {
   }
 };
 
-/// Memory of which parts are granted: elsewhere it must stay as it was.
+/// Memory of which parts are granted, and what should be in it.
 class GrantedMemory {
  public:
   GrantedMemory() { std::fill(words_.begin(), words_.end(), 0xe5e5'e5e5'e5e5'e5e5); }
 
   std::span<std::byte> bytes() { return std::as_writable_bytes(std::span(words_)); }
+  std::span<std::byte> expected() { return std::as_writable_bytes(std::span(expected_)); }
   void Register(Transport& transport, std::shared_ptr<Region> region) {
     id_ = *(region != nullptr ? transport.Register(std::move(region))
                               : transport.Register(bytes(), nullptr));
@@ -269,18 +287,26 @@ class GrantedMemory {
   void Revoke(Transport& transport, std::size_t which) {
     Granted& granted = granted_[which % granted_.size()];
     CIREIN_FUZZ_CHECK(transport.Revoke(granted.grant).ok() == granted.is_live);
-    End(granted);
+    granted.is_live = false;
   }
   void Unregister(Transport& transport) {
     static_cast<void>(transport.Unregister(id_).ok());
-    for (Granted& granted : granted_) End(granted);
+    for (Granted& granted : granted_) granted.is_live = false;
   }
-  void Check() {
+
+  /// Of what should be there, where an operation is that may take place.
+  std::optional<std::span<std::byte>> Find(const OperationHead& operation, std::uint64_t bytes,
+                                           Access asked) {
     for (const Granted& granted : granted_) {
-      if (granted.is_live && granted.grant.access != Access::kRead) Expect(granted.range);
+      if (!granted.is_live || granted.grant.id != operation.grant) continue;
+      if (granted.grant.key != operation.key || !Allows(granted.grant.access, asked)) continue;
+      if (operation.offset > granted.range.bytes) continue;
+      if (bytes > granted.range.bytes - operation.offset) continue;
+      return expected().subspan(granted.range.offset + operation.offset, bytes);
     }
-    CIREIN_FUZZ_CHECK(words_ == expected_);
+    return std::nullopt;
   }
+  void Check() const { CIREIN_FUZZ_CHECK(words_ == expected_); }
 
  private:
   struct Granted {
@@ -288,16 +314,6 @@ class GrantedMemory {
     ByteRange range;
     bool is_live;
   };
-  /// What is there now is right.
-  void Expect(ByteRange range) {
-    const auto now = bytes().subspan(range.offset, range.bytes);
-    std::copy(now.begin(), now.end(),
-              std::as_writable_bytes(std::span(expected_)).subspan(range.offset).begin());
-  }
-  void End(Granted& granted) {
-    if (!std::exchange(granted.is_live, false)) return;
-    if (granted.grant.access != Access::kRead) Expect(granted.range);
-  }
 
   std::vector<std::uint64_t> words_ = std::vector<std::uint64_t>(512);
   std::vector<std::uint64_t> expected_;
@@ -642,6 +658,64 @@ class World final : public Service {
     std::memcpy(body_.data(), &operation, sizeof operation);
   }
 
+  // --- What it should do ---
+
+  std::optional<std::span<std::byte>> Find(const OperationHead& operation, std::uint64_t bytes,
+                                           Access asked) {
+    const auto plain = plain_.Find(operation, bytes, asked);
+    return plain ? plain : region_.Find(operation, bytes, asked);
+  }
+
+  /// What the packet's next bytes should do, the last of which ends at fed_.
+  void Expect(std::size_t from) {
+    OperationHead operation;
+    if (!IsOperation() || fed_ < sizeof operation || fed_ > head_.bytes) return;
+    std::memcpy(&operation, body_.data(), sizeof operation);
+    const auto kind = static_cast<PacketCode>(head_.kind);
+    if (kind == PacketCode::kWrite) return ExpectWrite(operation, from);
+    if (head_.bytes != sizeof operation) return;
+    FuzzConnection::Answer answer{.number = head_.number, .is_ok = false, .word = 0, .bytes = {}};
+    if (kind == PacketCode::kRead) {
+      const auto place = Find(operation, operation.bytes, Access::kRead);
+      answer.is_ok = place.has_value();
+      if (place) answer.bytes.assign(place->begin(), place->end());
+    } else if (kind == PacketCode::kPersist) {
+      answer.is_ok = region_.Find(operation, operation.bytes, Access::kWrite).has_value();
+    } else {
+      ExpectWord(operation, answer);
+    }
+    connection_->answers.push_back(std::move(answer));
+  }
+
+  void ExpectWord(const OperationHead& operation, FuzzConnection::Answer& answer) {
+    const auto place = Find(operation, sizeof answer.word, Access::kAtomic);
+    // It is aligned as the memory itself.
+    if (!place || reinterpret_cast<std::uintptr_t>(place->data()) % sizeof answer.word != 0) return;
+    answer.is_ok = true;
+    std::memcpy(&answer.word, place->data(), sizeof answer.word);
+    std::uint64_t after = answer.word + operation.word;
+    if (static_cast<PacketCode>(head_.kind) == PacketCode::kSwap) {
+      after = answer.word == operation.word ? operation.other : answer.word;
+    }
+    std::memcpy(place->data(), &after, sizeof after);
+  }
+
+  void ExpectWrite(const OperationHead& operation, std::size_t from) {
+    if (operation.bytes != head_.bytes - sizeof operation) return;
+    const auto place = Find(operation, operation.bytes, Access::kWrite);
+    if (from < sizeof operation) may_write_ = true;
+    const std::size_t first = std::max(from, sizeof operation);
+    // What follows when it was revoked says so, unless nothing does.
+    if (!place && (from < sizeof operation || first < fed_)) may_write_ = false;
+    if (may_write_ && first < fed_) {
+      const auto piece = std::span(body_).subspan(first, fed_ - first);
+      std::copy(piece.begin(), piece.end(), place->subspan(first - sizeof operation).begin());
+    }
+    if (fed_ == head_.bytes) {
+      connection_->answers.push_back({head_.number, may_write_, 0, {}});
+    }
+  }
+
   void FeedHead() {
     const bool is_early = connection_->in_packet();
     if (!connection_->is_open()) return;
@@ -664,12 +738,14 @@ class World final : public Service {
       if (length == 0) return;
       const std::size_t left = body_.size() - fed_;
       std::size_t bytes = length >= 128 ? left : std::min<std::size_t>(left, length);
+      if (length == 253) bytes = 0;
       // One more than there may be.
       if (length == 254) body_.resize(fed_ + ++bytes);
       // At its own place, so that it is seen when more is looked at.
       const auto from = body_.begin() + static_cast<std::ptrdiff_t>(fed_);
       const std::vector<std::byte> piece(from, from + static_cast<std::ptrdiff_t>(bytes));
       fed_ += bytes;
+      if (connection_->in_packet()) Expect(fed_ - bytes);
       is_feeding_ = true;
       const Status taken =
           connection_->TakeBytes(piece, length % 2 == 0 ? FuzzConnection::Shared::kWithPeer
@@ -686,7 +762,9 @@ class World final : public Service {
       CIREIN_FUZZ_CHECK(taken.code() == StatusCode::kUnavailable);
       return connection_->End(taken);
     }
-    if (connection_->in_packet() || answering_ == 0 || !connection_->is_open()) return;
+    if (connection_->in_packet() || !connection_->is_open()) return;
+    CIREIN_FUZZ_CHECK(connection_->answers.size() <= kLimits.outstanding_max);
+    if (answering_ == 0) return;
     // It was taken, but nobody was called: since they had been, when their time was over.
     const std::shared_ptr<Own>* const own = numbers_.Find(answering_);
     CIREIN_FUZZ_CHECK(own != nullptr && (*own)->is_called);
@@ -714,6 +792,7 @@ class World final : public Service {
   PacketHead head_;
   std::vector<std::byte> body_;
   std::size_t fed_ = 0;
+  bool may_write_ = false;
   std::uint64_t answering_ = 0;  // The number of an answer that was not taken yet.
   bool is_feeding_ = false;
 };
