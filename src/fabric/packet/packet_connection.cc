@@ -376,7 +376,8 @@ Status PacketConnection::TakeInto(std::span<const std::byte> bytes) {
     // Once its deadline has passed the memory is the reader's own again: here alone that is told.
     if (found != nullptr && found->done) into = found->into;
   }
-  if (!into.empty()) {
+  // A piece may have no bytes, and then no place either.
+  if (!into.empty() && !bytes.empty()) {
     std::memcpy(into.data() + (taken_ - bytes.size()), bytes.data(), bytes.size());
   }
   return in_packet_ ? OkStatus() : TakeAnswer(packet_, {});
