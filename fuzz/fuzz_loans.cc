@@ -160,7 +160,8 @@ class World {
     if (uses_.size() >= kUsesMax) return;
     auto use = borrower_.Begin(kind, operation);
     if (!use) return;
-    CIREIN_FUZZ_CHECK(operation.bytes <= kFileBytes && operation.offset <= kFileBytes);
+    CIREIN_FUZZ_CHECK(operation.bytes <= kFileBytes);
+    CIREIN_FUZZ_CHECK(operation.offset <= kFileBytes - operation.bytes);
     uses_.push_back({kind, operation, std::move(*use)});
   }
 
@@ -173,8 +174,10 @@ class World {
     borrower_.End(std::move(use.use));
   }
 
-  static void CheckAnswer(const LoanMessage& said, const std::optional<LoanMessage>& answer) {
+  void CheckAnswer(const LoanMessage& said, const std::optional<LoanMessage>& answer) const {
     if (!answer) return;
+    // What is given back at once is not in use.
+    for (const Use& use : uses_) CIREIN_FUZZ_CHECK(use.operation.grant != answer->grant);
     CIREIN_FUZZ_CHECK(answer->kind == LoanKind::kRelease && answer->grant == said.grant);
     CIREIN_FUZZ_CHECK(answer->line == said.line && said.line < kLoansMax);
   }
