@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -690,7 +689,9 @@ class World final : public Service {
   void ExpectWord(const OperationHead& operation, FuzzConnection::Answer& answer) {
     const auto place = Find(operation, sizeof answer.word, Access::kAtomic);
     // It is aligned as the memory itself.
-    if (!place || reinterpret_cast<std::uintptr_t>(place->data()) % sizeof answer.word != 0) return;
+    if (!place) return;
+    const auto address = reinterpret_cast<std::uintptr_t>(place->data());  // NOLINT: low bits
+    if (address % sizeof answer.word != 0) return;
     answer.is_ok = true;
     std::memcpy(&answer.word, place->data(), sizeof answer.word);
     std::uint64_t after = answer.word + operation.word;
