@@ -163,7 +163,12 @@ Finding TryFabric(const std::string& check, const fabric::AutoOptions& options, 
 }
 
 // Each fabric that the settings allow is tried, by two transports in this process.
-void AddFabrics(const Config& config, std::vector<Finding>& findings) {
+void AddFabrics(const Result<Config>& settings, std::vector<Finding>& findings) {
+  if (!settings.ok()) {
+    findings.push_back(Warn("settings", std::string(settings.status().message()),
+                            std::string(settings.status().hint())));
+  }
+  const Config config = settings.ok() ? *settings : Config();
   using Use = fabric::AutoOptions::Use;
   for (const std::string& unused : fabric::UnusedFabricSettings(config)) {
     findings.push_back(Warn("settings", unused, "remove it, or choose another fabric.use"));
@@ -222,7 +227,7 @@ Finding TemporaryFiles() {
 
 }  // namespace
 
-std::vector<Finding> Diagnose(const Machine& machine, const Config& config) {
+std::vector<Finding> Diagnose(const Machine& machine, const Result<Config>& config) {
   std::vector<Finding> findings = {ClockSource(machine),
                                    ClockResolution(),
                                    MemoryAvailable(machine),

@@ -15,13 +15,12 @@ class DoctorVerb final : public Verb {
   }
 
   Result<ExitCode> Run(const VerbContext& context) override {
-    CIREIN_ASSIGN_OR_RETURN(const Config config, context.LoadConfig());
     Report report("checks", {{"check", "check"},
                              {"verdict", "verdict", Report::Type::kVerdict},
                              {"found", "found"},
                              {"next", "next step"}});
     bool warned = false;
-    for (Finding& finding : Diagnose(Machine(), config)) {
+    for (Finding& finding : Diagnose(Machine(), context.LoadConfig())) {
       const bool warn = finding.verdict == Finding::Verdict::kWarn;
       warned = warned || warn;
       Report::Cell next;

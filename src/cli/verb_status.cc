@@ -122,7 +122,8 @@ class StatusVerb final : public Verb {
 
   Result<std::string> Password() const {
     if (password_file_.empty()) return std::string();
-    return ReadFirstLine(password_file_, kMaxPasswordBytes);
+    return ReadFirstLine(password_file_, kMaxPasswordBytes,
+                         "write the password there, or leave --requirepass-file out");
   }
 
   static Status Check(const http::HttpAnswer& answer, const StreamAddress& address) {

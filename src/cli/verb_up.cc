@@ -259,7 +259,7 @@ class UpVerb final : public Verb {
 
   Result<std::string> ReadPassword() const {
     if (password_file_.empty()) return std::string();
-    return ReadFirstLine(password_file_, kMaxPasswordBytes);
+    return ReadFirstLine(password_file_, kMaxPasswordBytes, "write the password there");
   }
 
   static void RaiseLimit(resp::ServerState& state) {

@@ -268,7 +268,7 @@ Result<StreamAddress> AddressOf(const ResourceUrl& url) {
 Result<std::string> PasswordOf(const ResourceUrl& url) {
   const std::optional<std::string> file = url.option("password-file");
   if (!file) return std::string();
-  return ReadFirstLine(*file, kMaxPasswordBytes);
+  return ReadFirstLine(*file, kMaxPasswordBytes, "write the server's password there");
 }
 
 Result<std::shared_ptr<PoolBackend>> MakeServerPool(const PoolContext& context) {

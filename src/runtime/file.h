@@ -19,8 +19,9 @@ namespace cirein {
 /// `max_bytes`.
 Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes);
 /// The first line of a file, without its end: where secrets are kept. InvalidArgument when it is
-/// empty.
-Result<std::string> ReadFirstLine(const std::string& path, std::uint64_t max_bytes);
+/// empty, with `hint`.
+Result<std::string> ReadFirstLine(const std::string& path, std::uint64_t max_bytes,
+                                  std::string_view hint);
 /// The rest of what standard input has, to its end; otherwise as ReadFile.
 Result<std::string> ReadStandardInput(std::uint64_t max_bytes);
 

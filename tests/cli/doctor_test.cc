@@ -83,6 +83,14 @@ TEST_F(DoctorTest, SaysWhatIsWrongWithAFabricsSettings) {
   EXPECT_THAT(secret.found, HasSubstr("fabric.secret_file"));
 }
 
+TEST_F(DoctorTest, LooksAtTheRestWhenTheSettingsAreWrong) {
+  const CommandRun run = RunForTest({"doctor", "-o", "csv", "--set", "fabric.usee=shm"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("\nsettings,WARN,"));
+  EXPECT_THAT(run.out, HasSubstr("fabric.usee"));
+  EXPECT_THAT(run.out, HasSubstr("\nfabric shm,PASS,"));
+}
+
 TEST_F(DoctorTest, EachWeaknessIsAWarningWithANextStep) {
   Put("/sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet\n");
   Put("/sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n");

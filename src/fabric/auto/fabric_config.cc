@@ -45,12 +45,13 @@ Result<std::string> ReadSecret(const Config& config) {
   const std::string path = config.GetString("fabric.secret_file");
   if (path.empty()) return std::string();
   const std::string context = Context(config, "fabric.secret_file");
-  Result<std::string> secret = ReadFirstLine(path, kSecretFileBytesMax);
+  const std::string hint = fmt::format("make one: head -c 32 /dev/urandom | base64 > {}", path);
+  Result<std::string> secret = ReadFirstLine(path, kSecretFileBytesMax, hint);
   if (!secret.ok()) return secret.status().WithContext(context);
   if (secret->size() < kSecretBytesMin) {
     return InvalidArgument(fmt::format("the first line of {} has {} bytes, a secret at least {}",
                                        path, secret->size(), kSecretBytesMin),
-                           fmt::format("make one: head -c 32 /dev/urandom | base64 > {}", path))
+                           hint)
         .WithContext(context);
   }
   return secret;

@@ -62,6 +62,8 @@ Result<FabricProbe> ProbeFabric(const AutoOptions& options) {
   AutoOptions other = options;
   other.shm.name.clear();
   other.ofi.listen.port = 0;
+  // Not twice what one process would take.
+  other.ofi.registered_bytes_at_start = 0;
   CIREIN_ASSIGN_OR_RETURN(const auto asks, AutoTransport::Create(*home, std::move(other)));
   CIREIN_RETURN_IF_ERROR(listens->Listen(echo));
   auto connected = std::make_shared<std::optional<Result<std::shared_ptr<Connection>>>>();

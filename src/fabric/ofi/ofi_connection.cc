@@ -14,6 +14,8 @@ namespace {
 
 // Reads of one connection at once: the memory for them is all connections'.
 constexpr std::uint64_t kReadsMax = 4;
+// What an answer may have where nothing was asked for: why there is none.
+constexpr std::uint64_t kAnswerBytesMin = 512;
 // What has more parts is put together first.
 constexpr std::size_t kUserPartsMax = 7;
 
@@ -224,8 +226,10 @@ Status OfiConnection::TakeInOrder(const OfiHead& head, std::span<const std::byte
 
 Status OfiConnection::Keep(const OfiMessage& message) {
   const Limits& limits = endpoint().options().limits;
-  // What one side may have outstanding, and as much of answers; parts are more than packets.
-  const std::uint64_t bytes_max = 2 * limits.outstanding_bytes_max + kShownBytesMax;
+  // What one side may have begun, its replies, and its answers, of which an error has some words;
+  // parts are more than packets.
+  const std::uint64_t bytes_max =
+      3 * limits.outstanding_bytes_max + limits.outstanding_max * kAnswerBytesMin + kShownBytesMax;
   incoming_bytes_ += message.head.part_bytes;
   if (incoming_bytes_ > bytes_max ||
       incoming_.size() > 4 * limits.outstanding_max + bytes_max / ofi().inline_bytes_max()) {

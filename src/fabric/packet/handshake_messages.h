@@ -14,8 +14,8 @@
 
 #include "fabric/transport.h"
 
-/// What two processes say to each other over a socket before they share memory: messages of fixed
-/// size, in this order, and nothing else.
+/// What two processes say to each other over a socket before there is a connection: messages of
+/// fixed size, in this order, and nothing else.
 namespace cirein::fabric {
 
 inline constexpr std::uint64_t kHandshakeMagic = 0x6d68'736e'6965'7263;  // "creinshm"

@@ -197,11 +197,9 @@ bool Borrower::TakeRefuse(const LoanMessage& refuse) {
 bool Borrower::TakeWithdraw(const LoanMessage& withdraw, std::optional<LoanMessage>& answer) {
   if (withdraw.line >= kLoansMax) return false;
   const auto found = loans_.find(withdraw.grant);
-  // Given back already, when it came.
-  if (found == loans_.end() || found->second.state == Loan::State::kRefused) return true;
-  if (found->second.state != Loan::State::kMapped || found->second.mapped->line != withdraw.line) {
-    return false;
-  }
+  // Given back already, when it came, and perhaps asked for again.
+  if (found == loans_.end() || found->second.state != Loan::State::kMapped) return true;
+  if (found->second.mapped->line != withdraw.line) return false;
   // Its line is the next one's as soon as it is given back.
   found->second.mapped->is_withdrawn = true;
   if (found->second.mapped->uses > 0) return true;

@@ -69,7 +69,7 @@ std::optional<unsigned> Lender::Lend(std::uint64_t grant) {
   if (ended_) return std::nullopt;
   for (std::size_t i = 0; i < loans_.size(); ++i) {
     if (loans_[i].state != Loan::State::kFree) continue;
-    loans_[i] = {grant, Loan::State::kLent};
+    loans_[i] = {.grant = grant, .state = Loan::State::kLent};
     // Nobody is told of it yet.
     std::atomic_ref<std::uint32_t>(line(i).in_use).store(0, std::memory_order_relaxed);
     std::atomic_ref<std::uint32_t>(line(i).revoked).store(0, std::memory_order_seq_cst);
@@ -121,31 +121,33 @@ bool Lender::BorrowerIsDead(int wait_ms) const {
   return poll(&wait, borrower_.is_open() ? 1 : 0, wait_ms) > 0;
 }
 
-bool Lender::IsOver(std::uint64_t grant) const {
+bool Lender::IsOver(std::uint64_t grant) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = Find(grant);
     // Given back; its line may be another grant's by now.
     if (!found) return true;
-    if (loans_[*found].state != Loan::State::kLent &&
-        std::atomic_ref<std::uint32_t>(line(*found).in_use).load(std::memory_order_seq_cst) == 0) {
-      return true;
+    Loan& loan = loans_[*found];
+    // Who tries again after this says so for a moment, but sees that it may not.
+    if (loan.state != Loan::State::kLent && !loan.is_over) {
+      const std::atomic_ref<std::uint32_t> in_use(line(*found).in_use);
+      loan.is_over = in_use.load(std::memory_order_seq_cst) == 0;
     }
+    if (loan.is_over) return true;
   }
   return BorrowerIsDead(0);
 }
 
-bool Lender::Await(std::uint64_t grant, TimePoint end) const {
+void Lender::Await(std::uint64_t grant, TimePoint end) {
   for (int yields = 0; !IsOver(grant); ++yields) {
     if (yields < kYields) {
       std::this_thread::yield();
     } else if (RealClock::MonotonicNow() >= end) {
-      return false;
+      return;
     } else {
       BorrowerIsDead(kWaitMs);
     }
   }
-  return true;
 }
 
 std::vector<std::uint64_t> Lender::End() {
@@ -161,7 +163,7 @@ std::vector<std::uint64_t> Lender::End() {
     }
   }
   const TimePoint end = RealClock::MonotonicNow() + kWaitAtEnd;
-  for (const std::uint64_t grant : grants) static_cast<void>(Await(grant, end));
+  for (const std::uint64_t grant : grants) Await(grant, end);
   return grants;
 }
 
@@ -191,7 +193,7 @@ void Loans::Remove(std::uint64_t grant, const Lender& lender) {
   gone = Take(Find(grant, lender));
 }
 
-bool Loans::Settle(std::uint64_t grant, const Lender& lender) {
+bool Loans::Settle(std::uint64_t grant, Lender& lender) {
   Map::node_type gone;
   const bool is_over = lender.IsOver(grant);
   const std::lock_guard lock(mutex_);

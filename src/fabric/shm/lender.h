@@ -44,10 +44,11 @@ class Lender {
   /// No operation may begin by it any more, if it was lent.
   void Revoke(std::uint64_t grant);
   /// Can nothing be done by it any more? It was given back; or revoked, and no operation is under
-  /// way; or the other side's process is dead. The connection's end alone says nothing of it.
-  bool IsOver(std::uint64_t grant) const;
-  /// Blocks until it is over, or until `end`: is it over?
-  bool Await(std::uint64_t grant, TimePoint end) const;
+  /// way; or the other side's process is dead. The connection's end alone says nothing of it. Once
+  /// it is over it stays so.
+  bool IsOver(std::uint64_t grant);
+  /// Blocks until it is over, or until `end`.
+  void Await(std::uint64_t grant, TimePoint end);
   /// What was revoked and is to be told, each once.
   std::vector<LoanMessage> TakeWithdrawals();
   bool has_withdrawals() const { return has_withdrawals_.load(std::memory_order_acquire); }
@@ -60,6 +61,7 @@ class Lender {
   struct Loan {
     std::uint64_t grant = 0;
     enum class State : std::uint8_t { kFree, kLent, kRevoked, kWithdrawn } state = State::kFree;
+    bool is_over = false;  ///< It was seen revoked and not in use.
   };
 
   LoanLine& line(std::size_t i) const { return segment_->loan(side_, static_cast<unsigned>(i)); }
@@ -88,7 +90,7 @@ class Loans {
   /// It was given back.
   void Remove(std::uint64_t grant, const Lender& lender);
   /// It was taken back: lets go of it if it is over, and says so; else it is in quarantine.
-  bool Settle(std::uint64_t grant, const Lender& lender);
+  bool Settle(std::uint64_t grant, Lender& lender);
 
   /// These were taken back: no operation may begin by them any more. What is to be waited for, of
   /// the region too when there is one: a grant that was revoked before may be in quarantine.

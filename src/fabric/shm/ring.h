@@ -86,7 +86,6 @@ class RingReader {
   void Release();
   /// Pieces have been taken that were not released.
   bool has_taken() const { return place_ != released_; }
-  std::uint64_t unreleased_bytes() const { return place_ - released_; }
 
   /// What this side wants to be woken for, to be followed by a last look at both rings; 0 when it
   /// is awake.

@@ -15,8 +15,7 @@
 namespace cirein::fabric {
 
 /// The shared memory of one connection: two rings, of which each side writes one, and what is said
-/// of memory that is lent. It has no name,
-/// and goes with the last process that holds it.
+/// of memory that is lent. It has no name, and goes with the last process that holds it.
 class Segment {
  public:
   /// A new one, sealed, with all its memory there. ResourceExhausted, IoError.

@@ -43,8 +43,9 @@ void ShmEndpoint::StartListener() {
   const Status watched =
       home().Watch(listener_->fd(), FdInterest::kReadable, [this](FdReadiness) { OnListener(); });
   watching_listener_ = watched.ok();
-  if (!watched.ok())
-    LogError("fabric", "{} cannot be listened on: {}", address(), watched.ToString());
+  if (watched.ok()) return;
+  LogError("fabric", "{} cannot be listened on: {}", address(), watched.ToString());
+  StartListenerLater();
 }
 
 void ShmEndpoint::OnListener() {
@@ -67,6 +68,10 @@ void ShmEndpoint::PauseListener() {
   // They wait: a little later there may be room, or a descriptor.
   static_cast<void>(home().Unwatch(listener_->fd()).ok());
   watching_listener_ = false;
+  StartListenerLater();
+}
+
+void ShmEndpoint::StartListenerLater() {
   pause_ = home().RunAt(home().clock().Now() + kAcceptPause, [weak = weak_from_this()] {
     const auto self = std::static_pointer_cast<ShmEndpoint>(weak.lock());
     if (self != nullptr && self->alive()) self->StartListener();
@@ -89,7 +94,7 @@ Status ShmEndpoint::AwaitRevoked(const GrantTable::Removed& removed) {
   const TimePoint end = RealClock::MonotonicNow() + options_.revoke_max;
   bool all_over = true;
   for (const Loans::Revoked& one : revoked) {
-    static_cast<void>(one.lender->Await(one.grant, end));
+    one.lender->Await(one.grant, end);
     all_over &= loans_->Settle(one.grant, *one.lender);
   }
   if (all_over) return OkStatus();

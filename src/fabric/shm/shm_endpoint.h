@@ -38,6 +38,7 @@ class ShmEndpoint final : public PacketEndpoint {
   void LeaveShared() override;
   void OnListener();
   void PauseListener();
+  void StartListenerLater();
   void SweepQuarantine();
   void Finish(const Ended& ended, Result<Agreement> result);
 
