@@ -118,7 +118,8 @@ std::uint64_t Borrower::Operate(PacketCode kind, const OperationHead& operation,
 }
 
 void Borrower::End(Use use) {
-  Mapped& mapped = *use.mapped;
+  const std::shared_ptr<Mapped> ended = std::move(use.mapped);
+  Mapped& mapped = *ended;
   if (--mapped.uses == 0) {
     std::atomic_ref<std::uint32_t>(LineOf(mapped).in_use).store(0, std::memory_order_release);
     if (mapped.is_withdrawn) {

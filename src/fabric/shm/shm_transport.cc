@@ -11,7 +11,7 @@
 
 namespace cirein::fabric {
 
-ShmTransport::ShmTransport(std::shared_ptr<ShmEndpoint> endpoint)
+ShmTransport::ShmTransport(const std::shared_ptr<ShmEndpoint>& endpoint)
     : PacketTransport(endpoint), loans_(endpoint->shared_loans()) {}
 
 std::size_t ShmTransport::quarantined() const { return loans_->quarantined(); }

@@ -69,7 +69,7 @@ class ShmTransport final : public PacketTransport {
   std::size_t quarantined() const;
 
  private:
-  explicit ShmTransport(std::shared_ptr<ShmEndpoint> endpoint);
+  explicit ShmTransport(const std::shared_ptr<ShmEndpoint>& endpoint);
 
   const std::shared_ptr<const Loans> loans_;
 };
