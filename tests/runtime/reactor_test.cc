@@ -260,10 +260,14 @@ TEST(Reactor, UsesNoProcessorTimeWhileIdle) {
   const auto reactor = Make(RealClock::Instance());
   const TimePoint end = RealClock::MonotonicNow() + 200ms;
   TimePoint ran{};
-  reactor->RunAt(end, [&] {
+  const std::function<void()> ring = [&] {
     ran = RealClock::MonotonicNow();
-    reactor->Stop();
-  });
+    // Where many want the core it may not have come to sleeping yet.
+    const bool waits_more = reactor->Stats().sleeps == 0 && ran < end + 60s;
+    if (!waits_more) return reactor->Stop();
+    reactor->RunAt(ran + 200ms, ring);
+  };
+  reactor->RunAt(end, ring);
   const auto used_before = CurrentThreadCpuTime();
   reactor->Run();
   EXPECT_GE(ran, end);
