@@ -33,18 +33,22 @@ struct Setting {
   Durability durability;
 };
 
+CreateOptions SmallPool(Durability durability) {
+  CreateOptions options;
+  options.segment_bytes = 16 * 1024;
+  options.log_bytes = 16 * options.segment_bytes;
+  options.index_bytes = 1 << 20;
+  options.durability = durability;
+  options.pool_id = 1;
+  return options;
+}
+
 /// A small pool, one writer of it, and what the tests do with both.
 class LogWriterTest : public testing::TestWithParam<Setting> {
  protected:
   void SetUp() override {
-    CreateOptions options;
-    options.segment_bytes = 16 * 1024;
-    options.log_bytes = 16 * options.segment_bytes;
-    options.index_bytes = 1 << 20;
-    options.durability = GetParam().durability;
-    options.pool_id = 1;
     auto space = std::make_unique<ShadowSpace>(GetParam().medium);
-    ASSERT_OK(Dpm::Create(*space, options));
+    ASSERT_OK(Dpm::Create(*space, SmallPool(GetParam().durability)));
     ASSERT_NO_FATAL_FAILURE(Open(std::move(space)));
   }
 
@@ -366,12 +370,7 @@ TEST_P(MayFollowTest, AfterAnOpenWhatIsThereMayBeFollowed) {
 class RoomTest : public testing::Test {
  protected:
   void SetUp() override {
-    CreateOptions options;
-    options.segment_bytes = 16 * 1024;
-    options.log_bytes = 8 * options.segment_bytes;
-    options.index_bytes = 1 << 20;
-    options.pool_id = 1;
-    ASSERT_OK(Dpm::Create(space_, options));
+    ASSERT_OK(Dpm::Create(space_, SmallPool(Durability::kProcess)));
     auto log = space_.Open(kLogName, RegionUse::kLog, RegionSpace::Access::kReadWrite);
     ASSERT_OK(log.status());
     log_ = std::move(*log);
