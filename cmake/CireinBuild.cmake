@@ -23,6 +23,8 @@ if(CIREIN_SANITIZE)
   elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # Instrumented code looks to gcc as if it used what it has not set; its manual warns of that.
     target_compile_options(cirein_options INTERFACE -Wno-maybe-uninitialized)
+    # The thread sanitizer does not see fences. What ours put in order are atomics, which it sees.
+    target_compile_options(cirein_options INTERFACE -Wno-tsan)
   endif()
   add_link_options(-fsanitize=${CIREIN_SANITIZE})
 endif()
@@ -36,7 +38,9 @@ endif()
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  # Without the names of folders in what is looked up, clones of the project build from one cache.
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
+    ${CCACHE_PROGRAM})
 endif()
 
 # cirein_folder(NAME DEPENDS ...): the sources below src/NAME (all but main.cc), or below NAME if it

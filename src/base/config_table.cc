@@ -23,6 +23,7 @@ using Check = Setting::Check;
 using Type = ConfigKey::Type;
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
+constexpr std::int64_t kNsPerSecond = 1000 * kNsPerMs;
 constexpr std::int64_t kNsPerHour = 3'600'000'000'000;
 constexpr std::int64_t kBytesPerPib = std::int64_t{1} << 50;
 constexpr std::int64_t kBytesPerTib = std::int64_t{1} << 40;
@@ -55,6 +56,48 @@ constexpr auto kSettings = std::to_array<Setting>({
      Check::kRange,
      kNsPerMs,
      8760 * kNsPerHour},
+    {{"fabric.connections_max", Type::kInteger, "1024", "1 to 65536",
+      "How many connections between processes may be open at once, over each fabric."},
+     Check::kRange,
+     1,
+     65536},
+    {{"fabric.keepalive", Type::kDuration, "15s", "1s to 1h",
+      "After how long a process on another host that cannot be reached counts as gone. Rounded up "
+      "to seconds."},
+     Check::kRange,
+     kNsPerSecond,
+     kNsPerHour},
+    {{"fabric.listen", Type::kString, "127.0.0.1",
+      "an IP address, and a port if it is not to be any",
+      "Where processes of other hosts connect. Beyond this machine fabric.secret_file is needed."},
+     Check::kText},
+    {{"fabric.provider", Type::kString, "", "a name that cirein doctor lists; empty: the best",
+      "By which of libfabric's providers processes of other hosts are reached."},
+     Check::kText},
+    {{"fabric.registered_at_start", Type::kBytes, "0", "0 to 1TiB, not above fabric.registered_max",
+      "How much of the memory for long messages between hosts is registered at once; the rest when "
+      "it is needed first."},
+     Check::kRange,
+     0,
+     kBytesPerTib},
+    {{"fabric.registered_max", Type::kBytes, "256MiB", "8MiB to 1TiB",
+      "How much memory may be registered for long messages between hosts."},
+     Check::kRange,
+     8 << 20,
+     kBytesPerTib},
+    {{"fabric.secret_file", Type::kString, "", "a path; empty: no secret",
+      "A file whose first line all processes of a cluster know. Without it only this machine's "
+      "processes can connect, by shared memory only those of the same user."},
+     Check::kText},
+    {{"fabric.shm_ring", Type::kBytes, "256KiB", "4KiB to 64MiB, a power of two",
+      "The memory through which two processes of one host exchange messages, for each direction."},
+     Check::kPowerOfTwo,
+     4 << 10,
+     64 << 20},
+    {{"fabric.use", Type::kString, "auto", "auto, shm, ofi",
+      "How processes reach each other: shared memory on one host and libfabric between hosts, or "
+      "one of them alone."},
+     Check::kChoice},
     {{"log.format", Type::kString, "text", "text, json",
       "How log lines look: for people, or one JSON object a line."},
      Check::kChoice},
@@ -341,6 +384,7 @@ Result<std::string> CanonicalString(const Setting& setting, std::string_view tex
         fmt::format("setting {} cannot be {}", setting.key.name, QuoteForPeople(text)),
         "write UTF-8 text without control characters");
   }
+  if (setting.check == Check::kText) return std::string(text);
   const Result<Bucket> bucket = Bucket::Parse(text);
   if (!bucket.ok()) {
     return bucket.status().WithContext(fmt::format("setting {}", setting.key.name));

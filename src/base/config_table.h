@@ -19,6 +19,7 @@ struct Setting {
     kPowerOfTwo,  ///< The same, and a power of two.
     kChoice,      ///< One of the words in the key's constraint, which are parted by ", ".
     kBucket,      ///< What Bucket::Parse takes.
+    kText,        ///< Any UTF-8 text without control characters, which its user looks at.
   };
   ConfigKey key;
   Check check = Check::kRange;

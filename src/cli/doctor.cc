@@ -12,6 +12,9 @@
 #include "cirein/status.h"
 
 #include "base/units.h"
+#include "fabric/auto/fabric_config.h"
+#include "fabric/auto/fabric_probe.h"
+#include "fabric/ofi/ofi_provider.h"
 #include "runtime/real_clock.h"
 #include "runtime/temporary_directory.h"
 #include "runtime/thread.h"
@@ -144,10 +147,66 @@ Finding Dax(const Machine& machine) {
   return Pass("persistent memory", fmt::format("{}", fmt::join(devices, ", ")));
 }
 
-Finding Fabrics(const Machine& machine) {
+Finding Rdma(const Machine& machine) {
   const std::vector<std::string> devices = machine.Names("/sys/class/infiniband");
-  if (devices.empty()) return Pass("fabrics", "no RDMA device; pools of one process need none");
-  return Pass("fabrics", fmt::format("{}", fmt::join(devices, ", ")));
+  if (devices.empty()) return Pass("RDMA", "no device; shared memory and TCP need none");
+  return Pass("RDMA", fmt::format("{}", fmt::join(devices, ", ")));
+}
+
+template <typename Tell>
+Finding TryFabric(const std::string& check, const fabric::AutoOptions& options, const Tell& tell) {
+  const Result<fabric::FabricProbe> probe = fabric::ProbeFabric(options);
+  if (probe.ok()) return Pass(check, tell(*probe));
+  const std::string hint(probe.status().hint());
+  return Warn(check, std::string(probe.status().message()),
+              hint.empty() ? "choose another fabric.use" : hint);
+}
+
+// Each fabric that the settings allow is tried, by two transports in this process.
+void AddFabrics(const Result<Config>& settings, std::vector<Finding>& findings) {
+  if (!settings.ok()) {
+    findings.push_back(Warn("settings", std::string(settings.status().message()),
+                            std::string(settings.status().hint())));
+  }
+  const Config config = settings.ok() ? *settings : Config();
+  using Use = fabric::AutoOptions::Use;
+  for (const std::string& unused : fabric::UnusedFabricSettings(config)) {
+    findings.push_back(Warn("settings", unused, "remove it, or choose another fabric.use"));
+  }
+  Result<fabric::AutoOptions> options = fabric::FabricOptions(config);
+  if (!options.ok()) {
+    findings.push_back(Warn("settings", std::string(options.status().message()),
+                            std::string(options.status().hint())));
+    return;
+  }
+  const Use chosen = options->use;
+  findings.push_back(
+      TryFabric("fabric", *options, [](const fabric::FabricProbe& probe) { return probe.reason; }));
+  for (const auto& [use, name] : {std::pair(Use::kShm, "shm"), std::pair(Use::kOfi, "ofi")}) {
+    const std::string check = fmt::format("fabric {}", name);
+    if (chosen != Use::kAuto && chosen != use) {
+      findings.push_back(
+          Pass(check, fmt::format("not used: fabric.use is {}", config.GetString("fabric.use"))));
+      continue;
+    }
+    options->use = use;
+    findings.push_back(TryFabric(check, *options, [](const fabric::FabricProbe& probe) {
+      return fmt::format("a message there and back takes {}", DurationForPeople(probe.round_trip));
+    }));
+  }
+}
+
+// One for each way between hosts: what libfabric would be asked for, and why it would not do.
+void AddProviders(std::vector<Finding>& findings) {
+  bool any = false;
+  for (const fabric::OfiProvider& provider : fabric::FindOfiProviders()) {
+    const std::string check = "libfabric " + provider.name;
+    findings.push_back(Pass(check, provider.usable ? "can be used" : provider.why_not));
+    any = any || provider.usable;
+  }
+  if (any) return;
+  findings.push_back(Warn("libfabric", "nothing that it offers can be used between hosts",
+                          "install libfabric with its TCP provider (Debian: libfabric1)"));
 }
 
 Finding TemporaryFiles() {
@@ -168,18 +227,21 @@ Finding TemporaryFiles() {
 
 }  // namespace
 
-std::vector<Finding> Diagnose(const Machine& machine) {
-  return {ClockSource(machine),
-          ClockResolution(),
-          MemoryAvailable(machine),
-          MemoryLock(machine),
-          HugePages(machine),
-          OpenFiles(machine),
-          Cores(machine),
-          FlushInstructions(machine),
-          Dax(machine),
-          Fabrics(machine),
-          TemporaryFiles()};
+std::vector<Finding> Diagnose(const Machine& machine, const Result<Config>& config) {
+  std::vector<Finding> findings = {ClockSource(machine),
+                                   ClockResolution(),
+                                   MemoryAvailable(machine),
+                                   MemoryLock(machine),
+                                   HugePages(machine),
+                                   OpenFiles(machine),
+                                   Cores(machine),
+                                   FlushInstructions(machine),
+                                   Dax(machine),
+                                   Rdma(machine),
+                                   TemporaryFiles()};
+  AddFabrics(config, findings);
+  AddProviders(findings);
+  return findings;
 }
 
 }  // namespace cirein

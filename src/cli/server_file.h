@@ -50,8 +50,4 @@ class ServerFileHolder {
   const std::string path_;
 };
 
-/// "PORT" (of this machine), "HOST:PORT", "[HOST]:PORT", or the path of a socket, which has a '/'.
-/// Errors: InvalidArgument.
-Result<StreamAddress> ParseStreamAddress(std::string_view text);
-
 }  // namespace cirein

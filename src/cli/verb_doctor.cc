@@ -20,7 +20,7 @@ class DoctorVerb final : public Verb {
                              {"found", "found"},
                              {"next", "next step"}});
     bool warned = false;
-    for (Finding& finding : Diagnose(Machine())) {
+    for (Finding& finding : Diagnose(Machine(), context.LoadConfig())) {
       const bool warn = finding.verdict == Finding::Verdict::kWarn;
       warned = warned || warn;
       Report::Cell next;

@@ -122,9 +122,8 @@ class StatusVerb final : public Verb {
 
   Result<std::string> Password() const {
     if (password_file_.empty()) return std::string();
-    CIREIN_ASSIGN_OR_RETURN(std::string text, ReadFile(password_file_, kMaxPasswordBytes));
-    text.resize(std::min(text.find_first_of("\r\n"), text.size()));
-    return text;
+    return ReadFirstLine(password_file_, kMaxPasswordBytes,
+                         "write the password there, or leave --requirepass-file out");
   }
 
   static Status Check(const http::HttpAnswer& answer, const StreamAddress& address) {

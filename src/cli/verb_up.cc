@@ -259,13 +259,7 @@ class UpVerb final : public Verb {
 
   Result<std::string> ReadPassword() const {
     if (password_file_.empty()) return std::string();
-    CIREIN_ASSIGN_OR_RETURN(std::string text, ReadFile(password_file_, kMaxPasswordBytes));
-    text.resize(std::min(text.find_first_of("\r\n"), text.size()));
-    if (text.empty()) {
-      return InvalidArgument(fmt::format("the first line of '{}' is empty", password_file_),
-                             "write the password there");
-    }
-    return text;
+    return ReadFirstLine(password_file_, kMaxPasswordBytes, "write the password there");
   }
 
   static void RaiseLimit(resp::ServerState& state) {

@@ -46,15 +46,26 @@ Result<GrantTable::MemoryId> GrantTable::Add(Memory memory) {
 }
 
 Status GrantTable::Unregister(MemoryId memory) {
+  // What it keeps may call back from its destructor: by then the table is whole again.
+  return Remove(memory).status();
+}
+
+Result<GrantTable::Removed> GrantTable::Remove(MemoryId memory) {
   const auto found = memories_.find(memory);
   if (found == memories_.end()) return NotFound(fmt::format("no memory {} is registered", memory));
+  Removed removed;
   for (auto it = grants_.begin(); it != grants_.end();) {
-    it = it->second.memory == memory ? grants_.erase(it) : std::next(it);
+    if (it->second.memory != memory) {
+      ++it;
+      continue;
+    }
+    removed.grants.push_back(it->first);
+    it = grants_.erase(it);
   }
-  // What it keeps may call back from its destructor.
-  const Memory gone = std::move(found->second);
+  removed.region = std::move(found->second.region);
+  removed.keeps = std::move(found->second.keeps);
   memories_.erase(found);
-  return OkStatus();
+  return removed;
 }
 
 Result<Grant> GrantTable::Make(MemoryId memory, ByteRange range, Access access) {
@@ -130,6 +141,10 @@ Result<GrantTable::Place> GrantTable::FindWord(const Grant& grant, std::uint64_t
   return place;
 }
 
+Status GrantTable::Check(const Grant& grant, ByteRange range, Access asked) const {
+  return Find(grant, range, asked).status();
+}
+
 Status GrantTable::Read(const Grant& grant, std::uint64_t offset, std::span<std::byte> into) const {
   CIREIN_ASSIGN_OR_RETURN(const Place place, Find(grant, {offset, into.size()}, Access::kRead));
   if (into.empty()) return OkStatus();
@@ -153,10 +168,7 @@ Result<std::uint64_t> GrantTable::CompareAndSwap(const Grant& grant, std::uint64
                                                  WordSwap swap) {
   CIREIN_ASSIGN_OR_RETURN(const Place place, FindWord(grant, offset));
   if (Region* const region = place.memory->region.get(); region != nullptr) {
-    // Whoever else uses the word is on this thread too.
-    const std::uint64_t before = region->LoadWord(place.offset);
-    if (before == swap.expected) region->StoreWord(place.offset, swap.desired);
-    return before;
+    return region->SwapWord(place.offset, {.expected = swap.expected, .desired = swap.desired});
   }
   std::uint64_t before = swap.expected;
   std::atomic_ref<std::uint64_t>(WordAt(place.memory->bytes.data() + place.offset))
@@ -168,9 +180,7 @@ Result<std::uint64_t> GrantTable::FetchAdd(const Grant& grant, std::uint64_t off
                                            std::uint64_t add) {
   CIREIN_ASSIGN_OR_RETURN(const Place place, FindWord(grant, offset));
   if (Region* const region = place.memory->region.get(); region != nullptr) {
-    const std::uint64_t before = region->LoadWord(place.offset);
-    region->StoreWord(place.offset, before + add);
-    return before;
+    return region->AddToWord(place.offset, add);
   }
   return std::atomic_ref<std::uint64_t>(WordAt(place.memory->bytes.data() + place.offset))
       .fetch_add(add);
@@ -182,6 +192,15 @@ Status GrantTable::Persist(const Grant& grant, ByteRange range) {
     return FailedPrecondition(fmt::format("the memory of grant {} is on no medium", grant.id));
   }
   return place.memory->region->Persist(place.offset, range.bytes, PersistSite::kRemote);
+}
+
+std::optional<GrantTable::Whole> GrantTable::WholeRegion(const Grant& grant) const {
+  const auto found = grants_.find(grant.id);
+  if (found == grants_.end() || found->second.key != grant.key) return std::nullopt;
+  const Granted& granted = found->second;
+  const std::shared_ptr<Region>& region = memories_.find(granted.memory)->second.region;
+  if (region == nullptr || granted.range.bytes != region->size()) return std::nullopt;
+  return Whole{region, granted.access};
 }
 
 }  // namespace cirein::fabric

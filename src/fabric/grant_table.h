@@ -3,12 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
-#include <unordered_map>
+#include <utility>
+#include <vector>
 
-#include "base/random.h"
 #include "fabric/transport.h"
 
 namespace cirein::fabric {
@@ -20,24 +22,43 @@ class GrantTable {
  public:
   using MemoryId = Transport::MemoryId;
 
-  /// `keys` is where the grants' keys come from.
-  GrantTable(Random keys, std::uint64_t grants_max) : keys_(keys), grants_max_(grants_max) {}
+  /// `keys` is where the grants' keys come from: numbers that nobody can foresee.
+  GrantTable(std::function<std::uint64_t()> keys, std::uint64_t grants_max)
+      : keys_(std::move(keys)), grants_max_(grants_max) {}
 
   /// As Transport says.
   Result<MemoryId> Register(std::shared_ptr<Region> region);
   Result<MemoryId> Register(std::span<std::byte> memory, std::shared_ptr<void> keeps);
   Status Unregister(MemoryId memory);
+  /// What was registered, and the grants that went with it.
+  struct Removed {
+    std::vector<std::uint64_t> grants;
+    std::shared_ptr<Region> region;
+    std::shared_ptr<void> keeps;
+  };
+  /// As Unregister, but leaves it to the caller to let go of it.
+  Result<Removed> Remove(MemoryId memory);
   Result<Grant> Make(MemoryId memory, ByteRange range, Access access);
   Status Revoke(const Grant& grant);
   /// Takes everything back.
   void Clear();
 
+  /// May all of the range be accessed so, by who holds `grant`? As an operation on it would say.
+  Status Check(const Grant& grant, ByteRange range, Access asked) const;
   /// The operations, for one who holds `grant`. Only its id and key are believed.
   Status Read(const Grant& grant, std::uint64_t offset, std::span<std::byte> into) const;
   Status Write(const Grant& grant, std::uint64_t offset, std::span<const std::byte> bytes);
   Result<std::uint64_t> CompareAndSwap(const Grant& grant, std::uint64_t offset, WordSwap swap);
   Result<std::uint64_t> FetchAdd(const Grant& grant, std::uint64_t offset, std::uint64_t add);
   Status Persist(const Grant& grant, ByteRange range);
+
+  /// What could be lent to who holds a grant.
+  struct Whole {
+    std::shared_ptr<Region> region;
+    Access access;
+  };
+  /// Nothing unless the grant is valid, and of all of a region. Only its id and key are believed.
+  std::optional<Whole> WholeRegion(const Grant& grant) const;
 
  private:
   struct Memory {
@@ -62,7 +83,7 @@ class GrantTable {
   Result<Place> Find(const Grant& grant, ByteRange range, Access asked) const;
   Result<Place> FindWord(const Grant& grant, std::uint64_t offset) const;
 
-  Random keys_;
+  const std::function<std::uint64_t()> keys_;
   const std::uint64_t grants_max_;
   std::uint64_t last_id_ = 0;
   std::map<MemoryId, Memory> memories_;

@@ -85,7 +85,8 @@ using RequestId = std::uint64_t;
 ///     a Persist, that it is on the medium. The target's code takes no part.
 ///  5. A grant is checked with each operation: one that is unknown, revoked, for other things, or a
 ///     range outside it is PermissionDenied or InvalidArgument, changes nothing, and disturbs
-///     nobody else. Once Revoke has returned nothing more takes effect through the grant.
+///     nobody else. Once Revoke has returned OK nothing more takes effect through the grant; of a
+///     write that it met half way a part may have, though it is PermissionDenied.
 ///  6. A peer that is gone, or cannot be reached, for the transport's keepalive ends the
 ///     connection. One that only sleeps does not.
 ///  7. Who closes a connection, or dies, may take with it what is still on its way: any tail of it
@@ -155,7 +156,9 @@ using ConnectCallback = std::function<void(Result<std::shared_ptr<Connection>>)>
 /// What a transport can carry; the same for all transports of one fabric.
 struct Limits {
   std::uint64_t message_bytes_max = 0;
-  /// On their way or not answered, of one connection; in bytes and in number.
+  /// On their way or not answered, of one connection and side; in bytes and in number. Replies that
+  /// are on their way are bounded so for themselves: two sides that have all of their requests
+  /// outstanding to each other can still answer them.
   std::uint64_t outstanding_bytes_max = 0;
   std::uint64_t outstanding_max = 0;
   std::uint64_t connections_max = 0;
@@ -187,7 +190,7 @@ class Transport {
   virtual Result<MemoryId> Register(std::shared_ptr<Region> region) = 0;
   /// Aligned to 8 bytes, else InvalidArgument; `keeps` is held as long as it is registered.
   virtual Result<MemoryId> Register(std::span<std::byte> memory, std::shared_ptr<void> keeps) = 0;
-  /// NotFound when there is none. Blocks as Revoke does.
+  /// NotFound when there is none. Blocks, and may be Unavailable, as Revoke.
   virtual Status Unregister(MemoryId memory) = 0;
 
   /// InvalidArgument for a range that is not in the memory, or not of whole words for kAtomic, or
@@ -195,7 +198,9 @@ class Transport {
   /// FailedPrecondition for kAtomic on a region without stores.
   virtual Result<Grant> MakeGrant(MemoryId memory, ByteRange range, Access access) = 0;
   /// NotFound when there is none with that id and key. Blocks for as long as operations by it are
-  /// under way.
+  /// under way. Unavailable: it is revoked, but one that had begun may still take effect, since who
+  /// carries it out neither goes on nor ends. Until then the transport holds the memory, after
+  /// Unregister too, and who has it must not give it to other use.
   virtual Status Revoke(const Grant& grant) = 0;
 };
 

@@ -208,16 +208,18 @@ Result<std::unique_ptr<Region>> DirectorySpace::Make(const std::string& name, Fi
                                                      std::uint64_t bytes, RegionUse use,
                                                      Access access) const {
   const std::string path = PathOf(name);
+  // Who only reads needs the mapping: views of many large objects must not use up the descriptors.
+  const bool keeps_file = access == Access::kReadWrite;
   if (medium_.mapped) {
     CIREIN_ASSIGN_OR_RETURN(PmemMapping mapping, PmemMapping::Map(file.get(), bytes, access, path));
-    return std::unique_ptr<Region>(
-        std::make_unique<MappedRegion>(name, bytes, std::move(mapping), medium_.flush, access));
+    if (!keeps_file) file.Close();
+    return std::unique_ptr<Region>(std::make_unique<MappedRegion>(
+        name, bytes, std::move(file), std::move(mapping), medium_.flush, access));
   }
   CIREIN_ASSIGN_OR_RETURN(
       FileMapping mapping,
       FileMapping::Map(file.get(), bytes, FileRegion::MappingFor(use, access), path));
-  // Who only reads needs the mapping: views of many large objects must not use up the descriptors.
-  if (access == Access::kReadOnly) file = FileDescriptor();
+  if (!keeps_file) file.Close();
   return std::unique_ptr<Region>(
       std::make_unique<FileRegion>(name, path, std::move(file), std::move(mapping), use, access));
 }

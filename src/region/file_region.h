@@ -24,6 +24,7 @@ class FileRegion final : public Region {
 
   Status Write(std::uint64_t offset, std::span<const std::byte> bytes) override;
   Status Persist(std::uint64_t offset, std::uint64_t bytes, PersistSite site) override;
+  int descriptor() const noexcept override { return file_.get(); }
 
  private:
   Status WriteToFile(std::uint64_t offset, std::span<const std::byte> bytes);

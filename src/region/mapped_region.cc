@@ -9,9 +9,10 @@
 
 namespace cirein {
 
-MappedRegion::MappedRegion(std::string name, std::uint64_t bytes, PmemMapping mapping, Flush flush,
-                           RegionSpace::Access access)
+MappedRegion::MappedRegion(std::string name, std::uint64_t bytes, FileDescriptor file,
+                           PmemMapping mapping, Flush flush, RegionSpace::Access access)
     : Region(std::move(name), bytes),
+      file_(std::move(file)),
       mapping_(std::move(mapping)),
       flush_(flush),
       persist_(mapping_.persist()) {

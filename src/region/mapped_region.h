@@ -5,6 +5,7 @@
 
 #include "region/mapping.h"
 #include "region/region.h"
+#include "runtime/file_descriptor.h"
 
 namespace cirein {
 
@@ -16,13 +17,16 @@ class MappedRegion final : public Region {
     kCacheLines,  ///< As if it were persistent memory.
     kLibrary,     ///< As libpmem2 says.
   };
-  MappedRegion(std::string name, std::uint64_t bytes, PmemMapping mapping, Flush flush,
-               RegionSpace::Access access);
+  /// `file` may be closed already.
+  MappedRegion(std::string name, std::uint64_t bytes, FileDescriptor file, PmemMapping mapping,
+               Flush flush, RegionSpace::Access access);
 
   Status Write(std::uint64_t offset, std::span<const std::byte> bytes) override;
   Status Persist(std::uint64_t offset, std::uint64_t bytes, PersistSite site) override;
+  int descriptor() const noexcept override { return file_.get(); }
 
  private:
+  const FileDescriptor file_;
   const PmemMapping mapping_;
   const Flush flush_;
   const PmemMapping::PersistRange persist_;

@@ -70,6 +70,10 @@ class Region {
   /// every later Persist fails too, and the owner goes read-only.
   virtual Status Persist(std::uint64_t offset, std::uint64_t bytes, PersistSite site) = 0;
 
+  /// The file that holds these bytes from its beginning, to be opened anew by who wants to map them
+  /// elsewhere; it never gets shorter. Stays the region's. Negative when there is none.
+  virtual int descriptor() const noexcept { return -1; }
+
   /// True when the region is also there for plain stores: StoreWord and Fill may be used.
   bool has_stores() const noexcept { return stores_ != nullptr; }
   /// One aligned word, seen whole and after all that was stored before it (release), and on a
@@ -86,6 +90,28 @@ class Region {
     auto* word =
         reinterpret_cast<std::uint64_t*>(const_cast<std::byte*>(data_ + offset));  // NOLINT
     return std::atomic_ref<std::uint64_t>(*word).load(std::memory_order_acquire);
+  }
+  /// Puts `desired` where `expected` is; what was there before. Atomic, and as StoreWord.
+  struct Swap {
+    std::uint64_t expected = 0;
+    std::uint64_t desired = 0;
+  };
+  std::uint64_t SwapWord(std::uint64_t offset, Swap swap) noexcept {
+    auto* word = reinterpret_cast<std::uint64_t*>(stores_ + offset);  // NOLINT
+    std::uint64_t before = swap.expected;
+    const bool stored =
+        std::atomic_ref<std::uint64_t>(*word).compare_exchange_strong(before, swap.desired);
+    if (stored && watcher_ != nullptr) [[unlikely]]
+      watcher_->Stored(offset, sizeof before);
+    return before;
+  }
+  /// Adds; what was there before. Atomic, and as StoreWord.
+  std::uint64_t AddToWord(std::uint64_t offset, std::uint64_t add) noexcept {
+    auto* word = reinterpret_cast<std::uint64_t*>(stores_ + offset);  // NOLINT
+    const std::uint64_t before = std::atomic_ref<std::uint64_t>(*word).fetch_add(add);
+    if (watcher_ != nullptr) [[unlikely]]
+      watcher_->Stored(offset, sizeof before);
+    return before;
   }
   /// Sets a range that nobody reads yet to zero.
   void Clear(std::uint64_t offset, std::uint64_t bytes) noexcept;

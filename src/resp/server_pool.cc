@@ -268,11 +268,7 @@ Result<StreamAddress> AddressOf(const ResourceUrl& url) {
 Result<std::string> PasswordOf(const ResourceUrl& url) {
   const std::optional<std::string> file = url.option("password-file");
   if (!file) return std::string();
-  CIREIN_ASSIGN_OR_RETURN(std::string text, ReadFile(*file, kMaxPasswordBytes));
-  text.resize(std::min(text.find_first_of("\r\n"), text.size()));
-  if (!text.empty()) return text;
-  return InvalidArgument(fmt::format("the first line of '{}' is empty", *file),
-                         "write the server's password there");
+  return ReadFirstLine(*file, kMaxPasswordBytes, "write the server's password there");
 }
 
 Result<std::shared_ptr<PoolBackend>> MakeServerPool(const PoolContext& context) {

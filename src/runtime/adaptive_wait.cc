@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/adaptive_wait.h"
 
+#include <algorithm>
 #include <sched.h>
 #include <thread>
 
 namespace cirein {
 namespace {
 
-int FirstRound() noexcept {
-  static const int first = std::thread::hardware_concurrency() > 1 ? 0 : AdaptiveWait::kPollRounds;
-  return first;
+int PollsMax() noexcept {
+  static const int most = std::thread::hardware_concurrency() > 1 ? AdaptiveWait::kPollRounds : 0;
+  return most;
 }
 
 void RelaxCore() noexcept {
@@ -22,11 +23,11 @@ void RelaxCore() noexcept {
 
 }  // namespace
 
-AdaptiveWait::AdaptiveWait() noexcept : round_(FirstRound()) {}
+AdaptiveWait::AdaptiveWait() noexcept : polls_(PollsMax()) {}
 
 bool AdaptiveWait::Pause() noexcept {
-  if (round_ >= kPollRounds + kYieldRounds) return false;
-  if (round_++ < kPollRounds) {
+  if (round_ >= polls_ + kYieldRounds) return false;
+  if (round_++ < polls_) {
     RelaxCore();
   } else {
     sched_yield();
@@ -34,6 +35,18 @@ bool AdaptiveWait::Pause() noexcept {
   return true;
 }
 
-void AdaptiveWait::Reset() noexcept { round_ = FirstRound(); }
+void AdaptiveWait::Reset() noexcept {
+  if (round_ == 0) return;
+  // Of a wait that came to its end nothing is learnt: nobody was about to answer.
+  if (round_ <= polls_) {
+    misses_ = 0;
+  } else if (round_ < polls_ + kYieldRounds) {
+    ++misses_;
+  }
+  const bool looks = misses_ >= kMissesMax + kWaitsPerLook;
+  if (looks) misses_ = kMissesMax;
+  polls_ = misses_ < kMissesMax || looks ? PollsMax() : std::min(kFewPollRounds, PollsMax());
+  round_ = 0;
+}
 
 }  // namespace cirein

@@ -170,6 +170,16 @@ Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes) {
   return ReadAll(file.get(), path, max_bytes);
 }
 
+Result<std::string> ReadFirstLine(const std::string& path, std::uint64_t max_bytes,
+                                  std::string_view hint) {
+  CIREIN_ASSIGN_OR_RETURN(std::string text, ReadFile(path, max_bytes));
+  text.resize(std::min(text.find_first_of("\r\n"), text.size()));
+  if (!text.empty()) return text;
+  return InvalidArgument(
+      fmt::format("the first line of '{}' is empty", EscapeForPeople(path, 4096)),
+      std::string(hint));
+}
+
 Result<std::string> ReadStandardInput(std::uint64_t max_bytes) {
   return ReadAll(STDIN_FILENO, "standard input", max_bytes);
 }

@@ -23,9 +23,11 @@ namespace {
 
 // Of each kind of work at most this much in one round, so that none starves the others.
 constexpr std::size_t kBatch = 256;
-// While other work keeps the loop busy, descriptors are asked only in every so many rounds: asking
-// is a system call.
+// While other work keeps the loop busy, or pollers have it look for work anyway, descriptors are
+// asked only in every so many rounds: asking is a system call, and costs as much as several rounds.
 constexpr std::uint64_t kRoundsPerDescriptorCheck = 16;
+// The same for timers, where a clock is to be read.
+constexpr std::uint64_t kRoundsPerTimerCheck = 4;
 // The mark of the wake-up descriptor among the watches, whose generations begin at 1.
 constexpr std::uint64_t kWakeId = 0;
 
@@ -166,8 +168,14 @@ TimePoint Reactor::NextTimer() const {
 }
 
 Reactor::PollerId Reactor::AddPoller(Poller poller) {
-  pollers_.push_back({next_id_, std::make_shared<const Poller>(std::move(poller))});
+  pollers_.push_back({next_id_, std::make_shared<const Poller>(std::move(poller)), nullptr});
   return next_id_++;
+}
+
+Reactor::PollerId Reactor::AddPoller(Poller poller, Poller may_block) {
+  const PollerId id = AddPoller(std::move(poller));
+  pollers_.back().may_block = std::make_shared<const Poller>(std::move(may_block));
+  return id;
 }
 
 void Reactor::RemovePoller(PollerId id) {
@@ -241,6 +249,19 @@ Status Reactor::Unwatch(int fd) {
 
 void Reactor::Run() {
   AdaptiveWait wait;
+  // Pollers are there for what other cores do within a microsecond. Timers and descriptors do not
+  // delay them in each round, but have their turn, and are looked at before the loop blocks.
+  const auto run_round = [this] {
+    const bool polls = !pollers_.empty();
+    ++rounds_;
+    bool worked = RunPosts();
+    if (!polls || rounds_ % kRoundsPerTimerCheck == 0) worked |= RunTimers();
+    worked |= RunPollers();
+    if (watched_ != 0 && (rounds_ % kRoundsPerDescriptorCheck == 0 || (!worked && !polls))) {
+      worked |= RunDescriptors(std::chrono::nanoseconds::zero());
+    }
+    return worked;
+  };
   while (!stop_.load(std::memory_order_acquire)) {
     if (options_.idle == ReactorOptions::Idle::kBlocks) {
       if (RunQueues()) {
@@ -248,7 +269,7 @@ void Reactor::Run() {
       } else {
         Sleep();
       }
-    } else if (RunOnce()) {
+    } else if (run_round()) {
       wait.Reset();
     } else if (!wait.Pause()) {
       Sleep();
@@ -330,6 +351,15 @@ bool Reactor::RunPollers() {
   return found_work;
 }
 
+bool Reactor::PollersLetBlock() {
+  bool may_block = true;
+  for (std::size_t i = 0; i < pollers_.size() && may_block; ++i) {
+    const std::shared_ptr<const Poller> asked = pollers_[i].may_block;
+    if (asked != nullptr) RunCounted([&may_block, &asked] { may_block = (*asked)(); });
+  }
+  return may_block;
+}
+
 bool Reactor::RunDescriptors(std::optional<std::chrono::nanoseconds> limit) {
   Events events;
   const int count = WaitForEvents(epoll_fd_, events, limit);
@@ -372,7 +402,8 @@ void Reactor::Sleep() {
   asleep_.store(true, std::memory_order_seq_cst);
   const TimePoint next = NextTimer();
   const TimePoint now = next == kEndOfTime ? TimePoint::zero() : clock_.Now();
-  if (stop_.load(std::memory_order_seq_cst) || posts_.MayHaveMore() || next <= now) {
+  if (stop_.load(std::memory_order_seq_cst) || posts_.MayHaveMore() || next <= now ||
+      !PollersLetBlock()) {
     asleep_.store(false, std::memory_order_relaxed);
     return;
   }

@@ -97,6 +97,9 @@ class Reactor final : public TimerService {
   using Poller = std::function<bool()>;
   using PollerId = std::uint64_t;
   PollerId AddPoller(Poller poller);
+  /// The same with a last look: `may_block` is called when the loop is about to block, and false
+  /// says that there is work. What comes after it returned true must wake the loop as above.
+  PollerId AddPoller(Poller poller, Poller may_block);
   void RemovePoller(PollerId id);
 
   /// Calls back while `fd` is ready (it is called again until the readiness is consumed). The
@@ -137,6 +140,7 @@ class Reactor final : public TimerService {
   struct PollerEntry {
     PollerId id;
     std::shared_ptr<const Poller> poller;
+    std::shared_ptr<const Poller> may_block;  // Null: always.
   };
 
   Reactor(Clock& clock, ReactorOptions options, int epoll_fd, int wake_fd);
@@ -145,6 +149,7 @@ class Reactor final : public TimerService {
   bool RunPosts();
   bool RunTimers();
   bool RunPollers();
+  bool PollersLetBlock();
   bool RunDescriptors(std::optional<std::chrono::nanoseconds> limit);
   void Sleep();
   void WakeIfAsleep();

@@ -68,6 +68,12 @@ Result<bool> IsLocalAddress(const StreamAddress& address) {
 }
 
 Result<std::unique_ptr<StreamListener>> StreamListener::Listen(const StreamAddress& address) {
+  CIREIN_ASSIGN_OR_RETURN(auto reserved, Reserve(address));
+  CIREIN_RETURN_IF_ERROR(reserved->Open());
+  return reserved;
+}
+
+Result<std::unique_ptr<StreamListener>> StreamListener::Reserve(const StreamAddress& address) {
   CIREIN_ASSIGN_OR_RETURN(internal::SystemAddress at, internal::ToSystem(address));
   FileDescriptor fd(socket(at.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.is_open()) return ListenError(address, errno);
@@ -79,7 +85,7 @@ Result<std::unique_ptr<StreamListener>> StreamListener::Listen(const StreamAddre
   if (address.is_path()) RemoveStale(address.path, at);
   const int bound =
       address.is_path() ? BindLocked(fd.get(), at) : bind(fd.get(), at.get(), at.size);
-  if (bound != 0 || listen(fd.get(), kBacklog) != 0) return ListenError(address, errno);
+  if (bound != 0) return ListenError(address, errno);
   StreamAddress real = address;
   if (!address.is_path()) {
     at.size = sizeof at.storage;
@@ -95,8 +101,15 @@ StreamListener::StreamListener(FileDescriptor fd, StreamAddress address, bool is
 
 StreamListener::~StreamListener() { Stop(); }
 
-Status StreamListener::Start(Reactor& reactor, std::function<void(StreamSocket)> accepted) {
+Status StreamListener::Open() {
+  if (listen(fd_.get(), kBacklog) != 0) return ListenError(address_, errno);
+  return OkStatus();
+}
+
+Status StreamListener::Start(Reactor& reactor, std::function<void(StreamSocket)> accepted,
+                             std::function<bool()> has_room) {
   accepted_ = std::move(accepted);
+  has_room_ = std::move(has_room);
   CIREIN_RETURN_IF_ERROR(reactor.Watch(fd_.get(), FdInterest::kReadable, *this));
   reactor_ = &reactor;
   return OkStatus();
@@ -119,6 +132,10 @@ void StreamListener::OnReady(FdReadiness /*readiness*/) {
 }
 
 bool StreamListener::AcceptOne() {
+  if (has_room_ && !has_room_()) {
+    Pause();
+    return false;
+  }
   FileDescriptor fd(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (fd.is_open()) {
     accepted_(StreamSocket(std::move(fd)));

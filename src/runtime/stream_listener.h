@@ -25,6 +25,8 @@ class StreamListener final : private FdHandler {
   /// Listens; port 0 is any that is free. AlreadyExists when somebody listens there; what a Unix
   /// socket that nobody listens at has left is removed. InvalidArgument for what is no address.
   static Result<std::unique_ptr<StreamListener>> Listen(const StreamAddress& address);
+  /// The same, but nobody can connect before Open: the address is taken, and known.
+  static Result<std::unique_ptr<StreamListener>> Reserve(const StreamAddress& address);
   ~StreamListener() override;
   StreamListener(const StreamListener&) = delete;
   StreamListener& operator=(const StreamListener&) = delete;
@@ -34,8 +36,13 @@ class StreamListener final : private FdHandler {
   /// Can nobody come but from this machine?
   bool is_local() const noexcept { return is_local_; }
 
-  /// From now on gives each connection to `accepted`, on the reactor, which outlives Stop.
-  Status Start(Reactor& reactor, std::function<void(StreamSocket)> accepted);
+  /// Others may connect, and wait until Start. On any thread; IoError. Again does nothing.
+  Status Open();
+  /// From now on gives each connection to `accepted`, on the reactor, which outlives Stop. Where
+  /// `has_room` says that there is no room for one, those who come wait in the system, and are
+  /// looked at again in a moment; null: there always is.
+  Status Start(Reactor& reactor, std::function<void(StreamSocket)> accepted,
+               std::function<bool()> has_room = nullptr);
   /// No more connections; a second call does nothing.
   void Stop();
   std::uint64_t refused() const noexcept { return refused_; }
@@ -55,6 +62,7 @@ class StreamListener final : private FdHandler {
   Reactor* reactor_ = nullptr;
   TimerService::TimerId pause_ = 0;
   std::function<void(StreamSocket)> accepted_;
+  std::function<bool()> has_room_;
   std::uint64_t refused_ = 0;
 };
 

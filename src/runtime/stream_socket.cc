@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <limits>
 #include <netdb.h>
 
 #include <arpa/inet.h>
@@ -206,6 +207,24 @@ Result<StreamSocket> BeginConnectStream(const StreamAddress& address) {
 Result<StreamAddress> ResolveStreamAddress(const StreamAddress& address) {
   CIREIN_ASSIGN_OR_RETURN(const internal::SystemAddress found, internal::ToSystem(address));
   return address.is_path() ? address : internal::FromSystem(found);
+}
+
+Result<StreamAddress> ParseStreamAddress(std::string_view text) {
+  if (text.find('/') != std::string_view::npos) {
+    return StreamAddress{.host = {}, .port = 0, .path = std::string(text)};
+  }
+  const std::size_t colon = text.rfind(':');
+  std::string_view host = colon == std::string_view::npos ? "127.0.0.1" : text.substr(0, colon);
+  const std::string_view digits = text.substr(colon == std::string_view::npos ? 0 : colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const auto port = ParseUint64(digits);
+  if (!port.ok() || *port == 0 || *port > std::numeric_limits<std::uint16_t>::max() ||
+      host.empty()) {
+    return InvalidArgument(fmt::format("{} is no address", QuoteForPeople(text)),
+                           "give HOST:PORT, such as 127.0.0.1:8080, or a port of this machine");
+  }
+  return StreamAddress{
+      .host = std::string(host), .port = static_cast<std::uint16_t>(*port), .path = {}};
 }
 
 }  // namespace cirein

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "cirein/status.h"
 
@@ -23,6 +24,10 @@ struct StreamAddress {
   /// "127.0.0.1:6380", "[::1]:6380" or the path.
   std::string ToString() const;
 };
+
+/// "PORT" (of this machine), "HOST:PORT", "[HOST]:PORT", or the path of a socket, which has a '/'.
+/// Errors: InvalidArgument.
+Result<StreamAddress> ParseStreamAddress(std::string_view text);
 
 /// What came of one attempt to receive or send.
 struct StreamResult {

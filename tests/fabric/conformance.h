@@ -26,6 +26,33 @@
 /// in the list of fabrics.h.
 namespace cirein::fabric {
 
+/// Words of zeros to be registered: plain memory, or those of a region.
+class Words {
+ public:
+  explicit Words(std::size_t count) : plain_(count), words_(plain_) {}
+  /// The region has so many words, and stores.
+  explicit Words(std::unique_ptr<Region> region)
+      : region_(std::move(region)),
+        words_(reinterpret_cast<std::uint64_t*>(  // NOLINT: words by convention
+                   const_cast<std::byte*>(region_->data())),
+               region_->size() / 8) {}
+  Words(const Words&) = delete;
+  Words& operator=(const Words&) = delete;
+
+  /// Null: plain memory.
+  Region* region() const { return region_.get(); }
+  std::uint64_t& operator[](std::size_t i) { return words_[i]; }
+  std::size_t size() const { return words_.size(); }
+  auto begin() const { return words_.begin(); }
+  auto end() const { return words_.end(); }
+  std::span<std::byte> bytes() const { return std::as_writable_bytes(words_); }
+
+ private:
+  std::vector<std::uint64_t> plain_;
+  const std::unique_ptr<Region> region_;
+  const std::span<std::uint64_t> words_;
+};
+
 /// Several processes on one fabric, or what stands for them. Everything that the fabric calls is
 /// called inside RunUntil and Run, on the test's thread. Peers are numbered in their order.
 class Fabric {
@@ -51,6 +78,10 @@ class Fabric {
   virtual void Leave(std::size_t peer) = 0;
   /// Is the memory of a paused process reached?
   virtual bool reaches_paused_memory() const = 0;
+  /// The memory that one-sided operations are tried with.
+  virtual std::shared_ptr<Words> MakeWords(std::size_t count) {
+    return std::make_shared<Words>(count);
+  }
 };
 
 struct NamedFabric {
@@ -214,13 +245,16 @@ class FabricTest : public testing::TestWithParam<NamedFabric> {
 
   /// Words of zeros, registered at a peer.
   struct Memory {
-    std::shared_ptr<std::vector<std::uint64_t>> words;
+    std::shared_ptr<Words> words;
     fabric::Transport::MemoryId id = 0;
-    std::span<std::byte> bytes() const { return std::as_writable_bytes(std::span(*words)); }
+    std::span<std::byte> bytes() const { return words->bytes(); }
   };
   Memory MakeMemory(std::size_t peer, std::size_t words) {
-    Memory memory{std::make_shared<std::vector<std::uint64_t>>(words), 0};
-    const auto id = Transport(peer).Register(memory.bytes(), memory.words);
+    Memory memory{fabric_->MakeWords(words), 0};
+    Region* const region = memory.words->region();
+    const auto id = region != nullptr
+                        ? Transport(peer).Register(std::shared_ptr<Region>(memory.words, region))
+                        : Transport(peer).Register(memory.bytes(), memory.words);
     EXPECT_TRUE(id.ok()) << id.status().ToString();
     memory.id = id.value_or(0);
     return memory;
@@ -232,6 +266,12 @@ class FabricTest : public testing::TestWithParam<NamedFabric> {
     const auto grant = Transport(peer).MakeGrant(memory.id, range, access);
     EXPECT_TRUE(grant.ok()) << grant.status().ToString();
     return grant.value_or(Grant{});
+  }
+
+  /// What a fabric does at the first use of a grant has been done.
+  void Warm(const ConnectionPtr& over, const Grant& grant) {
+    static_cast<void>(Read(over, grant, 0, {}).ok());
+    Settle();
   }
 
   // Operations to their end.

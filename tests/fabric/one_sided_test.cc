@@ -108,9 +108,12 @@ TEST_P(OneSidedTest, PersistPutsEarlierWritesOnTheMedium) {
   space.FailPersists(IoError("broken"));
   EXPECT_EQ(Persist(connection, *grant, {0, 4}).code(), StatusCode::kIoError);
   // Nothing else has a medium; and to persist is to write.
-  const Memory memory = MakeMemory(b, 1);
-  EXPECT_EQ(Persist(connection, MakeGrant(b, memory, kAll), {0, 8}).code(),
-            StatusCode::kFailedPrecondition);
+  std::vector<std::uint64_t> plain(1);
+  const auto plain_id = Transport(b).Register(std::as_writable_bytes(std::span(plain)), nullptr);
+  ASSERT_TRUE(plain_id.ok());
+  const auto plain_grant = Transport(b).MakeGrant(*plain_id, {0, 8}, kAll);
+  ASSERT_TRUE(plain_grant.ok());
+  EXPECT_EQ(Persist(connection, *plain_grant, {0, 8}).code(), StatusCode::kFailedPrecondition);
   const auto to_read = Transport(b).MakeGrant(*id, {0, 4096}, Access::kRead);
   ASSERT_TRUE(to_read.ok());
   EXPECT_EQ(Persist(connection, *to_read, {0, 4}).code(), StatusCode::kPermissionDenied);
@@ -124,6 +127,7 @@ TEST_P(OneSidedTest, OperationsTakeEffectInTheirOrder) {
   const Memory memory = MakeMemory(b, 1);
   const Grant grant = MakeGrant(b, memory, kAll);
   const ConnectionPtr connection = Connect(a, b);
+  Warm(connection, grant);
   std::array<std::uint64_t, 16> read{};
   const std::vector<std::uint64_t> values = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   int done = 0;
@@ -142,6 +146,57 @@ TEST_P(OneSidedTest, OperationsTakeEffectInTheirOrder) {
   for (std::size_t i = 0; i < 16; ++i) EXPECT_EQ(read[i], i);
 }
 
+TEST_P(OneSidedTest, PersistsAndWhatIsBesideThemKeepTheirOrder) {
+  // Whatever carries each of them: the last of what is written is what is there, and each reader
+  // finds what was written before it was begun.
+  Random random(test::Seed());
+  const std::size_t a = AddPeer();
+  const std::size_t b = AddListener();
+  const Memory memory = MakeMemory(b, 4);
+  const Grant grant = MakeGrant(b, memory, kAll);
+  // Of a part, as some fabrics know another way for it.
+  const Grant part = MakeGrant(b, memory, {0, 8}, kAll);
+  const ConnectionPtr connection = Connect(a, b);
+  Warm(connection, grant);
+  std::uint64_t expected = 0;
+  std::size_t begun = 0;
+  std::size_t called = 0;
+  for (int round = 0; round < 40; ++round) {
+    std::deque<std::uint64_t> values;
+    for (int i = 0; i < 12; ++i) {
+      const Grant& by = random.OneIn(4) ? part : grant;
+      ++begun;
+      const auto ended = [&called](const auto& result) {
+        EXPECT_TRUE(result.ok() || result.code() == StatusCode::kFailedPrecondition);
+        ++called;
+      };
+      switch (random.Below(4)) {
+        case 0:
+          values.push_back(random());
+          expected = values.back();
+          ASSERT_TRUE(
+              connection->Write(by, 0, std::as_bytes(std::span(&values.back(), 1)), kLong, ended)
+                  .ok());
+          break;
+        case 1:
+          ASSERT_TRUE(connection->Persist(by, {0, 8}, kLong, ended).ok());
+          break;
+        default:
+          ASSERT_TRUE(connection
+                          ->FetchAdd(by, 0, 1, kLong,
+                                     [ended, expected](const Result<std::uint64_t>& before) {
+                                       ended(before);
+                                       EXPECT_EQ(before.value_or(expected + 1), expected);
+                                     })
+                          .ok());
+          ++expected;
+      }
+    }
+    ASSERT_TRUE(WaitFor([&] { return called == begun; }));
+    EXPECT_EQ((*memory.words)[0], expected);
+  }
+}
+
 TEST_P(OneSidedTest, ARangeOutsideIsRefusedAndHarmsNobody) {
   const std::size_t a = AddPeer();
   const std::size_t b = AddListener();
@@ -149,6 +204,8 @@ TEST_P(OneSidedTest, ARangeOutsideIsRefusedAndHarmsNobody) {
   const Grant grant = MakeGrant(b, memory, {32, 64}, kAll);
   const ConnectionPtr connection = Connect(a, b);
   const ConnectionPtr other = Connect(a, b);
+  const Grant all = MakeGrant(b, memory, kAll);
+  Warm(connection, all);
   const std::string before = Text(memory.bytes());
   constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
   const std::vector<ByteRange> outside = {
@@ -162,6 +219,10 @@ TEST_P(OneSidedTest, ARangeOutsideIsRefusedAndHarmsNobody) {
     EXPECT_EQ(Write(connection, grant, range.offset, span).code(), StatusCode::kInvalidArgument)
         << range.offset << " " << range.bytes;
     EXPECT_EQ(bytes, std::string(range.bytes, 'x')) << "bytes beside the grant were read";
+    // As far beside all of the memory, which ends 64 bytes later.
+    const std::uint64_t far = range.offset > kMax / 4 ? range.offset : range.offset + 64;
+    EXPECT_EQ(Read(connection, all, far, span).code(), StatusCode::kInvalidArgument) << far;
+    EXPECT_EQ(Write(connection, all, far, span).code(), StatusCode::kInvalidArgument) << far;
   }
   for (const std::uint64_t offset :
        {kMax, kMax - 7, kMax - 31, std::uint64_t{64}, std::uint64_t{72}, std::uint64_t{1} << 63}) {
@@ -172,6 +233,8 @@ TEST_P(OneSidedTest, ARangeOutsideIsRefusedAndHarmsNobody) {
   for (const std::uint64_t offset : {1U, 4U, 7U, 57U}) {
     EXPECT_EQ(Swap(connection, grant, offset, {0, 1}).code(), StatusCode::kInvalidArgument);
     EXPECT_EQ(Add(connection, grant, offset, 1).code(), StatusCode::kInvalidArgument);
+    EXPECT_EQ(Swap(connection, all, offset, {0, 1}).code(), StatusCode::kInvalidArgument);
+    EXPECT_EQ(Add(connection, all, offset, 1).code(), StatusCode::kInvalidArgument);
   }
   // A grant that says more than was granted.
   Grant wider = grant;
@@ -195,6 +258,7 @@ TEST_P(OneSidedTest, OnlyTheGrantedAccessIsAllowed) {
   for (const Access access : {Access::kRead, Access::kWrite, Access::kAtomic}) {
     Grant grant = MakeGrant(b, memory, access);
     grant.access = kAll;  // Saying so does not help.
+    Warm(connection, grant);
     const auto expected = [access](Access needed) {
       return access == needed ? StatusCode::kOk : StatusCode::kPermissionDenied;
     };
@@ -212,6 +276,7 @@ TEST_P(OneSidedTest, KeysAreChecked) {
   const Memory memory = MakeMemory(b, 1);
   const Grant grant = MakeGrant(b, memory, kAll);
   const ConnectionPtr connection = Connect(a, b);
+  Warm(connection, grant);
   for (const std::uint64_t bit : {0U, 13U, 63U}) {
     Grant wrong = grant;
     wrong.key ^= std::uint64_t{1} << bit;
@@ -239,6 +304,8 @@ TEST_P(OneSidedTest, ARevokedGrantIsWorthNothing) {
   const ConnectionPtr connection = Connect(a, b);
   const Grant revoked = MakeGrant(b, memory, kAll);
   const Grant kept = MakeGrant(b, memory, kAll);
+  Warm(connection, revoked);
+  Warm(connection, kept);
   auto outcome = std::make_shared<Outcome>();
   const std::uint64_t one = 1;
   // On its way while the grant is revoked.
@@ -379,6 +446,7 @@ TEST_P(OneSidedTest, MemoryOfASleeperIsReachedIfTheFabricDoesItAlone) {
   const Memory memory = MakeMemory(b, 1);
   const Grant grant = MakeGrant(b, memory, kAll);
   const ConnectionPtr connection = Connect(a, b);
+  Warm(connection, grant);
   fabric_->Pause(b, 1s);
   auto outcome = std::make_shared<Outcome>();
   ASSERT_TRUE(connection->FetchAdd(grant, 0, 1, 100ms, WordInto(outcome)).ok());
@@ -397,6 +465,7 @@ TEST_P(OneSidedTest, OperationsAreHeldBackToo) {
   const Memory memory = MakeMemory(b, limits.outstanding_bytes_max / 8 + 1);
   const Grant grant = MakeGrant(b, memory, kAll);
   const ConnectionPtr connection = Connect(a, b);
+  Warm(connection, grant);
   std::vector<std::byte> bytes(limits.outstanding_bytes_max + 1);
   auto outcome = std::make_shared<Outcome>();
   // It would never fit.
@@ -428,6 +497,7 @@ TEST_P(OneSidedTest, OperationsEndAtTheirDeadlineAndGiveTheirMemoryBack) {
   (*memory.words)[0] = 7;
   const Grant grant = MakeGrant(b, memory, kAll);
   const ConnectionPtr connection = Connect(a, b);
+  Warm(connection, grant);
   auto outcome = std::make_shared<Outcome>();
   auto into = std::make_unique<std::uint64_t>(1);
   ASSERT_TRUE(
@@ -449,6 +519,7 @@ TEST_P(OneSidedTest, MessagesComeAfterTheWritesBeforeThem) {
   const Memory memory = MakeMemory(b, 1);
   const Grant grant = MakeGrant(b, memory, kAll);
   const ConnectionPtr connection = Connect(a, b);
+  Warm(connection, grant);
   std::uint64_t seen = 0;
   Rec(b).on_message = [&](const auto&, const auto&) { seen = (*memory.words)[0]; };
   ASSERT_TRUE(

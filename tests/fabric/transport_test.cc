@@ -239,6 +239,44 @@ TEST_P(TransportTest, RequestsEndAtTheirDeadline) {
   ExpectWorks(connection);
 }
 
+// Whatever else is asked and answered meanwhile.
+TEST_P(TransportTest, EachRequestEndsAtItsOwnDeadline) {
+  const std::size_t a = AddPeer();
+  const std::size_t b = AddListener();
+  const ConnectionPtr connection = Connect(a, b);
+  Rec(b).on_request = [](const Recorder::Asked& asked) {
+    if (asked.text != "answer") return;
+    EXPECT_TRUE(asked.connection->Reply(asked.request, OnePart("here")).ok());
+  };
+  std::vector<TimePoint> due;
+  std::vector<TimePoint> ended;
+  std::vector<OutcomePtr> answered;
+  const auto ask = [&](std::chrono::milliseconds deadline) {
+    due.push_back(fabric_->Now(a) + deadline);
+    ASSERT_TRUE(connection
+                    ->Request(OnePart("do not"), deadline,
+                              [&, number = due.size() - 1](const auto& reply) {
+                                EXPECT_EQ(reply.status().code(), StatusCode::kDeadlineExceeded);
+                                EXPECT_GE(fabric_->Now(a), due[number]);
+                                EXPECT_LT(fabric_->Now(a), due[number] + 1s);
+                                ended.push_back(due[number]);
+                              })
+                    .ok());
+    answered.push_back(std::make_shared<Outcome>());
+    ASSERT_TRUE(
+        connection->Request(OnePart("answer"), deadline / 2, ReplyInto(answered.back())).ok());
+  };
+  for (const auto deadline : {400ms, 600ms, 200ms, 800ms, 200ms}) ask(deadline);
+  for (const OutcomePtr& outcome : answered) ASSERT_TRUE(WaitFor(outcome));
+  ask(100ms);
+  ASSERT_TRUE(WaitFor([&] { return ended.size() == due.size(); }));
+  std::sort(due.begin(), due.end());
+  EXPECT_EQ(ended, due);
+  for (const OutcomePtr& outcome : answered) EXPECT_TRUE(outcome->status.ok());
+  Rec(b).on_request = nullptr;
+  ExpectWorks(connection);
+}
+
 TEST_P(TransportTest, ADeadlineOfNothingIsOverAtOnce) {
   const std::size_t a = AddPeer();
   const std::size_t b = AddListener();
@@ -299,6 +337,8 @@ TEST_P(TransportTest, AFloodIsHeldBackAndPasses) {
             StatusCode::kResourceExhausted);
   ASSERT_TRUE(WaitFor([&] { return Rec(b).messages.size() == sent; }));
   EXPECT_EQ(outcome->calls, 0);
+  // That the other side has read is learnt a little later.
+  Settle();
   ExpectWorks(connection);
 }
 
@@ -340,6 +380,34 @@ TEST_P(TransportTest, UnansweredRequestsCount) {
   Rec(b).on_request = nullptr;
   Settle();
   ExpectWorks(connection);
+}
+
+TEST_P(TransportTest, TwoSidesThatAskAllTheyMayCanStillAnswer) {
+  const std::size_t a = AddListener();
+  const std::size_t b = AddListener();
+  const ConnectionPtr connection = Connect(a, b);
+  ASSERT_TRUE(WaitFor([&] { return !Rec(b).connections.empty(); }));
+  const ConnectionPtr other_side = Rec(b).connections.front();
+  const Limits limits = Transport(a).limits();
+  for (const std::size_t side : {a, b}) Rec(side).on_request = [](const auto&) {};
+  auto outcome = std::make_shared<Outcome>();
+  for (std::uint64_t i = 0; i < limits.outstanding_max; ++i) {
+    ASSERT_TRUE(connection->Request(OnePart("x"), kLong, ReplyInto(outcome)).ok());
+    ASSERT_TRUE(other_side->Request(OnePart("y"), kLong, ReplyInto(outcome)).ok());
+  }
+  ASSERT_TRUE(WaitFor([&] {
+    return Rec(a).asked.size() == limits.outstanding_max &&
+           Rec(b).asked.size() == limits.outstanding_max;
+  }));
+  for (const std::size_t side : {a, b}) {
+    for (const auto& asked : Rec(side).asked) {
+      const Status status = asked.connection->Reply(asked.request, OnePart("z"));
+      ASSERT_TRUE(status.ok()) << status.ToString();
+    }
+  }
+  ASSERT_TRUE(
+      WaitFor([&] { return outcome->calls == 2 * static_cast<int>(limits.outstanding_max); }));
+  EXPECT_TRUE(outcome->status.ok()) << outcome->status.ToString();
 }
 
 TEST_P(TransportTest, ASleeperGetsEverythingWhenItWakes) {

@@ -117,7 +117,7 @@ void KillAfter(std::uint64_t lines, Child& child, Acknowledged& acknowledged) {
 }
 
 int RoundsFromEnvironment() {
-  const char* const given = std::getenv("CIREIN_KILL_ROUNDS");
+  const char* const given = std::getenv("CIREIN_TEST_KILL_ROUNDS");
   return given != nullptr ? std::atoi(given) : 8;
 }
 

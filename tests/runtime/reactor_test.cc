@@ -294,6 +294,85 @@ TEST(Reactor, IsWokenByPostsTimersAndStop) {
   loop.join();
 }
 
+TEST(Reactor, DoesNotBlockWhileAPollerHasSomething) {
+  const auto reactor = Make(RealClock::Instance());
+  int asked = 0;
+  int left = 3;
+  const auto id = reactor->AddPoller([] { return false; },
+                                     [&] {
+                                       ++asked;
+                                       if (--left > 0) return false;
+                                       reactor->Stop();
+                                       return true;
+                                     });
+  EXPECT_EQ(reactor->Stats().sleeps, 0U);
+  reactor->Run();
+  EXPECT_EQ(asked, 3);
+  EXPECT_EQ(reactor->Stats().sleeps, 1U) << "twice it was told of work";
+  reactor->RemovePoller(id);
+  reactor->RunAt(RealClock::MonotonicNow() + 1ms, [&] { reactor->Stop(); });
+  reactor->Run();
+  EXPECT_EQ(asked, 3) << "it was removed";
+}
+
+// Whether pollers always have work or never: a descriptor and a timer that become ready at any of
+// some consecutive rounds are served within a bounded number of rounds.
+TEST(Reactor, ServesDescriptorsAndTimersWithinARoundsBoundWhilePollersLook) {
+  constexpr int kRoundsMax = 16;
+  for (const bool finds_work : {true, false}) {
+    int longest = 0;
+    for (int ready_at = 1; ready_at <= 2 * kRoundsMax; ++ready_at) {
+      SCOPED_TRACE(ready_at);
+      VirtualClock clock;
+      const auto reactor = Make(clock);
+      SocketPair pair;
+      int rounds = 0;
+      int served_after = -1;
+      int rang_after = -1;
+      reactor->AddPoller([&] {
+        ++rounds;
+        if (rounds == ready_at) {
+          EXPECT_EQ(write(pair.theirs.get(), "x", 1), 1);
+          reactor->RunAt(clock.Now(), [&] { rang_after = rounds - ready_at; });
+        }
+        if (rounds > ready_at + 2 * kRoundsMax) reactor->Stop();
+        return finds_work;
+      });
+      ASSERT_TRUE(reactor
+                      ->Watch(pair.ours.get(), FdInterest::kReadable,
+                              [&](FdReadiness) {
+                                served_after = rounds - ready_at;
+                                EXPECT_TRUE(reactor->Unwatch(pair.ours.get()).ok());
+                              })
+                      .ok());
+      reactor->Run();
+      EXPECT_GE(served_after, 0);
+      EXPECT_LE(served_after, kRoundsMax);
+      EXPECT_GE(rang_after, 0);
+      EXPECT_LE(rang_after, kRoundsMax);
+      EXPECT_EQ(reactor->Stats().sleeps, 0U);
+      longest = std::max(longest, served_after);
+    }
+    EXPECT_GT(longest, 1) << "descriptors were asked in each round: that is a system call";
+  }
+}
+
+TEST(Reactor, DoesNotBlockOnADescriptorThatIsReady) {
+  const auto reactor = Make(RealClock::Instance());
+  SocketPair pair;
+  // It is ready only when the pollers have been asked for the last time.
+  reactor->AddPoller([] { return false; },
+                     [&] {
+                       EXPECT_EQ(write(pair.theirs.get(), "x", 1), 1);
+                       return true;
+                     });
+  ASSERT_TRUE(
+      reactor->Watch(pair.ours.get(), FdInterest::kReadable, [&](FdReadiness) { reactor->Stop(); })
+          .ok());
+  reactor->Run();
+  EXPECT_EQ(reactor->Stats().sleeps, 1U);
+}
+
 TEST(Reactor, AnEarlierTimerWakesALoopThatSleepsForALaterOne) {
   const auto reactor = Make(RealClock::Instance());
   reactor->RunAt(RealClock::MonotonicNow() + 1h, [] { FAIL(); });

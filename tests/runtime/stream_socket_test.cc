@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -33,13 +34,15 @@ std::span<const std::byte> Bytes(std::string_view text) {
 // A listener on a reactor that the test drives, and whoever came to it.
 class StreamSocketTest : public testing::Test {
  protected:
-  void Listen(const StreamAddress& address) {
+  void Listen(const StreamAddress& address, std::function<bool()> has_room = nullptr) {
     auto listening = StreamListener::Listen(address);
     ASSERT_TRUE(listening.ok()) << listening.status().ToString();
     listener_ = std::move(*listening);
     ASSERT_TRUE(listener_
-                    ->Start(*reactor_,
-                            [this](StreamSocket socket) { accepted_.push_back(std::move(socket)); })
+                    ->Start(
+                        *reactor_,
+                        [this](StreamSocket socket) { accepted_.push_back(std::move(socket)); },
+                        std::move(has_room))
                     .ok());
   }
 
@@ -125,6 +128,21 @@ TEST_F(StreamSocketTest, TakesOverAPathThatNobodyListensAt) {
   Listen(address);
   listener_->Stop();
   EXPECT_FALSE(std::filesystem::exists(address.path));
+}
+
+TEST_F(StreamSocketTest, WhoFindsNoRoomWaits) {
+  Listen({.host = "127.0.0.1", .port = 0, .path = {}},
+         /*has_room=*/[this] { return accepted_.size() < 2; });
+  std::vector<StreamSocket> clients;
+  for (int i = 0; i < 5; ++i) clients.push_back(Connect());
+  reactor_->RunUntilIdle();
+  EXPECT_EQ(accepted_.size(), 2U);
+  accepted_.erase(accepted_.begin());
+  ASSERT_TRUE(clients[0].is_open());
+  while (accepted_.size() < 2) reactor_->RunOnce();
+  EXPECT_EQ(accepted_.back().peer().ToString(), clients[2].local().ToString()) << "in their order";
+  reactor_->RunUntilIdle();
+  EXPECT_EQ(accepted_.size(), 2U);
 }
 
 TEST_F(StreamSocketTest, LeavesAFileAlone) {

@@ -39,6 +39,7 @@ class Toll {
   Toll(const Toll&) = delete;
   Toll& operator=(const Toll&) = delete;
   ~Toll() { GiveBack(); }
+  std::uint64_t bytes() const { return bytes_; }
 
  private:
   void GiveBack() {

@@ -37,18 +37,18 @@ Status SimConnection::CheckOpen() const {
   return Unavailable(fmt::format("the connection to {} has ended", peer_), "connect again");
 }
 
-Status SimConnection::CheckLoad(std::uint64_t bytes) const {
+Status SimConnection::CheckLoad(std::uint64_t bytes, const Load& load) const {
   const Limits& limits = endpoint_->wire().options().limits;
-  if (load_->number < limits.outstanding_max &&
-      bytes <= limits.outstanding_bytes_max - load_->bytes) [[likely]]
+  if (load.number < limits.outstanding_max && bytes <= limits.outstanding_bytes_max - load.bytes)
+      [[likely]]
     return OkStatus();
   return ResourceExhausted(fmt::format("{} messages and operations with {} bytes are on their way "
                                        "to {} or not answered",
-                                       load_->number, load_->bytes, peer_),
+                                       load.number, load.bytes, peer_),
                            "send less at once");
 }
 
-Result<std::uint64_t> SimConnection::CheckMessage(Parts message) const {
+Result<std::uint64_t> SimConnection::CheckMessage(Parts message, const Load& load) const {
   CIREIN_RETURN_IF_ERROR(CheckOpen());
   const std::uint64_t limit = endpoint_->wire().options().limits.message_bytes_max;
   std::uint64_t bytes = 0;
@@ -58,19 +58,19 @@ Result<std::uint64_t> SimConnection::CheckMessage(Parts message) const {
     }
     bytes += part.size();
   }
-  CIREIN_RETURN_IF_ERROR(CheckLoad(bytes));
+  CIREIN_RETURN_IF_ERROR(CheckLoad(bytes, load));
   return bytes;
 }
 
-PacketPtr SimConnection::MakeMessage(PacketKind kind, Parts message, std::uint64_t bytes) {
+PacketPtr SimConnection::MakeMessage(PacketKind kind, Parts message, Toll toll) {
   auto packet = std::make_shared<Packet>();
   packet->kind = kind;
-  packet->bytes.reserve(bytes);
+  packet->bytes.reserve(toll.bytes());
   for (const std::span<const std::byte> part : message) {
     packet->bytes.insert(packet->bytes.end(), part.begin(), part.end());
   }
-  packet->toll = Toll(load_, bytes);
-  endpoint_->Charge(endpoint_->wire().model().MessageCpu(bytes));
+  packet->toll = std::move(toll);
+  endpoint_->Charge(endpoint_->wire().model().MessageCpu(packet->bytes.size()));
   return packet;
 }
 
@@ -81,14 +81,15 @@ void SimConnection::Put(PacketPtr packet) {
 }
 
 Status SimConnection::Send(Parts message) {
-  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message));
-  Put(MakeMessage(PacketKind::kMessage, message, bytes));
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message, *begun_));
+  Put(MakeMessage(PacketKind::kMessage, message, Toll(begun_, bytes)));
   return OkStatus();
 }
 
 Status SimConnection::Request(Parts message, Deadline deadline, ReplyCallback done) {
-  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message));
-  Begin(MakeMessage(PacketKind::kRequest, message, bytes), deadline, {std::move(done), {}, 0});
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message, *begun_));
+  Begin(MakeMessage(PacketKind::kRequest, message, Toll(begun_, bytes)), deadline,
+        {std::move(done), {}, 0});
   return OkStatus();
 }
 
@@ -98,8 +99,8 @@ Status SimConnection::Reply(RequestId request, Parts message) {
   if (found == asked_.end()) {
     return NotFound(fmt::format("request {} was answered, or never asked", request));
   }
-  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message));
-  const PacketPtr packet = MakeMessage(PacketKind::kReply, message, bytes);
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t bytes, CheckMessage(message, *replies_));
+  const PacketPtr packet = MakeMessage(PacketKind::kReply, message, Toll(replies_, bytes));
   packet->number = request;
   // The asker's share is given back when the answer is there, or lost.
   packet->asker_toll = std::move(found->second);
@@ -123,7 +124,7 @@ void SimConnection::Begin(PacketPtr packet, Deadline deadline, Pending pending) 
 
 Status SimConnection::Operate(PacketPtr packet, std::uint64_t bytes, Deadline deadline,
                               Pending pending) {
-  packet->toll = Toll(load_, bytes);
+  packet->toll = Toll(begun_, bytes);
   endpoint_->Charge(endpoint_->wire().model().OperationCpu(packet->bytes.size()));
   Begin(std::move(packet), deadline, std::move(pending));
   return OkStatus();
@@ -135,7 +136,7 @@ Status SimConnection::CheckOperation(std::uint64_t bytes) const {
   if (bytes > limit) {
     return InvalidArgument(fmt::format("one operation moves at most {} bytes", limit));
   }
-  return CheckLoad(bytes);
+  return CheckLoad(bytes, *begun_);
 }
 
 Status SimConnection::Read(const Grant& grant, std::uint64_t offset, std::span<std::byte> into,

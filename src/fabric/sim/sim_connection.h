@@ -72,11 +72,12 @@ class SimConnection final : public Connection, public std::enable_shared_from_th
 
   Status CheckOpen() const;
   /// As long as the parts together, if that may be sent now.
-  Result<std::uint64_t> CheckMessage(Parts message) const;
-  Status CheckLoad(std::uint64_t bytes) const;
+  Result<std::uint64_t> CheckMessage(Parts message, const Load& load) const;
+  Status CheckLoad(std::uint64_t bytes, const Load& load) const;
   Status CheckOperation(std::uint64_t bytes) const;
   void Put(PacketPtr packet);
-  PacketPtr MakeMessage(PacketKind kind, Parts message, std::uint64_t bytes);
+  /// The message counts in the load until it is read.
+  PacketPtr MakeMessage(PacketKind kind, Parts message, Toll toll);
   Status Operate(PacketPtr packet, std::uint64_t bytes, Deadline deadline, Pending pending);
   /// Sends what is answered to a callback.
   void Begin(PacketPtr packet, Deadline deadline, Pending pending);
@@ -98,7 +99,8 @@ class SimConnection final : public Connection, public std::enable_shared_from_th
   std::uint64_t last_number_ = 0;
   std::map<std::uint64_t, Pending> pending_;
   std::map<RequestId, Toll> asked_;  // Of the other side, not answered yet.
-  const std::shared_ptr<Load> load_ = std::make_shared<Load>();
+  const std::shared_ptr<Load> begun_ = std::make_shared<Load>();    // What this side began.
+  const std::shared_ptr<Load> replies_ = std::make_shared<Load>();  // What the other asked for.
 };
 
 }  // namespace cirein::fabric
