@@ -62,15 +62,12 @@ dev: setup ## build and test with debug checks; a warning is an error
 	@$(call ctest,dev)
 
 .PHONY: asan tsan
-asan tsan: setup ## run the tests under a sanitizer
+asan: develop-setup ## build everything with clang, run the tests under address and undefined
+tsan: setup ## run the tests under the thread sanitizer
+asan tsan:
 	@$(call configure,$@)
 	@$(call build,$@)
 	@$(call ctest,$@)
-
-.PHONY: clang
-clang: develop-setup ## build with clang; a warning is an error
-	@$(call configure,clang)
-	@$(call build,clang)
 
 .PHONY: fuzz
 fuzz: develop-setup ## run each fuzz target for FUZZ_SECONDS (60)
@@ -116,7 +113,7 @@ check-format: develop-setup ## fail where clang-format would change something
 
 .PHONY: tidy
 tidy: develop-setup ## run clang-tidy over src
-	@$(call configure,clang)
+	@$(call configure,tidy)
 	@scripts/tidy
 
 .PHONY: install

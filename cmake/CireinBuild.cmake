@@ -100,3 +100,9 @@ function(cirein_command folder)
     OUTPUT_NAME cirein RUNTIME_OUTPUT_DIRECTORY ${CIREIN_BIN_DIR})
   add_dependencies(cirein_product cirein_command)
 endfunction()
+
+# cirein_compiled_apart(SOURCE...): sources of this directory that no unity build puts together with
+# others, because names of their own are others' names, too.
+function(cirein_compiled_apart)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
