@@ -7,7 +7,11 @@ target_compile_options(cirein_options INTERFACE
   -Wimplicit-fallthrough -fno-semantic-interposition)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(cirein_options INTERFACE -Wthread-safety)
-elseif(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+elseif(CMAKE_UNITY_BUILD)
+  # It takes the sources of a unity build for headers, whose unnamed types others would see, too.
+  target_compile_options(cirein_options INTERFACE -Wno-subobject-linkage)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # gcc 12 sees overlapping copies in std::string's operator+ that are not there (PR 105651).
   target_compile_options(cirein_options INTERFACE -Wno-restrict)
 endif()
@@ -18,8 +22,9 @@ if(CIREIN_SANITIZE)
   add_compile_options(-fsanitize=${CIREIN_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    # clang 14 cannot put what this check needs before a coroutine.
-    add_compile_options(-fno-sanitize=function)
+    # clang 14 cannot put what the one check needs before a coroutine. The other looks through a pipe
+    # at what it checks, and takes it for wrong where no descriptor is left.
+    add_compile_options(-fno-sanitize=function,vptr)
   elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # Instrumented code looks to gcc as if it used what it has not set; its manual warns of that.
     target_compile_options(cirein_options INTERFACE -Wno-maybe-uninitialized)

@@ -68,10 +68,4 @@ inline CommandRun RunWithInputForTest(std::vector<std::string> arguments, std::s
   return {static_cast<int>(code), console.out(), console.err()};
 }
 
-/// The path of a file of the project, found beside this one.
-inline std::string ProjectFile(std::string_view path) {
-  const std::string here = __FILE__;
-  return here.substr(0, here.rfind("tests/cli/")) + std::string(path);
-}
-
 }  // namespace cirein

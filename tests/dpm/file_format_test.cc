@@ -11,6 +11,7 @@
 
 #include "dpm/entry.h"
 #include "dpm/layout.h"
+#include "support/project_file.h"
 
 namespace cirein::dpm {
 namespace {
@@ -33,8 +34,7 @@ std::string HexDump(std::span<const std::byte> bytes) {
 }
 
 std::string FileFormatPage() {
-  const std::string here = __FILE__;
-  std::ifstream file(here.substr(0, here.rfind("tests/dpm/")) + "docs/file-format.md");
+  std::ifstream file(cirein::test::ProjectFile("docs/file-format.md"));
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 

@@ -19,6 +19,7 @@
 #include "runtime/file.h"
 #include "runtime/real_clock.h"
 #include "runtime/temporary_directory.h"
+#include "support/project_file.h"
 #include "support/status_matchers.h"
 #include "support/waiting.h"
 
@@ -212,9 +213,7 @@ TEST_F(StatusPagesTest, TellsScriptsEveryFact) {
 }
 
 TEST_F(StatusPagesTest, EveryFactStandsInTheDocs) {
-  const std::string here = __FILE__;
-  const auto docs =
-      ReadFile(here.substr(0, here.rfind("tests/http/")) + "docs/operations.md", 1 << 20);
+  const auto docs = ReadFile(test::ProjectFile("docs/operations.md"), 1 << 20);
   ASSERT_OK(docs);
   for (const Fact& fact : Facts()) {
     const std::string metric =
