@@ -327,7 +327,7 @@ TEST_P(OfiPortTest, WhoIsRemovedTakesNothingAlong) {
     int refused = 0;
     ASSERT_TRUE(Until({&a}, [&] {
       refused = a.TrySend(id, large).value() ? 0 : refused + 1;
-      return refused > 100'000;
+      return refused > 5'000;
     }));
   }
   // They have not all, however long they do not look.
