@@ -18,6 +18,7 @@ function(cirein_check_headers target root)
   endif()
   add_library(${target} OBJECT EXCLUDE_FROM_ALL ${sources})
   target_link_libraries(${target} PRIVATE cirein_options)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
   add_dependencies(check_headers ${target})
 endfunction()
 

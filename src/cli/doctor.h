@@ -20,10 +20,10 @@ struct Finding {
   std::string next;  ///< What to do; empty when nothing is to be done.
 };
 
-/// Looks at everything Cirein cares about. Blocks for some hundred milliseconds; writes a small file
-/// to the temporary directory and removes it; exchanges messages with itself over each fabric as
-/// the settings say, or the defaults where those cannot be read. Never fails: what cannot be found
-/// out is a finding too.
+/// Looks at everything Cirein cares about. Blocks for some hundred milliseconds; writes a small
+/// file to the temporary directory and removes it; exchanges messages with itself over each fabric
+/// as the settings say, or the defaults where those cannot be read. Never fails: what cannot be
+/// found out is a finding too.
 std::vector<Finding> Diagnose(const Machine& machine, const Result<Config>& config);
 
 }  // namespace cirein
