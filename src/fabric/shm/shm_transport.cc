@@ -16,13 +16,14 @@ ShmTransport::ShmTransport(const std::shared_ptr<ShmEndpoint>& endpoint)
 
 std::size_t ShmTransport::quarantined() const { return loans_->quarantined(); }
 
-Result<std::unique_ptr<ShmTransport>> ShmTransport::Create(Reactor& home, ShmOptions options) {
+Result<std::unique_ptr<ShmTransport>> ShmTransport::Create(Reactor& home,
+                                                           const ShmOptions& options) {
   CIREIN_RETURN_IF_ERROR(SocketNameIn(ShmAddress(options.name)).status());
   if (!IsRingSize(options.ring_bytes)) {
     return InvalidArgument(fmt::format("a ring cannot have {} bytes", options.ring_bytes),
                            "choose a power of two from 4 KiB to 64 MiB");
   }
-  auto endpoint = std::make_shared<ShmEndpoint>(home, std::move(options));
+  auto endpoint = std::make_shared<ShmEndpoint>(home, options);
   return std::unique_ptr<ShmTransport>(new ShmTransport(std::move(endpoint)));
 }
 

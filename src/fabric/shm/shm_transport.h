@@ -62,7 +62,7 @@ struct ShmOptions {
 class ShmTransport final : public PacketTransport {
  public:
   /// `home` outlives it. InvalidArgument for options that cannot be.
-  static Result<std::unique_ptr<ShmTransport>> Create(Reactor& home, ShmOptions options);
+  static Result<std::unique_ptr<ShmTransport>> Create(Reactor& home, const ShmOptions& options);
 
   /// Loans in quarantine: grants that were taken back, or whose connection has ended, by which an
   /// operation that has begun may still take effect. Thread-safe.
