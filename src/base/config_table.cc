@@ -119,6 +119,10 @@ constexpr auto kSettings = std::to_array<Setting>({
      Check::kPowerOfTwo,
      1,
      1024},
+    {{"network", Type::kString, "standard", "standard, nonet",
+      "May this process have a network? With nonet it opens no socket to others, and pools of other "
+      "processes cannot be connected to."},
+     Check::kChoice},
     {{"redis.clients_max", Type::kInteger, "10000", "1 to 1000000",
       "How many Redis clients cirein up serves at once; CONFIG SET maxclients changes it."},
      Check::kRange,

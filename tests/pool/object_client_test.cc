@@ -430,7 +430,7 @@ TEST_P(ObjectClientTest, AWantEndsAtItsDeadlineOnBothSides) {
   EXPECT_EQ(Stats().waiting, 0U);
   // The node's own answer, to one who is more patient.
   const wire::Reply reply =
-      Ask(*wire::Encode(wire::Request(wire::WantRequest{In(Key("row")), 1s})));
+      Ask(*wire::Encode(wire::Request(wire::WantRequest{1, In(Key("row")), 1s})));
   ASSERT_TRUE(std::holds_alternative<Status>(reply));
   EXPECT_CODE(std::get<Status>(reply), kDeadlineExceeded);
   EXPECT_EQ(Stats().waiting, 0U);
