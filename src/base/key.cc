@@ -84,6 +84,16 @@ Result<Bucket> ParseBucketId(std::string_view text) {
   return Bucket(static_cast<std::uint32_t>(*id));
 }
 
+// Where the tag of a row begins; its end when there is none.
+std::size_t TagBegin(std::string_view row) {
+  constexpr std::string_view kOpen = "{0x";
+  const std::size_t begin = row.rfind(kOpen);
+  if (begin == std::string_view::npos || !row.ends_with('}')) return row.size();
+  const std::string_view digits = row.substr(begin + kOpen.size(), row.size() - begin - kOpen.size() - 1);
+  return digits.size() <= 8 && ParseHex64(digits).ok() ? begin : row.size();
+}
+
+}  // namespace
 
 Bucket Bucket::FromLabel(std::string_view label) {
   const auto id = static_cast<std::uint32_t>(Hash64(label));
@@ -110,17 +120,6 @@ Result<Bucket> Bucket::Parse(std::string_view text) {
 }
 
 std::string Bucket::ToString() const { return fmt::format("{:#x}", id_); }
-
-// Where the tag of a row begins; its end when there is none.
-std::size_t TagBegin(std::string_view row) {
-  constexpr std::string_view kOpen = "{0x";
-  const std::size_t begin = row.rfind(kOpen);
-  if (begin == std::string_view::npos || !row.ends_with('}')) return row.size();
-  const std::string_view digits = row.substr(begin + kOpen.size(), row.size() - begin - kOpen.size() - 1);
-  return digits.size() <= 8 && ParseHex64(digits).ok() ? begin : row.size();
-}
-
-}  // namespace
 
 std::optional<std::uint32_t> RowTag(std::string_view row) {
   const std::size_t begin = TagBegin(row);

@@ -91,102 +91,118 @@ struct RoutedCursor {
   }
 };
 
-class RoutedPool final : public PoolBackend {
- public:
-  RoutedPool(std::string_view type, std::vector<std::shared_ptr<PoolBackend>> members,
-             MemberRoute route)
-      : type_(type), members_(std::move(members)), route_(std::move(route)) {}
-
-  std::string_view type() const override { return type_; }
-
-  Operation Publish(const Key& key, DataObject object, const PublishOptions& options,
-                    PublishCallback done) override {
-    return OwnerOf(key.row()).Publish(key, std::move(object), options, std::move(done));
-  }
-  Operation PublishGroup(std::vector<PublishItem> items, const PublishOptions& options,
-                         GroupCallback done) override {
-    PoolBackend& owner = OwnerOf(items.front().key.row());
-    return owner.PublishGroup(std::move(items), options, std::move(done));
-  }
-  Operation Info(const Key& key, Deadline deadline, InfoCallback done) override {
-    return OwnerOf(key.row()).Info(key, deadline, std::move(done));
-  }
-  Operation GetRowInfo(const Key& row, Deadline deadline, RowInfoCallback done) override {
-    return OwnerOf(row.row()).GetRowInfo(row, deadline, std::move(done));
-  }
-  Operation Compute(const ComputeRequest& request, Deadline deadline,
-                    ComputeCallback done) override {
-    return OwnerOf(request.pattern.row()).Compute(request, deadline, std::move(done));
-  }
-  std::optional<Result<ObjectInfo>> TryPublish(const Key& key, DataObject& object,
-                                               const PublishOptions& options) override {
-    return OwnerOf(key.row()).TryPublish(key, object, options);
-  }
-  std::optional<Result<DataObject>> TryNeed(const Key& key) override {
-    return OwnerOf(key.row()).TryNeed(key);
-  }
-
-  Operation Want(const Pattern& pattern, const WantOptions& options, WantCallback done) override {
-    if (OneOwner(pattern)) return OwnerOf(pattern.row()).Want(pattern, options, std::move(done));
-    const auto call = std::make_shared<ManyCall<NamedObject>>(std::move(done));
-    for (const auto& member : members_) {
-      if (call->done()) break;
-      call->Add(member->Want(pattern, options, [call](Result<NamedObject> named) {
-        call->End(std::move(named));
-      }));
-    }
-    return Operation(call);
-  }
-
-  Operation Drop(const Pattern& pattern, Deadline deadline, DropCallback done) override {
-    if (OneOwner(pattern)) return OwnerOf(pattern.row()).Drop(pattern, deadline, std::move(done));
-    const auto call = std::make_shared<SumCall>(members_.size(), std::move(done));
-    for (const auto& member : members_) {
-      call->Add(member->Drop(pattern, deadline, [call](const Result<std::uint64_t>& count) {
-        call->Answered(count);
-      }));
-    }
-    return Operation(call);
-  }
-
-  Operation List(const Pattern& pattern, const ListOptions& options, ListCallback done) override {
-    if (OneOwner(pattern)) return OwnerOf(pattern.row()).List(pattern, options, std::move(done));
-    const Result<RoutedCursor> from = RoutedCursor::Parse(options.cursor, members_.size());
-    if (!from.ok()) {
-      done(from.status());
-      return Operation();
-    }
-    ListOptions asked = options;
-    asked.cursor = from->cursor;
-    return members_[from->member]->List(
-        pattern, asked,
-        [done = std::move(done), at = from->member, last = members_.size() - 1](
-            Result<ListPage> page) {
-          if (page.ok() && (!page->next.empty() || at < last)) {
-            const RoutedCursor next{page->next.empty() ? at + 1 : at, std::move(page->next)};
-            page->next = next.ToString();
-          }
-          done(std::move(page));
-        });
-  }
-
- private:
-  PoolBackend& OwnerOf(std::string_view row) const { return *members_[route_.owner(row)]; }
-  bool OneOwner(const Pattern& pattern) const {
-    return !pattern.row_is_prefix() || !route_.many_owners || members_.size() == 1;
-  }
-
-  const std::string_view type_;
-  const std::vector<std::shared_ptr<PoolBackend>> members_;
-  const MemberRoute route_;
-};
-
 }  // namespace
 
-std::shared_ptr<PoolBackend> MakeRoutedPool(std::string_view type,
-                                            std::vector<std::shared_ptr<PoolBackend>> members,
-                                            MemberRoute route) {
-  return std::make_shared<RoutedPool>(type, std::move(members), std::move(route));
+RoutedPool::RoutedPool(std::string_view type, Members members, MemberRoute route) : type_(type) {
+  Replace(std::move(members), std::move(route));
+}
+
+void RoutedPool::Replace(Members members, MemberRoute route) {
+  auto table = std::make_shared<const Table>(Table{std::move(members), std::move(route)});
+  const std::lock_guard lock(mutex_);
+  table_.swap(table);
+}
+
+std::shared_ptr<const RoutedPool::Table> RoutedPool::table() const {
+  const std::lock_guard lock(mutex_);
+  return table_;
+}
+
+std::shared_ptr<PoolBackend> RoutedPool::OwnerOf(std::string_view row) const {
+  const std::shared_ptr<const Table> now = table();
+  return now->members[now->route.owner(row)];
+}
+
+std::shared_ptr<PoolBackend> RoutedPool::OnlyOwner(const Table& table, const Pattern& pattern) {
+  const bool many =
+      pattern.row_is_prefix() && table.route.many_owners && table.members.size() > 1;
+  return many ? nullptr : table.members[table.route.owner(pattern.row())];
+}
+
+Operation RoutedPool::Publish(const Key& key, DataObject object, const PublishOptions& options,
+                              PublishCallback done) {
+  return OwnerOf(key.row())->Publish(key, std::move(object), options, std::move(done));
+}
+
+Operation RoutedPool::PublishGroup(std::vector<PublishItem> items, const PublishOptions& options,
+                                   GroupCallback done) {
+  const std::shared_ptr<PoolBackend> owner = OwnerOf(items.front().key.row());
+  return owner->PublishGroup(std::move(items), options, std::move(done));
+}
+
+Operation RoutedPool::Info(const Key& key, Deadline deadline, InfoCallback done) {
+  return OwnerOf(key.row())->Info(key, deadline, std::move(done));
+}
+
+Operation RoutedPool::GetRowInfo(const Key& row, Deadline deadline, RowInfoCallback done) {
+  return OwnerOf(row.row())->GetRowInfo(row, deadline, std::move(done));
+}
+
+Operation RoutedPool::Compute(const ComputeRequest& request, Deadline deadline,
+                              ComputeCallback done) {
+  return OwnerOf(request.pattern.row())->Compute(request, deadline, std::move(done));
+}
+
+std::optional<Result<ObjectInfo>> RoutedPool::TryPublish(const Key& key, DataObject& object,
+                                                         const PublishOptions& options) {
+  return OwnerOf(key.row())->TryPublish(key, object, options);
+}
+
+std::optional<Result<DataObject>> RoutedPool::TryNeed(const Key& key) {
+  return OwnerOf(key.row())->TryNeed(key);
+}
+
+Operation RoutedPool::Want(const Pattern& pattern, const WantOptions& options, WantCallback done) {
+  const std::shared_ptr<const Table> now = table();
+  if (const auto owner = OnlyOwner(*now, pattern)) {
+    return owner->Want(pattern, options, std::move(done));
+  }
+  const auto call = std::make_shared<ManyCall<NamedObject>>(std::move(done));
+  for (const auto& member : now->members) {
+    if (call->done()) break;
+    call->Add(member->Want(pattern, options, [call](Result<NamedObject> named) {
+      call->End(std::move(named));
+    }));
+  }
+  return Operation(call);
+}
+
+Operation RoutedPool::Drop(const Pattern& pattern, Deadline deadline, DropCallback done) {
+  const std::shared_ptr<const Table> now = table();
+  if (const auto owner = OnlyOwner(*now, pattern)) {
+    return owner->Drop(pattern, deadline, std::move(done));
+  }
+  const auto call = std::make_shared<SumCall>(now->members.size(), std::move(done));
+  for (const auto& member : now->members) {
+    call->Add(member->Drop(pattern, deadline, [call](const Result<std::uint64_t>& count) {
+      call->Answered(count);
+    }));
+  }
+  return Operation(call);
+}
+
+Operation RoutedPool::List(const Pattern& pattern, const ListOptions& options, ListCallback done) {
+  const std::shared_ptr<const Table> now = table();
+  if (const auto owner = OnlyOwner(*now, pattern)) {
+    return owner->List(pattern, options, std::move(done));
+  }
+  const Result<RoutedCursor> from = RoutedCursor::Parse(options.cursor, now->members.size());
+  if (!from.ok()) {
+    done(from.status());
+    return Operation();
+  }
+  ListOptions asked = options;
+  asked.cursor = from->cursor;
+  return now->members[from->member]->List(
+      pattern, asked,
+      [done = std::move(done), at = from->member, last = now->members.size() - 1](
+          Result<ListPage> page) {
+        if (page.ok() && (!page->next.empty() || at < last)) {
+          const RoutedCursor next{page->next.empty() ? at + 1 : at, std::move(page->next)};
+          page->next = next.ToString();
+        }
+        done(std::move(page));
+      });
 }
 
 }  // namespace cirein

@@ -11,6 +11,8 @@
 
 #include <gtest/gtest.h>
 
+#include "cirein/compute.h"
+
 #include "base/random.h"
 #include "support/objects.h"
 #include "support/random_names.h"
