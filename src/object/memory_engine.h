@@ -84,6 +84,9 @@ class MemoryEngine : public Engine {
 
   const Clock& clock_;
   const std::int64_t wall_offset_ns_;  ///< Of wall time to the clock's.
+  /// Of all versions here: that of another process, or of this one's memory in another life, is
+  /// another one (SAFETY 7).
+  const std::uint64_t epoch_;
   RowTable rows_;
   MemoryCredit credit_;
   std::uint64_t objects_ = 0;
