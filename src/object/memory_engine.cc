@@ -85,7 +85,7 @@ std::optional<PutOutcome> MemoryEngine::Refusal(const Cell* cell, const PutReque
   return std::nullopt;
 }
 
-Version MemoryEngine::VersionOf(const Cell* cell) {
+Version MemoryEngine::VersionOf(const Cell* cell) const {
   return cell != nullptr ? Version{epoch_, cell->version} : Version{};
 }
 

@@ -57,7 +57,7 @@ class MemoryEngine : public Engine {
   void Apply(Change& change, Garbage& garbage);
   /// What keeps the request from being carried out, if anything does.
   std::optional<PutOutcome> Refusal(const Cell* cell, const PutRequest& request) const;
-  static Version VersionOf(const Cell* cell);
+  Version VersionOf(const Cell* cell) const;
   /// The memory for it has been taken.
   void Store(const KeyView& key, Row* row, Cell* cell, PutRequest& request, Garbage& garbage);
   void Fill(Row& row, Cell& cell, bool is_column, PutRequest& request, Garbage& garbage);
