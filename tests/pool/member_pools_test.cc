@@ -36,14 +36,14 @@ class MemberPoolsTest : public test::LibraryTest {
 };
 
 TEST_F(MemberPoolsTest, RefusesAListThatIsNotWhole) {
-  EXPECT_CODE(Try("dht:/a"), kInvalidArgument);
+  EXPECT_CODE(Try("dht:/a"), kFailedPrecondition) << "no directory to ask either";
   EXPECT_THAT(std::string(Try("dht:/a").hint()), HasSubstr("num="));
   EXPECT_CODE(Try("dht:/a&num=0"), kInvalidArgument);
   EXPECT_CODE(Try("dht:/a&num=many"), kInvalidArgument);
   EXPECT_CODE(Try("dht:/a&num=5000&ag0=127.0.0.1:7000"), kInvalidArgument);
   EXPECT_THAT(std::string(Try("dht:/a&num=2&ag0=127.0.0.1:7000").message()), HasSubstr("ag1"));
   for (const std::string address : {"nowhere", "127.0.0.1", "127.0.0.1:0", ":7000", "auto://x",
-                                    "/a/path", "[::1:7000", "127.0.0.1:70000"}) {
+                                    "/a/path", "127.0.0.1:70000"}) {
     EXPECT_CODE(Try("dht:/a&num=1&ag0=" + address), kInvalidArgument) << address;
   }
   EXPECT_THAT(
@@ -244,6 +244,11 @@ class MemberFaultsTest : public MemberPoolsTest {
       : members_(1, {{"fabric.listen", "127.0.0.1:" + std::to_string(test::FreePort())},
                      {"fabric.use", "ofi"}}),
         steady_(1) {}
+  void TearDown() override {
+    members_.Stop(0);
+    steady_.Stop(0);
+    MemberPoolsTest::TearDown();
+  }
 
   Pool Both(std::string_view name) {
     return Open("dht:/" + std::string(name) + members_.UrlOptions({steady_.address(0)}));

@@ -58,7 +58,6 @@ const PoolCase kPools[] = {
     {"dhtkeep",
      "dht:/model&keep=2&behavior=DefaultRemote_EnableOverwrites%",
      {.overwrites = true, .keep = 2}},
-    {"dhtpassing", "dht:/model&behavior=ReadToLocal%", {.stores = false}},
     {"rft", "rft:/model&rank=4%"},
     {"tft", "tft:/model%"},
     {"trace", "trace:/model&file=@/trace&next_pool=local:/model"},

@@ -309,6 +309,8 @@ TEST_P(ObjectClientTest, SaysWhatIsThere) {
                                "row",
                                PutMode::kWriteOnce,
                                std::nullopt,
+                               0,
+                               true,
                                {{std::nullopt, MakeObject("1")}, {"x", MakeObject("22", "m")}}}));
   wire::PublishRequest short_lived = PublishOf(Key("row", "y"), "333");
   short_lived.ttl = 1h;
@@ -591,7 +593,7 @@ TEST_P(ObjectClientAloneTest, AnswersToSomethingElseAreNotBelieved) {
     EXPECT_THAT(result.status().message(), HasSubstr("unknown"));
   };
   const wire::GroupRequest group{
-      kBucket, "row", PutMode::kOverwrite, std::nullopt, {{std::nullopt, MakeObject("x")}}};
+      kBucket, "row", PutMode::kOverwrite, std::nullopt, 0, true, {{std::nullopt, MakeObject("x")}}};
   ListOptions options{.page_size = 1, .cursor = {}, .deadline = kSoon};
   expect_unknown(Get("a", Key("row")));  // No bytes at all.
   liar.bytes = wire::Encode(wire::Reply(std::uint64_t{1}));
