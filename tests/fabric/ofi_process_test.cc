@@ -27,6 +27,7 @@
 #include "fabric/conformance.h"
 #include "fabric/ofi/ofi_endpoint.h"
 #include "fabric/ofi/ofi_transport.h"
+#include "fabric/traffic.h"
 #include "runtime/notification.h"
 #include "runtime/reactor.h"
 #include "runtime/reactor_thread.h"
@@ -189,52 +190,12 @@ std::size_t CountDescriptors() {
   return count;
 }
 
-/// All kinds of traffic over one connection; counts what is open.
-class Traffic {
- public:
-  Traffic(ConnectionPtr connection, const Grant& theirs)
-      : connection_(std::move(connection)), theirs_(theirs) {}
-
-  void BeginSome(Random& random) {
-    const auto ended = [this](const auto&) { ++ended_; };
-    std::size_t bytes = random.Below(100);
-    if (random.OneIn(4)) bytes = random.Below(40'000);
-    if (random.OneIn(16)) bytes = kMiB + random.Below(2 * kMiB);
-    const auto part = std::span<const std::byte>(bytes_).first(bytes);
-    Status begun;
-    switch (random.Below(6)) {
-      case 0:
-        static_cast<void>(connection_->Send(OnePart(part)).ok());
-        return;
-      case 1:
-        begun = connection_->Request(OnePart(part), kLong, ended);
-        break;
-      case 2:
-        begun = connection_->Read(theirs_, 0, std::span(into_).first(bytes), kLong, ended);
-        break;
-      case 3:
-        begun = connection_->Write(theirs_, 0, part, kLong, ended);
-        break;
-      case 4:
-        begun = connection_->CompareAndSwap(theirs_, 8, {0, 1}, kLong, ended);
-        break;
-      default:
-        begun = connection_->FetchAdd(theirs_, 0, 1, kLong, ended);
-        break;
-    }
-    begun_ += begun.ok();
-  }
-  bool all_ended() const { return begun_ == ended_; }
-  int begun() const { return begun_; }
-
- private:
-  const ConnectionPtr connection_;
-  const Grant theirs_;
-  std::vector<std::byte> bytes_ = std::vector<std::byte>(3 * kMiB, std::byte{'x'});
-  std::vector<std::byte> into_ = std::vector<std::byte>(3 * kMiB);
-  int begun_ = 0;
-  int ended_ = 0;
-};
+std::size_t RandomSize(Random& random) {
+  std::size_t bytes = random.Below(100);
+  if (random.OneIn(4)) bytes = random.Below(40'000);
+  if (random.OneIn(16)) bytes = kMiB + random.Below(2 * kMiB);
+  return bytes;
+}
 
 /// A process that goes on while others are killed; one of them stays.
 class OfiKillTest : public testing::Test {
@@ -314,7 +275,7 @@ TEST_F(OfiKillTest, WhoIsLeftGoesOnAndNothingStays) {
       static_cast<void>(asked.connection->Reply(asked.request, OnePart(asked.text)).ok());
       recorder.asked.clear();
     };
-    Traffic traffic(connection, theirs);
+    Traffic traffic(connection, theirs, {.most = 3 * kMiB, .draw = RandomSize});
     for (std::uint64_t left = random.Below(600); left > 0; --left) {
       traffic.BeginSome(random);
       home_->RunOnce();

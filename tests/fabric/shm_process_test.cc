@@ -23,6 +23,7 @@
 #include "fabric/shm/control_socket.h"
 #include "fabric/shm/shm_transport.h"
 #include "fabric/shm_fabric.h"
+#include "fabric/traffic.h"
 #include "region/memory_region.h"
 #include "runtime/child_process.h"
 #include "runtime/notification.h"
@@ -417,50 +418,9 @@ class ShmKillTest : public testing::Test {
   Grant lent_;
 };
 
-/// All kinds of traffic over one connection, begun again as it ends; counts what is open.
-class Traffic {
- public:
-  Traffic(ConnectionPtr connection, const Grant& theirs)
-      : connection_(std::move(connection)), theirs_(theirs) {}
-
-  void BeginSome(Random& random) {
-    const auto ended = [this](const auto&) { ++ended_; };
-    const std::size_t bytes = random.OneIn(4) ? random.Below(8000) : random.Below(100);
-    const auto part = std::span<const std::byte>(bytes_).first(bytes);
-    Status begun;
-    switch (random.Below(6)) {
-      case 0:
-        static_cast<void>(connection_->Send(OnePart(part)).ok());
-        return;
-      case 1:
-        begun = connection_->Request(OnePart(part), kLong, ended);
-        break;
-      case 2:
-        begun = connection_->Read(theirs_, 0, std::span(into_).first(bytes), kLong, ended);
-        break;
-      case 3:
-        begun = connection_->Write(theirs_, 0, part, kLong, ended);
-        break;
-      case 4:
-        begun = connection_->CompareAndSwap(theirs_, 8, {0, 1}, kLong, ended);
-        break;
-      default:
-        begun = connection_->FetchAdd(theirs_, 0, 1, kLong, ended);
-        break;
-    }
-    begun_ += begun.ok();
-  }
-  bool all_ended() const { return begun_ == ended_; }
-  int begun() const { return begun_; }
-
- private:
-  const ConnectionPtr connection_;
-  const Grant theirs_;
-  std::vector<std::byte> bytes_ = std::vector<std::byte>(8192, std::byte{'x'});
-  std::vector<std::byte> into_ = std::vector<std::byte>(8192);
-  int begun_ = 0;
-  int ended_ = 0;
-};
+std::size_t RandomSize(Random& random) {
+  return random.OneIn(4) ? random.Below(8000) : random.Below(100);
+}
 
 TEST_F(ShmKillTest, WhoIsLeftGoesOnAndNothingStays) {
   Random random(test::Seed());
@@ -483,7 +443,7 @@ TEST_F(ShmKillTest, WhoIsLeftGoesOnAndNothingStays) {
     const Grant& grant = round % 2 == 0 ? plain_ : lent_;
     const auto own = std::as_bytes(std::span(&grant, 1));
     ASSERT_TRUE(connection->Send({&own, 1}).ok());
-    Traffic traffic(connection, theirs);
+    Traffic traffic(connection, theirs, {.most = 8192, .draw = RandomSize});
     for (std::uint64_t left = random.Below(2000); left > 0; --left) {
       traffic.BeginSome(random);
       home_->RunOnce();
