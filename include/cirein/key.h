@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -49,6 +50,12 @@ inline constexpr std::uint32_t kSlotCount = 16'384;
 /// The slot of a row: CRC16 (XMODEM) of its hash tag - what stands between the first '{' and the
 /// next '}', if that is not empty - or of the whole row, modulo kSlotCount. Redis Cluster's rule.
 std::uint16_t SlotOfRow(std::string_view row);
+
+/// A row's tag: a number that its name ends with, "{0x" and one to eight hex digits "}", by which
+/// `tft:` pools choose the owner. nullopt when there is none.
+std::optional<std::uint32_t> RowTag(std::string_view row);
+/// The row with this tag in place of the one it has.
+std::string WithRowTag(std::string_view row, std::uint32_t tag);
 
 /// The name of an object: bucket, row, and optionally a column; any bytes. All columns of a row
 /// live on one node. "No column" and "empty column" are different names.

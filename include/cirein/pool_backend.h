@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,9 @@ class PoolBackend {
 
   /// The type in its URL, such as "local".
   virtual std::string_view type() const = 0;
+
+  /// The URL by which another process connects to the same pool; nullopt: the one it was made with.
+  virtual std::optional<ResourceUrl> ResolvedUrl() const { return std::nullopt; }
 
   virtual Operation Publish(const Key& key, DataObject object, const PublishOptions& options,
                             PublishCallback done) = 0;

@@ -84,6 +84,15 @@ Result<Bucket> ParseBucketId(std::string_view text) {
   return Bucket(static_cast<std::uint32_t>(*id));
 }
 
+// Where the tag of a row begins; its end when there is none.
+std::size_t TagBegin(std::string_view row) {
+  constexpr std::string_view kOpen = "{0x";
+  const std::size_t begin = row.rfind(kOpen);
+  if (begin == std::string_view::npos || !row.ends_with('}')) return row.size();
+  const std::string_view digits = row.substr(begin + kOpen.size(), row.size() - begin - kOpen.size() - 1);
+  return digits.size() <= 8 && ParseHex64(digits).ok() ? begin : row.size();
+}
+
 }  // namespace
 
 Bucket Bucket::FromLabel(std::string_view label) {
@@ -111,6 +120,16 @@ Result<Bucket> Bucket::Parse(std::string_view text) {
 }
 
 std::string Bucket::ToString() const { return fmt::format("{:#x}", id_); }
+
+std::optional<std::uint32_t> RowTag(std::string_view row) {
+  const std::size_t begin = TagBegin(row);
+  if (begin == row.size()) return std::nullopt;
+  return static_cast<std::uint32_t>(*ParseHex64(row.substr(begin + 3, row.size() - begin - 4)));
+}
+
+std::string WithRowTag(std::string_view row, std::uint32_t tag) {
+  return fmt::format("{}{{0x{:x}}}", row.substr(0, TagBegin(row)), tag);
+}
 
 std::uint16_t SlotOfRow(std::string_view row) {
   return static_cast<std::uint16_t>(Crc16(HashTagOrRow(row)) % kSlotCount);

@@ -98,6 +98,20 @@ constexpr auto kUpExamples = std::to_array<VerbExample>({
      "in Redis's place; what is answered survives a power cut"},
     {"cirein up --bind 0.0.0.0 --requirepass-file secret", "for other machines"},
 });
+constexpr auto kServeExamples = std::to_array<VerbExample>({
+    {"cirein serve --directory-file dir.txt --join 'dht:/run7/pool&min_members=2'",
+     "the first member, which hosts the directory"},
+    {"cirein serve --set directory.file=dir.txt --join dht:/run7/pool", "the second one"},
+    {"cirein put --set directory.file=dir.txt dht:/run7/pool mesh mesh.bin", "and who uses it"},
+    {"cirein serve --set fabric.listen=127.0.0.1:7000",
+     "without a directory: dht:/p&num=1&ag0=127.0.0.1:7000"},
+});
+constexpr auto kResourceExamples = std::to_array<VerbExample>({
+    {"cirein resource list", "all pools that the directory knows"},
+    {"cirein resource info dht:/run7/pool", "its members"},
+    {"cirein resource define 'dht:/run7/pool&min_members=4'", "before its members come"},
+    {"cirein resource drop dht:/run7/pool", "forget it; what its members hold stays"},
+});
 constexpr auto kStatusExamples = std::to_array<VerbExample>({
     {"cirein status --dir /data/objects", "of the server in this directory"},
     {"cirein status --http 127.0.0.1:8080 -o json", "of the one that answers there, for programs"},
@@ -124,6 +138,11 @@ constexpr auto kVerbs = std::to_array<VerbEntry>({
      "Makes the pool if there is none. Prints one line when it is ready, and ends in order on "
      "SIGTERM, SIGINT or SHUTDOWN. Without a password it listens on this machine only.",
      kUpExamples, MakeUpVerb},
+    {"serve", "Begin", "be a member of pools that several processes share",
+     "Holds objects in this process's memory for all who use the pools it joins, until SIGTERM or "
+     "SIGINT. A pool that the directory does not know yet is defined by its first member. Where it "
+     "listens is the setting fabric.listen: beyond this machine only with fabric.secret_file.",
+     kServeExamples, MakeServeVerb},
     {"status", "Begin", "tell what a server does: clients, commands, memory, pool",
      "Asks /status.json of a server that is up with --http-port. Ends with 4 when nobody answers "
      "there, and with 2 when no server is up in the directory.",
@@ -204,6 +223,10 @@ constexpr auto kVerbs = std::to_array<VerbEntry>({
      "with 5 when something that was promised is not there; --repair then saves what is valid, and "
      "says what is lost.",
      kPoolExamples, MakePoolVerb},
+    {"resource", "Set up", "look at or change what the directory knows",
+     "The directory is where pools are found by name: the settings directory.address and "
+     "directory.file say where it is hosted.",
+     kResourceExamples, MakeResourceVerb},
     {"config", "Set up", "show, check or begin a file of settings", "", kConfigExamples,
      MakeConfigVerb},
     {"completion", "Set up", "print the completion script of a shell", "", kCompletionExamples,

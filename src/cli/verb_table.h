@@ -49,6 +49,8 @@ std::unique_ptr<Verb> MakePutVerb();
 std::unique_ptr<Verb> MakeSimulateVerb();
 std::unique_ptr<Verb> MakeStatusVerb();
 std::unique_ptr<Verb> MakeStopVerb();
+std::unique_ptr<Verb> MakeServeVerb();
+std::unique_ptr<Verb> MakeResourceVerb();
 std::unique_ptr<Verb> MakeUpVerb();
 std::unique_ptr<Verb> MakeVersionVerb();
 std::unique_ptr<Verb> MakeWantVerb();

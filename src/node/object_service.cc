@@ -5,7 +5,6 @@
 #include <array>
 #include <atomic>
 #include <functional>
-#include <map>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
@@ -52,6 +51,8 @@ NamedObject FromOutside(NamedObject named) {
   return named;
 }
 
+wire::ComputedObject FromOutside(DataObject object) { return {std::move(object)}; }
+
 RowInfo FromOutside(RowInfo info) {
   info.availability = FromOutside(info.availability);
   return info;
@@ -88,13 +89,13 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
 
  private:
   struct ParkedWant;
-  using Wants = std::map<std::uint64_t, std::shared_ptr<ParkedWant>>;
+  using Wants = std::unordered_map<std::uint64_t, std::shared_ptr<ParkedWant>>;
   struct Client {
     explicit Client(std::shared_ptr<Connection> connection_in)
         : connection(std::move(connection_in)) {}
     const std::shared_ptr<Connection> connection;
     bool gone = false;  // Guarded by mutex_, as the wants are.
-    Wants wants;        // By number.
+    Wants wants;        // By the client's number.
   };
   /// A request that is to be answered.
   struct Call {
@@ -107,7 +108,8 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   struct ParkedWant {
     std::shared_ptr<Client> client;
     fabric::RequestId request = 0;
-    std::uint64_t number = 0;
+    std::uint64_t number = 0;  // The client's.
+    std::uint64_t place = 0;   // In the order in which all were parked.
     Operation operation;
     TimerService::TimerId timer = 0;
   };
@@ -126,18 +128,27 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   void Do(const Call& call, wire::InfoRequest&& request);
   void Do(const Call& call, wire::RowInfoRequest&& request);
   void Do(const Call& call, wire::ListRequest&& request);
+  void Do(const Call& call, wire::CancelRequest&& request);
+  void Do(const Call& call, wire::ComputeRequest&& request);
 
-  PutRequest PutOf(DataObject object, PutMode mode, const std::optional<nanoseconds>& ttl) const;
+  template <typename Publishes>
+  PutRequest PutOf(DataObject object, const Publishes& request) const;
   void Publish(const Call& call, wire::PublishRequest&& request);
   void PublishGroup(const Call& call, wire::GroupRequest&& request);
 
-  void Park(const Call& call, const Pattern& pattern, TimePoint end);
-  std::shared_ptr<ParkedWant> AddWant(const Call& call);
+  void Park(const Call& call, std::uint64_t number, const Pattern& pattern, TimePoint end);
+  std::shared_ptr<ParkedWant> AddWant(const Call& call, std::uint64_t number);
   void ArmWant(const std::shared_ptr<ParkedWant>& want, Operation operation, TimePoint end);
+  /// Under the lock.
+  static bool IsParked(const ParkedWant& want);
   /// True for the one who has taken it out.
   bool TakeOut(ParkedWant& want);
   void FinishWant(const std::shared_ptr<ParkedWant>& want, const wire::Reply& reply);
-  void LetGo(const Wants& wants);
+  /// Nobody hears of them any more. By who has taken them out.
+  void LetGo(const ParkedWant& want);
+  void LetGo(std::vector<std::shared_ptr<ParkedWant>> wants);
+  /// Of a client that is gone. Under the lock.
+  static void TakeAll(Client& client, std::vector<std::shared_ptr<ParkedWant>>& wants);
 
   const std::shared_ptr<StripedStore> store_;
   const Clock& clock_;
@@ -148,7 +159,7 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
 
   mutable std::mutex mutex_;  // Of all below.
   std::unordered_map<const Connection*, std::shared_ptr<Client>> clients_;
-  std::uint64_t last_want_ = 0;
+  std::uint64_t last_place_ = 0;
 };
 
 // Connections.
@@ -171,32 +182,30 @@ void ObjectService::Core::Forget(const Connection& connection) {
   const Gate::Holder inside = gate_.TryEnter();
   if (!inside) return;  // Stop forgets all of them.
   std::shared_ptr<Client> client;
-  Wants wants;
+  std::vector<std::shared_ptr<ParkedWant>> wants;
   {
     const std::lock_guard lock(mutex_);
     const auto found = clients_.find(&connection);
     if (found == clients_.end()) return;
     client = std::move(found->second);
     clients_.erase(found);
-    client->gone = true;
-    wants.swap(client->wants);
+    TakeAll(*client, wants);
   }
-  LetGo(wants);
+  LetGo(std::move(wants));
 }
 
 void ObjectService::Core::Stop() {
   gate_.CloseAndWait();
   std::unordered_map<const Connection*, std::shared_ptr<Client>> clients;
-  Wants wants;
+  std::vector<std::shared_ptr<ParkedWant>> wants;
   {
     const std::lock_guard lock(mutex_);
     clients.swap(clients_);
     for (const auto& [connection, client] : clients) {
-      client->gone = true;
-      wants.merge(client->wants);  // In the order of their numbers: every run the same.
+      TakeAll(*client, wants);
     }
   }
-  LetGo(wants);
+  LetGo(std::move(wants));
 }
 
 std::size_t ObjectService::Core::parked_wants() const {
@@ -260,17 +269,19 @@ void ObjectService::Core::Submit(const Call& call, std::function<wire::Reply()> 
 
 // Verbs.
 
-PutRequest ObjectService::Core::PutOf(DataObject object, PutMode mode,
-                                      const std::optional<nanoseconds>& ttl) const {
+template <typename Publishes>
+PutRequest ObjectService::Core::PutOf(DataObject object, const Publishes& request) const {
   PutRequest put;
   put.object = std::move(object);
-  put.mode = mode;
-  if (ttl) put.expires = clock_.EndOf(*ttl);
+  put.mode = request.mode;
+  if (request.ttl) put.expires = clock_.EndOf(*request.ttl);
+  put.keep = request.keep;
+  put.store = request.store;
   return put;
 }
 
 void ObjectService::Core::Publish(const Call& call, wire::PublishRequest&& request) {
-  PutRequest put = PutOf(std::move(request.object), request.mode, request.ttl);
+  PutRequest put = PutOf(std::move(request.object), request);
   put.if_version = request.if_version;
   store_->Publish(KeyView(request.key.bucket(), request.key), std::move(put),
                   [call](Result<ObjectInfo> info) { call.Answer(ReplyOf(std::move(info))); });
@@ -290,8 +301,7 @@ void ObjectService::Core::PublishGroup(const Call& call, wire::GroupRequest&& re
   items.reserve(request.items.size());
   for (wire::GroupRequest::Item& item : request.items) {
     keys.push_back(item.column ? Key(request.row, std::move(*item.column)) : Key(request.row));
-    items.push_back({KeyView(request.bucket, keys.back()),
-                     PutOf(std::move(item.object), request.mode, request.ttl)});
+    items.push_back({KeyView(request.bucket, keys.back()), PutOf(std::move(item.object), request)});
   }
   store_->PublishGroup(std::move(items), [call](Result<std::vector<ObjectInfo>> infos) {
     call.Answer(ReplyOf(std::move(infos)));
@@ -350,18 +360,38 @@ void ObjectService::Core::Do(const Call& call, wire::ListRequest&& request) {
   });
 }
 
+// The function's turn comes on a compute thread, and it may take as long as it likes there.
+void ObjectService::Core::Do(const Call& call, wire::ComputeRequest&& request) {
+  store_->Compute(
+      request.pattern, request.function, request.args,
+      [call](Result<DataObject> object) { call.Answer(ReplyOf(std::move(object))); });
+}
+
 // Wants.
 
 void ObjectService::Core::Do(const Call& call, wire::WantRequest&& request) {
   const TimePoint end = clock_.EndOf(DeadlineOf(request.deadline));
-  if (!request.pattern.row_is_prefix()) return Park(call, request.pattern, end);
+  if (!request.pattern.row_is_prefix()) return Park(call, request.number, request.pattern, end);
   // Looks through all rows first, and what it sees may not be kept yet.
-  SubmitWork(call,
-             [this, call, pattern = std::move(request.pattern), end] { Park(call, pattern, end); });
+  SubmitWork(call, [this, call, request = std::move(request), end] {
+    Park(call, request.number, request.pattern, end);
+  });
 }
 
-void ObjectService::Core::Park(const Call& call, const Pattern& pattern, TimePoint end) {
-  const std::shared_ptr<ParkedWant> want = AddWant(call);
+void ObjectService::Core::Do(const Call& call, wire::CancelRequest&& request) {
+  std::shared_ptr<ParkedWant> want;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = call.client->wants.find(request.number);
+    if (found != call.client->wants.end()) want = found->second;
+  }
+  if (want != nullptr) FinishWant(want, Cancelled("its client gave it up"));
+  call.Answer(std::uint64_t{want != nullptr ? 1U : 0U});
+}
+
+void ObjectService::Core::Park(const Call& call, std::uint64_t number, const Pattern& pattern,
+                               TimePoint end) {
+  const std::shared_ptr<ParkedWant> want = AddWant(call, number);
   if (want == nullptr) return;
   // The store keeps this as long as it is parked, and the core keeps the store.
   Operation operation =
@@ -372,7 +402,9 @@ void ObjectService::Core::Park(const Call& call, const Pattern& pattern, TimePoi
   ArmWant(want, std::move(operation), end);
 }
 
-std::shared_ptr<ObjectService::Core::ParkedWant> ObjectService::Core::AddWant(const Call& call) {
+std::shared_ptr<ObjectService::Core::ParkedWant> ObjectService::Core::AddWant(
+    const Call& call, std::uint64_t number) {
+  bool twice = false;
   {
     const std::lock_guard lock(mutex_);
     if (call.client->gone) return nullptr;
@@ -380,10 +412,15 @@ std::shared_ptr<ObjectService::Core::ParkedWant> ObjectService::Core::AddWant(co
       auto want = std::make_shared<ParkedWant>();
       want->client = call.client;
       want->request = call.request;
-      want->number = ++last_want_;
-      call.client->wants.emplace(want->number, want);
-      return want;
+      want->number = number;
+      want->place = ++last_place_;
+      twice = !call.client->wants.emplace(number, want).second;
+      if (!twice) return want;
     }
+  }
+  if (twice) {
+    call.Answer(InvalidArgument(fmt::format("a want with the number {} is parked already", number)));
+    return nullptr;
   }
   call.Answer(
       ResourceExhausted(fmt::format("{} wants of this connection are waiting", kWantsPerConnection),
@@ -395,7 +432,7 @@ void ObjectService::Core::ArmWant(const std::shared_ptr<ParkedWant>& want, Opera
                                   TimePoint end) {
   {
     const std::lock_guard lock(mutex_);
-    if (want->client->wants.contains(want->number)) {
+    if (IsParked(*want)) {
       want->operation = std::move(operation);
       if (end == kEndOfTime) return;
       want->timer = timers_.RunAt(end, [weak = weak_from_this(), want] {
@@ -410,28 +447,47 @@ void ObjectService::Core::ArmWant(const std::shared_ptr<ParkedWant>& want, Opera
   operation.Cancel();
 }
 
+// One that is over may have given its number to another.
+bool ObjectService::Core::IsParked(const ParkedWant& want) {
+  const auto found = want.client->wants.find(want.number);
+  return found != want.client->wants.end() && found->second.get() == &want;
+}
+
 bool ObjectService::Core::TakeOut(ParkedWant& want) {
   const std::lock_guard lock(mutex_);
-  return want.client->wants.erase(want.number) == 1;
+  if (!IsParked(want)) return false;
+  want.client->wants.erase(want.number);
+  return true;
 }
 
 void ObjectService::Core::FinishWant(const std::shared_ptr<ParkedWant>& want,
                                      const wire::Reply& reply) {
   const Gate::Holder inside = gate_.TryEnter();
   if (!inside || !TakeOut(*want)) return;
-  LetGo({{want->number, want}});
+  LetGo(*want);
   const Call call{shared_from_this(), want->client, want->request};
   if (Sabotaged(Sabotage::kAnswerTwice)) Answer(call, reply);
   Answer(call, reply);
 }
 
-// By who has taken them out, so that nobody else sets what is read here.
-void ObjectService::Core::LetGo(const Wants& wants) {
-  for (const auto& [number, want] : wants) {
-    if (want->timer != 0) timers_.CancelTimer(want->timer);
-    // Its callback finds it taken out; when the store has answered it, this does nothing.
-    want->operation.Cancel();
-  }
+void ObjectService::Core::TakeAll(Client& client, std::vector<std::shared_ptr<ParkedWant>>& wants) {
+  client.gone = true;
+  for (auto& [number, want] : client.wants) wants.push_back(std::move(want));
+  client.wants.clear();
+}
+
+// By who has taken it out, so that nobody else sets what is read here.
+void ObjectService::Core::LetGo(const ParkedWant& want) {
+  if (want.timer != 0) timers_.CancelTimer(want.timer);
+  // Its callback finds it taken out; when the store has answered it, this does nothing.
+  Operation(want.operation).Cancel();
+}
+
+// In the order in which they were parked: every run the same.
+void ObjectService::Core::LetGo(std::vector<std::shared_ptr<ParkedWant>> wants) {
+  std::sort(wants.begin(), wants.end(),
+            [](const auto& a, const auto& b) { return a->place < b->place; });
+  for (const auto& want : wants) LetGo(*want);
 }
 
 ObjectService::ObjectService(std::shared_ptr<StripedStore> store, const Environment& environment,

@@ -44,13 +44,16 @@ enum class PutMode : std::uint8_t {
   kIfVersion,  ///< Only if `if_version` is there.
 };
 
+/// A row that is kept short is looked through for its oldest column at each publish.
+inline constexpr std::uint32_t kMaxKeptColumns = 4096;
+
 struct PutRequest {
   DataObject object;
   PutMode mode = PutMode::kWriteOnce;
   Version if_version;
   TimePoint expires = kEndOfTime;
-  std::uint32_t keep =
-      0;              ///< After it the row has at most this many columns, newest first; 0: any.
+  /// After it the row has at most this many columns, newest first, up to kMaxKeptColumns; 0: any.
+  std::uint32_t keep = 0;
   bool store = true;  ///< False: only check and give a version, as write-around does.
   /// What Keeper::Prepare has made of a large object; the engine knows what it is.
   std::shared_ptr<void> prepared;

@@ -8,9 +8,6 @@
 namespace cirein {
 namespace {
 
-// One process is one incarnation of its memory, so all versions have one epoch.
-constexpr std::uint64_t kEpoch = 1;
-
 constexpr std::int64_t kNsPerMs = 1'000'000;
 
 }  // namespace
@@ -20,6 +17,9 @@ MemoryEngine::MemoryEngine(unsigned skip_bits, const Clock& clock, MemoryBudget&
       wall_offset_ns_(
           std::chrono::duration_cast<std::chrono::nanoseconds>(clock.WallNow()).count() -
           std::chrono::duration_cast<std::chrono::nanoseconds>(clock.Now()).count()),
+      epoch_(static_cast<std::uint64_t>(
+          std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                     clock.WallNow()).count(), 1))),
       rows_(skip_bits),
       credit_(budget) {}
 
@@ -68,14 +68,14 @@ StoredObject MemoryEngine::Stored(const Row& row, const Cell& cell) const {
   return {.object = cell.object,
           .meta_bytes = cell.object.meta_bytes(),
           .data_bytes = cell.object.data_bytes(),
-          .version = {kEpoch, cell.version},
+          .version = {epoch_, cell.version},
           .expires = std::min(cell.expires, row.expires),
           .expiry_ms = ToWall(cell.expires)};
 }
 
 std::optional<PutOutcome> MemoryEngine::Refusal(const Cell* cell, const PutRequest& request) const {
   const bool alive = cell != nullptr && Alive(*cell);
-  const Version present = alive ? Version{kEpoch, cell->version} : Version{};
+  const Version present = alive ? Version{epoch_, cell->version} : Version{};
   if (request.mode == PutMode::kWriteOnce && alive) {
     return PutOutcome{PutOutcome::Code::kExists, present};
   }
@@ -85,8 +85,8 @@ std::optional<PutOutcome> MemoryEngine::Refusal(const Cell* cell, const PutReque
   return std::nullopt;
 }
 
-Version MemoryEngine::VersionOf(const Cell* cell) {
-  return cell != nullptr ? Version{kEpoch, cell->version} : Version{};
+Version MemoryEngine::VersionOf(const Cell* cell) const {
+  return cell != nullptr ? Version{epoch_, cell->version} : Version{};
 }
 
 MemoryEngine::Need MemoryEngine::NeedOf(const KeyView& key, const Row* row, const Cell* cell,
@@ -107,7 +107,7 @@ Result<PutOutcome> MemoryEngine::Put(const KeyView& key, PutRequest& request, Ga
   Row* row = FindRow(key, garbage);
   Cell* cell = FindCell(row, key);
   if (const auto refused = Refusal(cell, request)) return *refused;
-  if (!request.store) return PutOutcome{PutOutcome::Code::kStored, {kEpoch, ++last_version_}};
+  if (!request.store) return PutOutcome{PutOutcome::Code::kStored, {epoch_, ++last_version_}};
 
   bool taken = Take(NeedOf(key, row, cell, request.object));
   if (!taken && ClearAllExpired(garbage)) {
@@ -117,7 +117,7 @@ Result<PutOutcome> MemoryEngine::Put(const KeyView& key, PutRequest& request, Ga
   }
   if (!taken) return PutOutcome{PutOutcome::Code::kFull, VersionOf(cell)};
   Store(key, row, cell, request, garbage);
-  return PutOutcome{PutOutcome::Code::kStored, {kEpoch, last_version_}};
+  return PutOutcome{PutOutcome::Code::kStored, {epoch_, last_version_}};
 }
 
 MemoryEngine::Need MemoryEngine::NeedOf(std::span<PutItem> items) {
@@ -148,7 +148,7 @@ Result<PutOutcome> MemoryEngine::PutGroup(std::span<PutItem> items, Garbage& gar
   }
   if (!store) {
     last_version_ += items.size();
-    return PutOutcome{PutOutcome::Code::kStored, {kEpoch, last_version_}};
+    return PutOutcome{PutOutcome::Code::kStored, {epoch_, last_version_}};
   }
   if (!Take(NeedOf(items)) && (!ClearAllExpired(garbage) || !Take(NeedOf(items)))) {
     return PutOutcome{PutOutcome::Code::kFull, {}};
@@ -160,7 +160,7 @@ Result<PutOutcome> MemoryEngine::PutGroup(std::span<PutItem> items, Garbage& gar
     Store(item.key, row, FindCell(row, item.key), item.request, garbage);
     item.request.keep = keep;
   }
-  const Version version{kEpoch, last_version_};
+  const Version version{epoch_, last_version_};
   // The newest column, behind which there may be the object without one.
   const auto last = std::find_if(items.rbegin(), items.rend(),
                                  [](const PutItem& item) { return item.key.has_column; });
@@ -467,7 +467,7 @@ void MemoryEngine::Apply(Change& change, Garbage& garbage) {
       request.object = std::move(change.object);
       request.expires = FromWall(change.expiry_ms);
       Store(key, row, cell, request, garbage);
-      change.version = {kEpoch, last_version_};
+      change.version = {epoch_, last_version_};
       return;
     }
     case Change::Kind::kDrop:

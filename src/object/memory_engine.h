@@ -57,7 +57,7 @@ class MemoryEngine : public Engine {
   void Apply(Change& change, Garbage& garbage);
   /// What keeps the request from being carried out, if anything does.
   std::optional<PutOutcome> Refusal(const Cell* cell, const PutRequest& request) const;
-  static Version VersionOf(const Cell* cell);
+  Version VersionOf(const Cell* cell) const;
   /// The memory for it has been taken.
   void Store(const KeyView& key, Row* row, Cell* cell, PutRequest& request, Garbage& garbage);
   void Fill(Row& row, Cell& cell, bool is_column, PutRequest& request, Garbage& garbage);
@@ -84,6 +84,9 @@ class MemoryEngine : public Engine {
 
   const Clock& clock_;
   const std::int64_t wall_offset_ns_;  ///< Of wall time to the clock's.
+  /// Of all versions here: that of another process, or of this one's memory in another life, is
+  /// another one (SAFETY 7).
+  const std::uint64_t epoch_;
   RowTable rows_;
   MemoryCredit credit_;
   std::uint64_t objects_ = 0;

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "cirein/compute.h"
+
 namespace cirein::wire {
 namespace {
 
@@ -278,6 +280,19 @@ std::optional<nanoseconds> ReadTtl(Reader& in) {
   return ttl;
 }
 
+/// What a publish leaves in its row.
+template <typename Publishes>
+void WriteLeft(Writer& out, const Publishes& request) {
+  out.Number(request.keep);
+  out.Number<std::uint8_t>(request.store ? 1 : 0);
+}
+
+template <typename Publishes>
+void ReadLeft(Reader& in, Publishes& request) {
+  request.keep = in.NumberUpTo(kMaxKeptColumns, "how many columns stay");
+  request.store = in.Mark("whether it stays");
+}
+
 // Requests.
 
 void Write(Writer& out, const PublishRequest& request) {
@@ -285,6 +300,7 @@ void Write(Writer& out, const PublishRequest& request) {
   out.Number(static_cast<std::uint8_t>(request.mode));
   if (request.mode == PutMode::kIfVersion) Write(out, request.if_version);
   out.OptionalTime(request.ttl);
+  WriteLeft(out, request);
   Write(out, request.object);
 }
 
@@ -293,6 +309,7 @@ void Read(Reader& in, PublishRequest& request) {
   request.mode = in.Choice(PutMode::kIfVersion, "the mode");
   if (request.mode == PutMode::kIfVersion) request.if_version = ReadVersion(in);
   request.ttl = ReadTtl(in);
+  ReadLeft(in, request);
   request.object = ReadObject(in);
 }
 
@@ -301,6 +318,7 @@ void Write(Writer& out, const GroupRequest& request) {
   out.Name(request.row);
   out.Number(static_cast<std::uint8_t>(request.mode));
   out.OptionalTime(request.ttl);
+  WriteLeft(out, request);
   out.Number(static_cast<std::uint32_t>(request.items.size()));
   for (const GroupRequest::Item& item : request.items) {
     out.OptionalName(item.column);
@@ -313,6 +331,7 @@ void Read(Reader& in, GroupRequest& request) {
   request.row = ReadRow(in);
   request.mode = in.Choice(PutMode::kOverwrite, "the mode of a group");
   request.ttl = ReadTtl(in);
+  ReadLeft(in, request);
   const std::uint32_t count = in.Count(kMaxGroupItems, kMinItemBytes, "the size of the group");
   if (count == 0) in.Refuse("the group is empty");
   request.items.reserve(count);
@@ -332,10 +351,12 @@ void Write(Writer& out, const GetRequest& request) { WriteKey(out, request.key);
 void Read(Reader& in, GetRequest& request) { request.key = ReadKey(in); }
 
 void Write(Writer& out, const WantRequest& request) {
+  out.Number(request.number);
   Write(out, request.pattern);
   out.OptionalTime(request.deadline);
 }
 void Read(Reader& in, WantRequest& request) {
+  request.number = in.Number<std::uint64_t>("the want's number");
   request.pattern = ReadPattern(in);
   request.deadline = in.OptionalTime("the deadline");
 }
@@ -372,6 +393,24 @@ void Read(Reader& in, ListRequest& request) {
   if (request.page_size == 0) in.Refuse("the page size is 0");
   const auto bytes = in.NumberUpTo<std::uint32_t>(kMaxCursorBytes, "the size of the cursor");
   request.cursor = in.Text(bytes, "the cursor");
+}
+
+void Write(Writer& out, const CancelRequest& request) { out.Number(request.number); }
+void Read(Reader& in, CancelRequest& request) {
+  request.number = in.Number<std::uint64_t>("the want's number");
+}
+
+void Write(Writer& out, const ComputeRequest& request) {
+  Write(out, request.pattern);
+  out.Name(request.function);
+  out.Text<std::uint32_t>(request.args);
+}
+void Read(Reader& in, ComputeRequest& request) {
+  request.pattern = ReadPattern(in);
+  if (request.pattern.row_is_prefix()) in.Refuse("a function is to run over many rows");
+  request.function = in.Name("the function");
+  const auto bytes = in.NumberUpTo<std::uint32_t>(kMaxComputeArgsBytes, "the size of the arguments");
+  request.args = in.Text(bytes, "the arguments");
 }
 
 // Answers.
@@ -480,6 +519,9 @@ void Read(Reader& in, ListPage& page) {
   const auto bytes = in.NumberUpTo<std::uint32_t>(kMaxCursorBytes, "the size of the cursor");
   page.next = in.Text(bytes, "the cursor");
 }
+
+void Write(Writer& out, const ComputedObject& computed) { Write(out, computed.object); }
+void Read(Reader& in, ComputedObject& computed) { computed.object = ReadObject(in); }
 
 // Any of several kinds of message, by the byte that says which.
 

@@ -34,6 +34,8 @@ struct PublishRequest {
   PutMode mode = PutMode::kWriteOnce;
   Version if_version = {};  ///< Of kIfVersion.
   std::optional<std::chrono::nanoseconds> ttl = std::nullopt;
+  std::uint32_t keep = 0;  ///< Columns that stay in the row; 0: all.
+  bool store = true;       ///< False: answers those who wait, and leaves nothing.
   DataObject object;
 };
 
@@ -47,6 +49,8 @@ struct GroupRequest {
   std::string row;
   PutMode mode = PutMode::kWriteOnce;
   std::optional<std::chrono::nanoseconds> ttl = std::nullopt;
+  std::uint32_t keep = 0;
+  bool store = true;
   std::vector<Item> items;
 };
 
@@ -56,6 +60,8 @@ struct GetRequest {
 
 /// Deadlines count from when the request arrives; nullopt: there is none.
 struct WantRequest {
+  /// What the client calls it, to give it up; no other of the connection's parked wants has it.
+  std::uint64_t number = 0;
   Pattern pattern;
   std::optional<std::chrono::nanoseconds> deadline = std::nullopt;
 };
@@ -80,13 +86,30 @@ struct ListRequest {
   std::string cursor;
 };
 
+/// Gives a parked want up, which is then answered with Cancelled. Answered with how many that were.
+struct CancelRequest {
+  std::uint64_t number = 0;
+};
+
+/// Of a row; runs where it is.
+struct ComputeRequest {
+  Pattern pattern;
+  std::string function;
+  std::string args;
+};
+
 /// The order is the format's: a verb's byte is its place here, from 1.
 using Request = std::variant<PublishRequest, GroupRequest, GetRequest, WantRequest, DropRequest,
-                             InfoRequest, RowInfoRequest, ListRequest>;
+                             InfoRequest, RowInfoRequest, ListRequest, CancelRequest, ComputeRequest>;
+
+/// What a function made, which has no name.
+struct ComputedObject {
+  DataObject object;
+};
 
 /// The order is the format's: a kind's byte is its place here, from 1. A Status is an error.
 using Reply = std::variant<Status, ObjectInfo, std::vector<ObjectInfo>, NamedObject, std::uint64_t,
-                           RowInfo, ListPage>;
+                           RowInfo, ListPage, ComputedObject>;
 
 /// InvalidArgument for what no message can say: a name or cursor that is too long, no object. The
 /// other limits are looked at by Decode.

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "cirein/directory.h"
+
 #include "pool/pool_state.h"
 #include "pool/pool_types.h"
 #include "pool/process.h"
@@ -44,6 +46,8 @@ Result<std::shared_ptr<PoolBackend>> MakeBackend(const PoolType& type, const Poo
   }
 }
 
+Result<std::shared_ptr<Pool::State>> ConnectReference(const ResourceUrl& url);
+
 }  // namespace
 
 void Pool::State::End(State* state) {
@@ -63,10 +67,7 @@ Result<std::shared_ptr<Pool::State>> ConnectState(const ResourceUrl& url) {
         fmt::format("cannot connect to \"{}\": the library is not started", url.ToString()),
         "call cirein::Start, or make a cirein::Library, first");
   }
-  if (url.is_reference()) {
-    return NotFound(fmt::format("no directory knows \"{}\"", url.ToString()),
-                    "name the pool's type, such as local:/name");
-  }
+  if (url.is_reference()) return ConnectReference(url);
   CIREIN_ASSIGN_OR_RETURN(const PoolType type, FindPoolType(url.type()));
   CIREIN_RETURN_IF_ERROR(CheckPoolOptions(url, type));
   PoolContext context{.url = url, .behavior = std::nullopt};
@@ -82,6 +83,23 @@ Result<std::shared_ptr<Pool::State>> ConnectState(const ResourceUrl& url) {
   };
   return process->Share(context.url.ToString(), connect);
 }
+
+namespace {
+
+// The directory says what it is; what the reference says beside its name counts before that.
+Result<std::shared_ptr<Pool::State>> ConnectReference(const ResourceUrl& url) {
+  Result<Directory> directory = Directory::Connect();
+  if (!directory.ok()) {
+    return directory.status().WithContext(
+        fmt::format("\"{}\" names no type, so the directory must know it", url.ToString()));
+  }
+  CIREIN_ASSIGN_OR_RETURN(const DirectoryInfo entry, directory->Await(url));
+  ResourceUrl resolved = entry.url;
+  for (const auto& [name, value] : url.options()) resolved.set_option(name, value);
+  return ConnectState(resolved);
+}
+
+}  // namespace
 
 Result<Pool> Connect(const ResourceUrl& url) {
   CIREIN_ASSIGN_OR_RETURN(std::shared_ptr<Pool::State> state, ConnectState(url));

@@ -14,6 +14,8 @@ namespace {
 
 using std::chrono::nanoseconds;
 
+constexpr Deadline kCancelDeadline = std::chrono::seconds(60);
+
 /// Nodes send clients nothing but answers, and how a connection ends every request is told by
 /// itself. One for the process, because a service must outlive its transport.
 class NoService final : public fabric::Service {
@@ -80,7 +82,7 @@ std::optional<nanoseconds> LimitOf(Deadline deadline) {
 
 /// An operation under way. The first one to end it calls the callback.
 template <typename T>
-class ObjectClient::Call final : public Operation::Impl {
+class ObjectClient::Call : public Operation::Impl {
  public:
   explicit Call(std::function<void(Result<T>)> done) : done_(std::move(done)) {}
 
@@ -99,6 +101,29 @@ class ObjectClient::Call final : public Operation::Impl {
   std::function<void(Result<T>)> done_;  // Of the one who ends it.
 };
 
+/// Takes the want back at the node too. The answer of that is of no interest: the want's own comes
+/// with it, or came before.
+class ObjectClient::WantCall final : public Call<NamedObject> {
+ public:
+  WantCall(std::weak_ptr<fabric::Connection> connection, std::uint64_t number, WantCallback done)
+      : Call(std::move(done)), connection_(std::move(connection)), number_(number) {}
+
+  bool Cancel() override {
+    if (!Call::Cancel()) return false;
+    const std::shared_ptr<fabric::Connection> connection = connection_.lock();
+    if (connection == nullptr) return true;
+    const Result<std::vector<std::byte>> bytes = wire::Encode(wire::CancelRequest{number_});
+    const std::array<std::span<const std::byte>, 1> parts = {*bytes};
+    // Not sent, it stays there until its deadline.
+    (void)connection->Request(parts, kCancelDeadline, [](const auto& /*answer*/) {});
+    return true;
+  }
+
+ private:
+  const std::weak_ptr<fabric::Connection> connection_;
+  const std::uint64_t number_;
+};
+
 Status ObjectClient::Connect(fabric::Transport& transport, const fabric::Address& address,
                              Deadline deadline, ConnectCallback done) {
   return transport.Connect(
@@ -114,16 +139,22 @@ ObjectClient::~ObjectClient() { Close(); }
 void ObjectClient::Close() { connection_->Close(); }
 
 template <typename T>
-Result<Operation> ObjectClient::Send(const wire::Request& request, Deadline deadline,
-                                     std::function<void(Result<T>)> done,
-                                     std::function<bool(const T&)> fits) {
+Status ObjectClient::Send(const wire::Request& request, Deadline deadline,
+                          std::function<void(Result<T>)> done,
+                          std::function<bool(const T&)> fits) {
+  return Send(request, deadline, std::make_shared<Call<T>>(std::move(done)), std::move(fits));
+}
+
+template <typename T>
+Status ObjectClient::Send(const wire::Request& request, Deadline deadline,
+                          const std::shared_ptr<Call<T>>& call,
+                          std::function<bool(const T&)> fits) {
   if (deadline.is_default()) {
     return NotSent(peer(),
                    InvalidArgument("it has no deadline of its own", "give one, or kNoDeadline"));
   }
   const Result<std::vector<std::byte>> bytes = wire::Encode(request);
   if (!bytes.ok()) return NotSent(peer(), bytes.status());
-  const auto call = std::make_shared<Call<T>>(std::move(done));
   const std::array<std::span<const std::byte>, 1> parts = {*bytes};
   const Status sent =
       connection_->Request(parts, deadline,
@@ -132,13 +163,12 @@ Result<Operation> ObjectClient::Send(const wire::Request& request, Deadline dead
                              if (!call->End(ResultOf<T>(peer, answer, fits)) && answer.ok())
                                late->fetch_add(1);
                            });
-  if (!sent.ok()) return NotSent(peer(), sent);
-  return Operation(call);
+  return sent.ok() ? OkStatus() : NotSent(peer(), sent);
 }
 
 Status ObjectClient::Publish(const wire::PublishRequest& request, Deadline deadline,
                              PublishCallback done) {
-  return Send(request, deadline, std::move(done)).status();
+  return Send(request, deadline, std::move(done));
 }
 
 Status ObjectClient::PublishGroup(const wire::GroupRequest& request, Deadline deadline,
@@ -146,28 +176,31 @@ Status ObjectClient::PublishGroup(const wire::GroupRequest& request, Deadline de
   const auto fits = [count = request.items.size()](const std::vector<ObjectInfo>& infos) {
     return infos.size() == count;
   };
-  return Send<std::vector<ObjectInfo>>(request, deadline, std::move(done), fits).status();
+  return Send<std::vector<ObjectInfo>>(request, deadline, std::move(done), fits);
 }
 
 Status ObjectClient::Get(const Key& key, Deadline deadline, WantCallback done) {
-  return Send<NamedObject>(wire::GetRequest{key}, deadline, std::move(done), NamedBy(key)).status();
+  return Send<NamedObject>(wire::GetRequest{key}, deadline, std::move(done), NamedBy(key));
 }
 
 Result<Operation> ObjectClient::Want(const Pattern& pattern, Deadline deadline, WantCallback done) {
-  return Send<NamedObject>(wire::WantRequest{pattern, LimitOf(deadline)}, deadline, std::move(done),
-                           NamedBy(pattern));
+  const std::uint64_t number = ++last_want_;
+  const auto call = std::make_shared<WantCall>(connection_, number, std::move(done));
+  CIREIN_RETURN_IF_ERROR(Send<NamedObject>(wire::WantRequest{number, pattern, LimitOf(deadline)},
+                                           deadline, call, NamedBy(pattern)));
+  return Operation(call);
 }
 
 Status ObjectClient::Drop(const Pattern& pattern, Deadline deadline, DropCallback done) {
-  return Send(wire::DropRequest{pattern, LimitOf(deadline)}, deadline, std::move(done)).status();
+  return Send(wire::DropRequest{pattern, LimitOf(deadline)}, deadline, std::move(done));
 }
 
 Status ObjectClient::Info(const Key& key, Deadline deadline, InfoCallback done) {
-  return Send(wire::InfoRequest{key}, deadline, std::move(done)).status();
+  return Send(wire::InfoRequest{key}, deadline, std::move(done));
 }
 
 Status ObjectClient::GetRowInfo(const Key& row, Deadline deadline, RowInfoCallback done) {
-  return Send(wire::RowInfoRequest{row.bucket(), row.row()}, deadline, std::move(done)).status();
+  return Send(wire::RowInfoRequest{row.bucket(), row.row()}, deadline, std::move(done));
 }
 
 Status ObjectClient::List(const Pattern& pattern, const ListOptions& options, ListCallback done) {
@@ -178,8 +211,16 @@ Status ObjectClient::List(const Pattern& pattern, const ListOptions& options, Li
            });
   };
   return Send<ListPage>(wire::ListRequest{pattern, options.page_size, options.cursor},
-                        options.deadline, std::move(done), fits)
-      .status();
+                        options.deadline, std::move(done), fits);
+}
+
+Status ObjectClient::Compute(const wire::ComputeRequest& request, Deadline deadline,
+                             ComputeCallback done) {
+  return Send<wire::ComputedObject>(
+      request, deadline, [done = std::move(done)](Result<wire::ComputedObject> computed) {
+        if (!computed.ok()) return done(computed.status());
+        done(std::move(computed->object));
+      });
 }
 
 }  // namespace cirein

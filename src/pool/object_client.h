@@ -48,8 +48,8 @@ class ObjectClient {
   Status PublishGroup(const wire::GroupRequest& request, Deadline deadline, GroupCallback done);
   /// NotFound when it is not there. The info has sizes, but no version.
   Status Get(const Key& key, Deadline deadline, WantCallback done);
-  /// The node parks it for as long as the deadline says. The Operation gives it up here, calling
-  /// back from inside Cancel; there it stays until its deadline, or the connection, ends.
+  /// The node parks it for as long as the deadline says. The Operation gives it up, here and there,
+  /// calling back from inside Cancel.
   Result<Operation> Want(const Pattern& pattern, Deadline deadline, WantCallback done);
   Status Drop(const Pattern& pattern, Deadline deadline, DropCallback done);
   Status Info(const Key& key, Deadline deadline, InfoCallback done);
@@ -57,6 +57,8 @@ class ObjectClient {
   Status GetRowInfo(const Key& row, Deadline deadline, RowInfoCallback done);
   /// `options` has the deadline.
   Status List(const Pattern& pattern, const ListOptions& options, ListCallback done);
+  /// The node goes on with a function that it has begun.
+  Status Compute(const wire::ComputeRequest& request, Deadline deadline, ComputeCallback done);
 
   /// Ends the connection: all that is under way gets Unavailable.
   void Close();
@@ -68,18 +70,22 @@ class ObjectClient {
   using Counter = std::atomic<std::uint64_t>;
   template <typename T>
   class Call;
+  class WantCall;
 
   explicit ObjectClient(std::shared_ptr<fabric::Connection> connection)
       : connection_(std::move(connection)), late_answers_(std::make_shared<Counter>(0)) {}
 
   /// `fits`: may this be an answer to the request? Null: any may.
   template <typename T>
-  Result<Operation> Send(const wire::Request& request, Deadline deadline,
-                         std::function<void(Result<T>)> done,
-                         std::function<bool(const T&)> fits = nullptr);
+  Status Send(const wire::Request& request, Deadline deadline, std::function<void(Result<T>)> done,
+              std::function<bool(const T&)> fits = nullptr);
+  template <typename T>
+  Status Send(const wire::Request& request, Deadline deadline, const std::shared_ptr<Call<T>>& call,
+              std::function<bool(const T&)> fits);
 
   const std::shared_ptr<fabric::Connection> connection_;
   const std::shared_ptr<Counter> late_answers_;
+  Counter last_want_ = 0;
 };
 
 }  // namespace cirein

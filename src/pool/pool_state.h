@@ -15,7 +15,7 @@ namespace cirein {
 class Pool::State : public std::enable_shared_from_this<State> {
  public:
   State(ResourceUrl url, std::shared_ptr<PoolBackend> backend, std::shared_ptr<Process> process)
-      : url_(std::move(url)), backend_(std::move(backend)), process_(std::move(process)) {}
+      : url_(backend->ResolvedUrl().value_or(std::move(url))), backend_(std::move(backend)), process_(std::move(process)) {}
 
   /// What a shared_ptr does with it at last: ends it here, or on another thread if this one gives
   /// answers, for a backend may wait in its destructor for the threads that it answers from.

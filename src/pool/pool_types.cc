@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "pool/elastic_pool.h"
 #include "pool/local_pool.h"
+#include "pool/member_pools.h"
 #include "pool/null_pool.h"
 #include "pool/trace_pool.h"
 
@@ -58,7 +59,8 @@ class Registry {
  private:
   // To add a pool type: its backend beside its twins, and a line here.
   Registry() {
-    for (PoolType type : {LocalPoolType(), ElasticPoolType(), NullPoolType(), TracePoolType()}) {
+    for (PoolType type : {LocalPoolType(), ElasticPoolType(), NullPoolType(), TracePoolType(),
+                          DhtPoolType(), RftPoolType(), TftPoolType()}) {
       std::string name = type.name;
       types_.emplace(std::move(name), std::move(type));
     }
@@ -74,6 +76,13 @@ bool IsTypeName(std::string_view name) {
          std::all_of(name.begin(), name.end(), [&](char c) {
            return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_';
          });
+}
+
+// An option that ends in '#' stands for all that have a number there.
+bool IsOption(std::string_view given, std::string_view option) {
+  if (!option.ends_with('#')) return given == option;
+  option.remove_suffix(1);
+  return given.starts_with(option) && ParseUint64(given.substr(option.size())).ok();
 }
 
 }  // namespace
@@ -98,7 +107,10 @@ Status CheckPoolOptions(const ResourceUrl& url, const PoolType& type) {
   std::vector<std::string_view> known = {"bucket"};
   known.insert(known.end(), type.options.begin(), type.options.end());
   for (const auto& [name, value] : url.options()) {
-    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    if (std::any_of(known.begin(), known.end(),
+                    [&, given = name](std::string_view option) { return IsOption(given, option); })) {
+      continue;
+    }
     return InvalidArgument(
         fmt::format("{}: pools do not take the option {}", type.name, QuoteForPeople(name)),
         DidYouMean(name, known, fmt::format("they take: {}", fmt::join(known, ", "))));

@@ -81,11 +81,25 @@ void Process::Stop() {
   store_->Close();
   nodes_->CloseAll();
   pending_.Close(LibraryFinished());
+  {
+    const std::lock_guard lock(network_mutex_);
+    if (network_ != nullptr) network_->Stop();
+  }
   // Each logs whom it leaves behind; what those call later finds a process that has stopped.
   (void)compute_->Close(kComputeGrace);
   (void)callbacks_->Close(kCallbackGrace);
   (void)pool_workers_->Close(kCallbackGrace);
   reactor_->Stop();
+}
+
+Result<ProcessNetwork*> Process::network() {
+  const std::lock_guard lock(network_mutex_);
+  if (stopped()) return LibraryFinished();
+  if (network_ == nullptr) {
+    CIREIN_ASSIGN_OR_RETURN(
+        network_, ProcessNetwork::Start(config_, store_, environment_, *pool_workers_));
+  }
+  return network_.get();
 }
 
 void Process::RunElsewhere(const std::function<void()>& work) {

@@ -16,6 +16,7 @@
 #include "pool/node_table.h"
 #include "pool/pending.h"
 #include "pool/process_metrics.h"
+#include "pool/process_network.h"
 #include "runtime/environment.h"
 #include "runtime/reactor_thread.h"
 #include "runtime/worker_pool.h"
@@ -48,6 +49,9 @@ class Process {
   void RunElsewhere(const std::function<void()>& work);
   /// For what pools do beside their users: its threads may block for a medium.
   Executor& pool_executor() noexcept { return *pool_workers_; }
+  /// What connects it with other processes; begun by the first who asks, which blocks. Errors as
+  /// ProcessNetwork::Start; Unavailable after Stop. Valid as long as the process.
+  Result<ProcessNetwork*> network();
   PendingTable& pending() noexcept { return pending_; }
   std::uint64_t pending_count() const noexcept { return pending_.count(); }
   const ProcessMetrics& metrics() const noexcept { return metrics_; }
@@ -76,6 +80,9 @@ class Process {
   const std::shared_ptr<NodeTable> nodes_ = std::make_shared<NodeTable>();
   ProcessMetrics metrics_{*this};
   std::atomic<bool> stopped_{false};
+
+  std::mutex network_mutex_;
+  std::unique_ptr<ProcessNetwork> network_;  // Guarded by network_mutex_.
 
   std::mutex connections_mutex_;
   std::map<std::string, std::weak_ptr<Pool::State>> connections_;

@@ -12,9 +12,6 @@
 namespace cirein {
 namespace {
 
-// A row that is kept short is looked through for its oldest column at each publish.
-constexpr std::uint64_t kMaxKeep = 4096;
-
 class StorePool final : public PoolBackend {
  public:
   StorePool(std::string_view type, std::shared_ptr<StripedStore> store, const Clock& clock,
@@ -88,24 +85,14 @@ class StorePool final : public PoolBackend {
   }
 
   PutRequest Request(DataObject object, const PublishOptions& options) const {
+    const PublishTerms terms = TermsOf(options, options_);
     PutRequest request;
     request.object = std::move(object);
-    const bool overwrite = options.overwrite == Overwrite::kPoolDefault
-                               ? options_.behavior.has(Behavior::kEnableOverwrites)
-                               : options.overwrite == Overwrite::kYes;
-    if (options.if_version) {
-      request.mode = PutMode::kIfVersion;
-      request.if_version = *options.if_version;
-    } else {
-      request.mode = overwrite ? PutMode::kOverwrite : PutMode::kWriteOnce;
-    }
-    std::optional<std::chrono::nanoseconds> age = options.ttl;
-    if (options_.max_age) age = std::min(age.value_or(*options_.max_age), *options_.max_age);
-    if (age) request.expires = clock_.EndOf(*age);
-    request.keep = options_.keep;
-    // Here the caller's node is the owner: either flag keeps the object.
-    request.store = options_.behavior.has(Behavior::kWriteToLocal) ||
-                    options_.behavior.has(Behavior::kWriteToRemote);
+    request.mode = terms.mode;
+    request.if_version = terms.if_version;
+    if (terms.age) request.expires = clock_.EndOf(*terms.age);
+    request.keep = terms.keep;
+    request.store = terms.store;
     return request;
   }
 
@@ -116,6 +103,26 @@ class StorePool final : public PoolBackend {
 };
 
 }  // namespace
+
+PublishTerms TermsOf(const PublishOptions& options, const StorePoolOptions& pool) {
+  PublishTerms terms;
+  const bool overwrite = options.overwrite == Overwrite::kPoolDefault
+                             ? pool.behavior.has(Behavior::kEnableOverwrites)
+                             : options.overwrite == Overwrite::kYes;
+  if (options.if_version) {
+    terms.mode = PutMode::kIfVersion;
+    terms.if_version = *options.if_version;
+  } else {
+    terms.mode = overwrite ? PutMode::kOverwrite : PutMode::kWriteOnce;
+  }
+  terms.age = options.ttl;
+  if (pool.max_age) terms.age = std::min(terms.age.value_or(*pool.max_age), *pool.max_age);
+  terms.keep = pool.keep;
+  // At the owner either flag keeps the object.
+  terms.store =
+      pool.behavior.has(Behavior::kWriteToLocal) || pool.behavior.has(Behavior::kWriteToRemote);
+  return terms;
+}
 
 std::vector<std::string> StorePoolOptionNames(std::vector<std::string> own) {
   for (const char* name : {"behavior", "keep", "max_age"}) own.emplace_back(name);
@@ -134,9 +141,9 @@ Result<StorePoolOptions> ParseStorePoolOptions(const PoolContext& context) {
   }
   if (const std::optional<std::string> keep = context.url.option("keep")) {
     const Result<std::uint64_t> count = ParseUint64(*keep);
-    if (!count.ok() || *count == 0 || *count > kMaxKeep) {
+    if (!count.ok() || *count == 0 || *count > kMaxKeptColumns) {
       return InvalidArgument(fmt::format("keep={} is no number of columns", QuoteForPeople(*keep)),
-                             fmt::format("give 1 to {}", kMaxKeep));
+                             fmt::format("give 1 to {}", kMaxKeptColumns));
     }
     options.keep = static_cast<std::uint32_t>(*count);
   }

@@ -23,6 +23,17 @@ struct StorePoolOptions {
   std::optional<std::chrono::nanoseconds> max_age;
 };
 
+/// What a publish asks of the node that owns its key.
+struct PublishTerms {
+  PutMode mode = PutMode::kWriteOnce;
+  Version if_version = {};
+  std::optional<std::chrono::nanoseconds> age;  ///< How long it lives.
+  std::uint32_t keep = 0;
+  bool store = true;
+};
+/// What the call and the pool say together.
+PublishTerms TermsOf(const PublishOptions& options, const StorePoolOptions& pool);
+
 /// The names of these options in a URL, and those of a pool type's own.
 std::vector<std::string> StorePoolOptionNames(std::vector<std::string> own = {});
 /// InvalidArgument for a value that means nothing, Unimplemented for a backing store.

@@ -2,14 +2,13 @@
 #include <csignal>
 #include <memory>
 #include <string>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
+#include "cli/command_process.h"
 #include "cli/run_for_test.h"
 #include "runtime/file.h"
 #include "runtime/temporary_directory.h"
@@ -18,71 +17,6 @@ namespace cirein {
 namespace {
 
 using ::testing::HasSubstr;
-
-// The command in a process of its own, and what it prints.
-class CommandProcess {
- public:
-  explicit CommandProcess(const std::vector<std::string>& arguments) {
-    int ends[2];
-    if (pipe(ends) != 0) return;
-    std::vector<char*> words{const_cast<char*>(CIREIN_COMMAND)};
-    for (const std::string& argument : arguments) {
-      words.push_back(const_cast<char*>(argument.c_str()));
-    }
-    words.push_back(nullptr);
-    pid_ = fork();
-    if (pid_ == 0) {
-      dup2(ends[1], STDOUT_FILENO);
-      close(ends[0]);
-      close(ends[1]);
-      execv(CIREIN_COMMAND, words.data());
-      _exit(127);
-    }
-    close(ends[1]);
-    output_ = ends[0];
-  }
-  ~CommandProcess() {
-    End(SIGKILL);
-    if (output_ >= 0) close(output_);
-  }
-  CommandProcess(const CommandProcess&) = delete;
-  CommandProcess& operator=(const CommandProcess&) = delete;
-
-  /// Up to the end of a line; what there was, if it ends before.
-  std::string ReadLine() {
-    std::string line;
-    char byte = 0;
-    while (read(output_, &byte, 1) == 1) {
-      if (byte == '\n') return line;
-      line += byte;
-    }
-    return line;
-  }
-  /// All it still prints, and then how it ended: 128 for a signal.
-  CommandRun Wait() {
-    CommandRun run;
-    char bytes[4096];
-    for (ssize_t got = 0; (got = read(output_, bytes, sizeof bytes)) > 0;) {
-      run.out.append(bytes, static_cast<std::size_t>(got));
-    }
-    int status = 0;
-    if (pid_ > 0 && waitpid(pid_, &status, 0) == pid_) {
-      run.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-    }
-    pid_ = -1;
-    return run;
-  }
-  void End(int signal) {
-    if (pid_ <= 0) return;
-    kill(pid_, signal);
-    waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  }
-
- private:
-  pid_t pid_ = -1;
-  int output_ = -1;
-};
 
 // The verbs of objects, each in this process or one of its own, over a server in another.
 class ServerVerbsTest : public ::testing::TestWithParam<std::string_view> {

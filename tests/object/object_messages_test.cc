@@ -11,6 +11,8 @@
 
 #include <gtest/gtest.h>
 
+#include "cirein/compute.h"
+
 #include "base/random.h"
 #include "support/objects.h"
 #include "support/random_names.h"
@@ -63,13 +65,20 @@ PublishRequest RandomPublish(Random& random) {
   request.mode = static_cast<PutMode>(random.Below(3));
   if (request.mode == PutMode::kIfVersion) request.if_version = RandomVersion(random);
   request.ttl = RandomTime(random);
+  request.keep = static_cast<std::uint32_t>(random.Below(kMaxKeptColumns + 1));
+  request.store = random.OneIn(2);
   request.object = RandomObject(random);
   return request;
 }
 
 GroupRequest RandomGroup(Random& random) {
-  GroupRequest request{
-      kBucket, test::RandomRow(random), PutMode::kOverwrite, RandomTime(random), {}};
+  GroupRequest request{kBucket,
+                       test::RandomRow(random),
+                       PutMode::kOverwrite,
+                       RandomTime(random),
+                       static_cast<std::uint32_t>(random.Below(3)),
+                       random.OneIn(2),
+                       {}};
   const std::uint64_t count = 1 + random.Below(test::kColumnNames.size());
   for (std::uint64_t i = 0; i < count; ++i) {
     request.items.push_back({std::string(test::kColumnNames[i]), RandomObject(random)});
@@ -79,7 +88,7 @@ GroupRequest RandomGroup(Random& random) {
 }
 
 Request RandomRequest(Random& random) {
-  switch (random.Below(8)) {
+  switch (random.Below(10)) {
     case 0:
       return RandomPublish(random);
     case 1:
@@ -87,13 +96,18 @@ Request RandomRequest(Random& random) {
     case 2:
       return GetRequest{InBucket(RandomKey(random))};
     case 3:
-      return WantRequest{InBucket(RandomPattern(random)), RandomTime(random)};
+      return WantRequest{random.Below(9), InBucket(RandomPattern(random)), RandomTime(random)};
     case 4:
       return DropRequest{InBucket(RandomPattern(random)), RandomTime(random)};
     case 5:
       return InfoRequest{InBucket(RandomKey(random))};
     case 6:
       return RowInfoRequest{kBucket, test::RandomRow(random)};
+    case 7:
+      return CancelRequest{RandomNumber(random)};
+    case 8:
+      return ComputeRequest{InBucket(Pattern::Row(test::RandomRow(random))), RandomText(random, 20),
+                            RandomText(random, 50)};
     default:
       return ListRequest{InBucket(RandomPattern(random)),
                          static_cast<std::uint32_t>(1 + random.Below(ListOptions::kMaxPageSize)),
@@ -112,7 +126,7 @@ ListPage RandomPage(Random& random) {
 }
 
 Reply RandomReply(Random& random) {
-  switch (random.Below(7)) {
+  switch (random.Below(8)) {
     case 0:
       return Status(static_cast<StatusCode>(1 + random.Below(14)), RandomText(random, 50),
                     RandomText(random, 50));
@@ -132,6 +146,8 @@ Reply RandomReply(Random& random) {
     case 5:
       return RowInfo{RandomNumber(random), random.OneIn(2), RandomNumber(random),
                      static_cast<Availability>(random.Below(7))};
+    case 6:
+      return ComputedObject{RandomObject(random)};
     default:
       return RandomPage(random);
   }
@@ -148,7 +164,7 @@ bool Same(const ObjectInfo& a, const ObjectInfo& b) {
 }
 bool Same(const PublishRequest& a, const PublishRequest& b) {
   return a.key == b.key && a.mode == b.mode && a.if_version == b.if_version && a.ttl == b.ttl &&
-         Same(a.object, b.object);
+         a.keep == b.keep && a.store == b.store && Same(a.object, b.object);
 }
 bool Same(const GroupRequest::Item& a, const GroupRequest::Item& b) {
   return a.column == b.column && Same(a.object, b.object);
@@ -164,13 +180,18 @@ bool Same(const std::vector<T>& a, const std::vector<T>& b) {
 }
 bool Same(const GroupRequest& a, const GroupRequest& b) {
   return a.bucket == b.bucket && a.row == b.row && a.mode == b.mode && a.ttl == b.ttl &&
-         Same(a.items, b.items);
+         a.keep == b.keep && a.store == b.store && Same(a.items, b.items);
 }
 bool Same(const GetRequest& a, const GetRequest& b) { return a.key == b.key; }
 bool Same(const InfoRequest& a, const InfoRequest& b) { return a.key == b.key; }
 bool Same(const WantRequest& a, const WantRequest& b) {
-  return a.pattern == b.pattern && a.deadline == b.deadline;
+  return a.number == b.number && a.pattern == b.pattern && a.deadline == b.deadline;
 }
+bool Same(const CancelRequest& a, const CancelRequest& b) { return a.number == b.number; }
+bool Same(const ComputeRequest& a, const ComputeRequest& b) {
+  return a.pattern == b.pattern && a.function == b.function && a.args == b.args;
+}
+bool Same(const ComputedObject& a, const ComputedObject& b) { return Same(a.object, b.object); }
 bool Same(const DropRequest& a, const DropRequest& b) {
   return a.pattern == b.pattern && a.deadline == b.deadline;
 }
@@ -272,6 +293,7 @@ TEST(ObjectMessages, HaveTheseBytes) {
   request.mode = PutMode::kIfVersion;
   request.if_version = {1, 2};
   request.ttl = nanoseconds(3);
+  request.keep = 4;
   request.object = MakeObject("d", "m", 0x102);
   const std::string_view expected{
       "\x01\x01"                                 // Version, publish.
@@ -279,8 +301,9 @@ TEST(ObjectMessages, HaveTheseBytes) {
       "\x02\x01\0\0\0\0\0\0\0"                   // If the version is 1.
       "\x02\0\0\0\0\0\0\0"                       // .2.
       "\x01\x03\0\0\0\0\0\0\0"                   // Time to live.
+      "\x04\0\0\0\x01"                           // How many columns stay, and that it stays.
       "\x02\x01\x01\0\0\0\x01\0\0\0\0\0\0\0md",  // Type, sizes, meta, data.
-      55};
+      60};
   const Bytes bytes = Encoded(Request(request));
   EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), expected);
 }
@@ -295,7 +318,7 @@ TEST(ObjectMessages, SayWhatIsWrong) {
   using testing::HasSubstr;
   EXPECT_THAT(RefusalOf(GetRequest{Key("row")}), HasSubstr("no bucket"));
   EXPECT_THAT(RefusalOf(GetRequest{InBucket(Key(""))}), HasSubstr("row is empty"));
-  EXPECT_THAT(RefusalOf(WantRequest{InBucket(Pattern::Row("")), std::nullopt}), HasSubstr("row"));
+  EXPECT_THAT(RefusalOf(WantRequest{1, InBucket(Pattern::Row("")), std::nullopt}), HasSubstr("row"));
   EXPECT_THAT(RefusalOf(ListRequest{InBucket(Pattern::RowPrefix("")), 0, ""}),
               HasSubstr("page size"));
   EXPECT_THAT(RefusalOf(ListRequest{InBucket(Pattern::RowPrefix("")), 10'001, ""}),
@@ -304,13 +327,21 @@ TEST(ObjectMessages, SayWhatIsWrong) {
                                     std::string(kMaxCursorBytes + 1, 'c')}),
               HasSubstr("cursor"));
   PublishRequest publish{
-      InBucket(Key("row")), PutMode::kOverwrite, {}, nanoseconds(0), MakeObject("x")};
+      InBucket(Key("row")), PutMode::kOverwrite, {}, nanoseconds(0), 0, true, MakeObject("x")};
   EXPECT_THAT(RefusalOf(publish), HasSubstr("time to live"));
+  publish.ttl.reset();
+  publish.keep = kMaxKeptColumns + 1;
+  EXPECT_THAT(RefusalOf(publish), HasSubstr("columns"));
+  EXPECT_THAT(RefusalOf(ComputeRequest{InBucket(Pattern::RowPrefix("row")), "count", ""}),
+              HasSubstr("many rows"));
+  EXPECT_THAT(RefusalOf(ComputeRequest{InBucket(Pattern::Row("row")), "count",
+                                       std::string(kMaxComputeArgsBytes + 1, 'a')}),
+              HasSubstr("arguments"));
 }
 
 TEST(ObjectMessages, AGroupHasOneOfEachKey) {
   using testing::HasSubstr;
-  GroupRequest group{kBucket, "row", PutMode::kWriteOnce, std::nullopt, {}};
+  GroupRequest group{kBucket, "row", PutMode::kWriteOnce, std::nullopt, 0, true, {}};
   EXPECT_THAT(RefusalOf(group), HasSubstr("empty"));
   group.items = {{"", MakeObject("a")}, {std::nullopt, MakeObject("b")}};
   EXPECT_OK(DecodeRequest(Encoded(Request(group))));

@@ -19,6 +19,7 @@
 #include "runtime/temporary_directory.h"
 #include "support/forwarding_pool.h"
 #include "support/library_test.h"
+#include "support/member_processes.h"
 #include "support/objects.h"
 #include "support/pool_model.h"
 #include "support/random_group.h"
@@ -35,7 +36,7 @@ using test::PoolModel;
 
 struct PoolCase {
   const char* name;
-  const char* url;  ///< "@" stands for a temporary directory.
+  const char* url;  ///< "@" stands for a temporary directory, "%" for the members of a pool.
   PoolModel::Options model = {};
 };
 
@@ -52,6 +53,13 @@ const PoolCase kPools[] = {
      "local:/model&keep=2&behavior=DefaultLocal_EnableOverwrites",
      {.overwrites = true, .keep = 2}},
     {"passing", "local:/model&behavior=ReadToLocal", {.stores = false}},
+    {"dht", "dht:/model%"},
+    {"dhtself", "dht:/model&behavior=DefaultRemote_EnableOverwrites%self", {.overwrites = true}},
+    {"dhtkeep",
+     "dht:/model&keep=2&behavior=DefaultRemote_EnableOverwrites%",
+     {.overwrites = true, .keep = 2}},
+    {"rft", "rft:/model&rank=4%"},
+    {"tft", "tft:/model%"},
     {"trace", "trace:/model&file=@/trace&next_pool=local:/model"},
     {"forward", "forward:/model&next_pool=local:/model"},
     {"twice", "forward:/model&next_pool=forward:/inner%26next_pool=local:/model"},
@@ -72,12 +80,21 @@ class PoolModelTest : public test::LibraryTest, public testing::WithParamInterfa
     if (const auto at = url.find('@'); at != std::string::npos) {
       url.replace(at, 1, directory_.path());
     }
+    if (const auto at = url.find('%'); at != std::string::npos && url.find("%26") == url.npos) {
+      members_ = std::make_unique<test::MemberProcesses>(3);
+      std::vector<std::string> self;
+      if (url.substr(at) == "%self") {
+        self.push_back(Process::Current()->network().value()->address());
+      }
+      url.replace(at, std::string::npos, members_->UrlOptions(self));
+    }
     pool_ = Open(url);
   }
   void TearDown() override {
     wants_.clear();  // Handles keep what is left of the library.
     answered_.clear();
     pool_ = Pool();
+    members_.reset();
     LibraryTest::TearDown();
     // Whatever a pool was told, what it leaves behind is in order.
     for (const char* name : {"model", "power", "nocache", "keep"}) {
@@ -347,6 +364,7 @@ class PoolModelTest : public test::LibraryTest, public testing::WithParamInterfa
 
   TemporaryDirectory directory_ = TemporaryDirectory::Create().value();
   Random random_{test::Seed()};
+  std::unique_ptr<test::MemberProcesses> members_;
   Pool pool_;
   PoolModel model_{GetParam().model};
   std::map<Key, Version> last_version_;

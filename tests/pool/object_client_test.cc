@@ -309,6 +309,8 @@ TEST_P(ObjectClientTest, SaysWhatIsThere) {
                                "row",
                                PutMode::kWriteOnce,
                                std::nullopt,
+                               0,
+                               true,
                                {{std::nullopt, MakeObject("1")}, {"x", MakeObject("22", "m")}}}));
   wire::PublishRequest short_lived = PublishOf(Key("row", "y"), "333");
   short_lived.ttl = 1h;
@@ -430,7 +432,7 @@ TEST_P(ObjectClientTest, AWantEndsAtItsDeadlineOnBothSides) {
   EXPECT_EQ(Stats().waiting, 0U);
   // The node's own answer, to one who is more patient.
   const wire::Reply reply =
-      Ask(*wire::Encode(wire::Request(wire::WantRequest{In(Key("row")), 1s})));
+      Ask(*wire::Encode(wire::Request(wire::WantRequest{1, In(Key("row")), 1s})));
   ASSERT_TRUE(std::holds_alternative<Status>(reply));
   EXPECT_CODE(std::get<Status>(reply), kDeadlineExceeded);
   EXPECT_EQ(Stats().waiting, 0U);
@@ -591,7 +593,7 @@ TEST_P(ObjectClientAloneTest, AnswersToSomethingElseAreNotBelieved) {
     EXPECT_THAT(result.status().message(), HasSubstr("unknown"));
   };
   const wire::GroupRequest group{
-      kBucket, "row", PutMode::kOverwrite, std::nullopt, {{std::nullopt, MakeObject("x")}}};
+      kBucket, "row", PutMode::kOverwrite, std::nullopt, 0, true, {{std::nullopt, MakeObject("x")}}};
   ListOptions options{.page_size = 1, .cursor = {}, .deadline = kSoon};
   expect_unknown(Get("a", Key("row")));  // No bytes at all.
   liar.bytes = wire::Encode(wire::Reply(std::uint64_t{1}));

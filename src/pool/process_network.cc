@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pool/process_network.h"
+
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "fabric/auto/fabric_config.h"
+#include "runtime/notification.h"
+#include "runtime/real_clock.h"
+
+namespace cirein {
+
+Result<std::unique_ptr<ProcessNetwork>> ProcessNetwork::Start(const Config& config,
+                                                              std::shared_ptr<StripedStore> store,
+                                                              const Environment& environment,
+                                                              Executor& executor) {
+  if (config.GetString("network") == "nonet") {
+    return FailedPrecondition(
+        fmt::format("this process has no network: the setting network is nonet ({})",
+                    config.Origin("network")),
+        "leave that setting out, or use pools of this process such as local:");
+  }
+  CIREIN_ASSIGN_OR_RETURN(const fabric::AutoOptions options, fabric::FabricOptions(config));
+  CIREIN_ASSIGN_OR_RETURN(auto thread,
+                          ReactorThread::Start(RealClock::Instance(), {.name = "network"}));
+  std::unique_ptr<ProcessNetwork> network(
+      new ProcessNetwork(std::move(thread), std::move(store), environment, executor));
+  // A transport is made on its home's thread.
+  std::optional<Result<std::unique_ptr<fabric::AutoTransport>>> made;
+  Notification done;
+  Reactor& home = network->thread_->reactor();
+  CIREIN_RETURN_IF_ERROR(home.Post([&] {
+    made = fabric::AutoTransport::Create(home, options);
+    done.Notify();
+  }));
+  done.WaitUntil(kEndOfTime);
+  if (!made->ok()) return made->status();
+  network->transport_ = std::move(**made);
+  CIREIN_RETURN_IF_ERROR(network->transport_->Listen(network->service_));
+  return network;
+}
+
+ProcessNetwork::~ProcessNetwork() { Stop(); }
+
+void ProcessNetwork::Stop() {
+  gate_.CloseAndWait();
+  service_.Stop();
+  thread_->Stop();
+  transport_.reset();
+}
+
+Status ProcessNetwork::Connect(const fabric::Address& address, Deadline deadline,
+                               ObjectClient::ConnectCallback done) {
+  const Gate::Holder inside = gate_.TryEnter();
+  if (!inside) {
+    return Unavailable("this process has left the network", "connect before the library finishes");
+  }
+  return ObjectClient::Connect(*transport_, address, deadline, std::move(done));
+}
+
+}  // namespace cirein

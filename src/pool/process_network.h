@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cirein/config.h"
+
+#include "fabric/auto/auto_transport.h"
+#include "node/object_service.h"
+#include "object/striped_store.h"
+#include "pool/member_link.h"
+#include "runtime/environment.h"
+#include "runtime/executor.h"
+#include "runtime/gate.h"
+#include "runtime/reactor_thread.h"
+
+namespace cirein {
+
+/// This process among others: a transport with a thread of its own, which lets them use the
+/// process's store, and makes the connections of its pools.
+class ProcessNetwork final : public Network {
+ public:
+  /// Listens where fabric.listen says. `environment` and `executor` outlive it. Errors:
+  /// FailedPrecondition when the setting network forbids it; those of FabricOptions and
+  /// AutoTransport; of starting a thread. Blocks until it is there.
+  static Result<std::unique_ptr<ProcessNetwork>> Start(const Config& config,
+                                                       std::shared_ptr<StripedStore> store,
+                                                       const Environment& environment,
+                                                       Executor& executor);
+  ~ProcessNetwork() override;
+
+  /// Where others reach this process.
+  const fabric::Address& address() const noexcept { return transport_->address(); }
+  /// Which fabrics that is by, and why: one line.
+  const std::string& reason() const { return transport_->reason(); }
+
+  Status Connect(const fabric::Address& address, Deadline deadline,
+                 ObjectClient::ConnectCallback done) override;
+
+  /// Ends all connections: what waits gets Unavailable. Blocks; a second call does nothing. Not on
+  /// the network's thread.
+  void Stop();
+
+ private:
+  ProcessNetwork(std::unique_ptr<ReactorThread> thread, std::shared_ptr<StripedStore> store,
+                 const Environment& environment, Executor& executor)
+      : thread_(std::move(thread)), service_(std::move(store), environment, executor) {}
+
+  // The transport ends before its service and its home.
+  std::unique_ptr<ReactorThread> thread_;
+  node::ObjectService service_;
+  Gate gate_;  // Whoever uses the transport is inside.
+  std::unique_ptr<fabric::AutoTransport> transport_;
+};
+
+}  // namespace cirein

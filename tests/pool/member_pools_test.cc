@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pool/member_pools.h"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cirein/cirein.h"
+
+#include "support/library_test.h"
+#include "support/member_processes.h"
+#include "support/objects.h"
+#include "support/status_matchers.h"
+#include "support/waiting.h"
+
+namespace cirein {
+namespace {
+
+using namespace std::chrono_literals;
+using test::MakeObject;
+using test::MemberProcesses;
+using testing::HasSubstr;
+
+class MemberPoolsTest : public test::LibraryTest {
+ protected:
+  static Status Try(const std::string& url) { return Connect(url).status(); }
+  static std::string OwnAddress() { return Process::Current()->network().value()->address(); }
+  static Key RowKey(int i) { return Key("row" + std::to_string(i)); }
+};
+
+TEST_F(MemberPoolsTest, RefusesAListThatIsNotWhole) {
+  EXPECT_CODE(Try("dht:/a"), kFailedPrecondition) << "no directory to ask either";
+  EXPECT_THAT(std::string(Try("dht:/a").hint()), HasSubstr("num="));
+  EXPECT_CODE(Try("dht:/a&num=0"), kInvalidArgument);
+  EXPECT_CODE(Try("dht:/a&num=many"), kInvalidArgument);
+  EXPECT_CODE(Try("dht:/a&num=5000&ag0=127.0.0.1:7000"), kInvalidArgument);
+  EXPECT_THAT(std::string(Try("dht:/a&num=2&ag0=127.0.0.1:7000").message()), HasSubstr("ag1"));
+  for (const std::string address : {"nowhere", "127.0.0.1", "127.0.0.1:0", ":7000", "auto://x",
+                                    "/a/path", "127.0.0.1:70000"}) {
+    EXPECT_CODE(Try("dht:/a&num=1&ag0=" + address), kInvalidArgument) << address;
+  }
+  EXPECT_THAT(
+      std::string(Try("dht:/a&num=2&ag0=127.0.0.1:7000&ag1=127.0.0.1:7000").message()),
+      HasSubstr("ag1 is the member"));
+  EXPECT_CODE(Try("dht:/a&num=1&ag0=127.0.0.1:7000&agx=1"), kInvalidArgument);
+  EXPECT_CODE(Try("rft:/a&num=1&ag0=127.0.0.1:7000"), kInvalidArgument);
+  EXPECT_CODE(Try("rft:/a&num=1&ag0=127.0.0.1:7000&rank=-1"), kInvalidArgument);
+}
+
+class NoNetworkTest : public test::LibraryTest {
+ protected:
+  NoNetworkTest() : LibraryTest({{"network", "nonet"}}) {}
+};
+
+TEST_F(NoNetworkTest, SaysThatThereIsNoneAndWhy) {
+  const std::size_t files = test::FileDescriptorCount();
+  const Status refused = Connect("dht:/a&num=1&ag0=127.0.0.1:7000").status();
+  EXPECT_CODE(refused, kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("nonet"));
+  EXPECT_OK(Connect("local:/a"));
+  EXPECT_EQ(test::FileDescriptorCount(), files) << "no socket was opened";
+}
+
+TEST_F(MemberPoolsTest, SpreadsRowsOverMembersAndFindsThemAgain) {
+  MemberProcesses members(3);
+  Pool pool = Open("dht:/spread" + members.UrlOptions({OwnAddress()}));
+  constexpr int kRows = 100;
+  for (int i = 0; i < kRows; ++i) {
+    ASSERT_OK(pool.Publish(RowKey(i), MakeObject("data" + std::to_string(i), "meta")));
+  }
+  std::uint64_t all = Process::Current()->store()->GetStats().engine.objects;
+  EXPECT_GT(all, 0U) << "this process is a member, too";
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    EXPECT_GT(members.ObjectsAt(i), 0U);
+    all += members.ObjectsAt(i);
+  }
+  EXPECT_EQ(all, kRows);
+  for (int i = 0; i < kRows; ++i) {
+    const auto object = pool.Need(RowKey(i));
+    ASSERT_OK(object);
+    EXPECT_EQ(object->text(), "data" + std::to_string(i));
+    EXPECT_EQ(object->meta_text(), "meta");
+  }
+  EXPECT_CODE(pool.Publish(RowKey(1), MakeObject("again")), kAlreadyExists) << "write-once";
+  EXPECT_EQ(pool.Drop(Pattern::RowPrefix("row")).value(), kRows);
+  EXPECT_CODE(pool.Info(RowKey(1)), kNotFound);
+}
+
+TEST_F(MemberPoolsTest, ListsAllMembersPageByPage) {
+  MemberProcesses members(3);
+  Pool pool = Open("dht:/list" + members.UrlOptions());
+  std::set<std::string> published;
+  for (int i = 0; i < 50; ++i) {
+    published.insert(RowKey(i).row());
+    ASSERT_OK(pool.Publish(RowKey(i), MakeObject("x")));
+  }
+  std::set<std::string> listed;
+  ListOptions options;
+  options.page_size = 7;
+  do {
+    const auto page = pool.List(Pattern::RowPrefix("row"), options);
+    ASSERT_OK(page);
+    ASSERT_LE(page->objects.size(), 7U);
+    for (const auto& object : page->objects) {
+      EXPECT_TRUE(listed.insert(object.key.row()).second) << "twice";
+    }
+    options.cursor = page->next;
+  } while (!options.cursor.empty());
+  EXPECT_EQ(listed, published);
+  for (const std::string cursor : {"9:", "x:", "1", ":", "99999999999999999999:"}) {
+    EXPECT_CODE(pool.List(Pattern::RowPrefix("row"), {.cursor = cursor}), kInvalidArgument)
+        << cursor;
+  }
+}
+
+TEST_F(MemberPoolsTest, AWantIsAnsweredByWhoeverPublishes) {
+  MemberProcesses members(2);
+  Pool pool = Open("dht:/want" + members.UrlOptions());
+  Pool other = Open("dht:/want&behavior=DefaultRemote_EnableOverwrites" + members.UrlOptions());
+  constexpr int kWaiters = 10;
+  test::Countdown answered(kWaiters);
+  for (int i = 0; i < kWaiters; ++i) {
+    pool.Want(Key("later"), [&](const Result<NamedObject>& named) {
+      EXPECT_OK(named);
+      if (named.ok()) EXPECT_EQ(named->object.text(), "here");
+      answered.CountDown();
+    });
+  }
+  ASSERT_TRUE(test::Eventually(
+      [&] { return members.WaitingAt(0) + members.WaitingAt(1) == kWaiters; }));
+  ASSERT_OK(other.Publish(Key("later"), MakeObject("here")));
+  EXPECT_TRUE(answered.Wait());
+}
+
+TEST_F(MemberPoolsTest, AWantOfManyRowsIsAnsweredOnceAndGivenUpElsewhere) {
+  MemberProcesses members(3);
+  Pool pool = Open("dht:/prefix" + members.UrlOptions());
+  std::atomic<int> count{0};
+  Notification done;
+  pool.Want(Pattern::RowPrefix("row"), [&](const Result<NamedObject>& named) {
+    EXPECT_OK(named);
+    ++count;
+    done.Notify();
+  });
+  const auto waiting = [&] {
+    return members.WaitingAt(0) + members.WaitingAt(1) + members.WaitingAt(2);
+  };
+  ASSERT_TRUE(test::Eventually([&] { return members.WaitingAt(0) > 0 && members.WaitingAt(1) > 0 &&
+                                            members.WaitingAt(2) > 0; }));
+  for (int i = 0; i < 20; ++i) ASSERT_OK(pool.Publish(RowKey(i), MakeObject("x")));
+  ASSERT_TRUE(test::Await(done));
+  EXPECT_TRUE(test::Eventually([&] { return waiting() == 0; })) << "the others were given up";
+  EXPECT_EQ(count, 1);
+}
+
+TEST_F(MemberPoolsTest, ACancelledWantLeavesItsOwner) {
+  MemberProcesses members(1);
+  Pool pool = Open("dht:/cancel" + members.UrlOptions());
+  Notification done;
+  Status told;
+  Operation want = pool.Want(
+      Key("never"),
+      [&](const Result<NamedObject>& named) {
+        told = named.status();
+        done.Notify();
+      },
+      {.deadline = kNoDeadline});
+  ASSERT_TRUE(test::Eventually([&] { return members.WaitingAt(0) == 1; }));
+  EXPECT_TRUE(want.Cancel());
+  ASSERT_TRUE(test::Await(done));
+  EXPECT_CODE(told, kCancelled);
+  EXPECT_TRUE(test::Eventually([&] { return members.WaitingAt(0) == 0; }));
+}
+
+TEST_F(MemberPoolsTest, ADeadlineEndsAWantAtItsOwnerToo) {
+  MemberProcesses members(1);
+  Pool pool = Open("dht:/deadline" + members.UrlOptions());
+  EXPECT_CODE(pool.Need(Key("never"), {.deadline = 20ms}), kDeadlineExceeded);
+  EXPECT_TRUE(test::Eventually([&] { return members.WaitingAt(0) == 0; }));
+}
+
+TEST_F(MemberPoolsTest, ComputesWhereTheRowIs) {
+  MemberProcesses members(2);
+  Pool pool = Open("dht:/compute" + members.UrlOptions());
+  ASSERT_OK(pool.Publish(Key("row", "a"), MakeObject("1")));
+  ASSERT_OK(pool.Publish(Key("row", "b"), MakeObject("2")));
+  const auto joined = pool.Compute(Pattern::Row("row"), "concat", "+");
+  ASSERT_OK(joined);
+  EXPECT_EQ(joined->text(), "1+2");
+  EXPECT_CODE(pool.Compute(Pattern::Row("nothing"), "concat", ""), kNotFound);
+  EXPECT_CODE(pool.Compute(Pattern::Row("row"), "no-such-function", ""), kNotFound);
+  // The function's own error comes as it is.
+  const Status refused = pool.Compute(Pattern::Row("row"), "pick", "wrong").status();
+  EXPECT_CODE(refused, kInvalidArgument);
+}
+
+TEST_F(MemberPoolsTest, KeepsPoolsOfTheSameMembersApartByBucket) {
+  MemberProcesses members(2);
+  Pool red = Open("dht:[red]/a" + members.UrlOptions());
+  Pool blue = Open("dht:[blue]/a" + members.UrlOptions());
+  ASSERT_OK(red.Publish(Key("k"), MakeObject("red")));
+  ASSERT_OK(blue.Publish(Key("k"), MakeObject("blue")));
+  EXPECT_EQ(red.Need(Key("k"))->text(), "red");
+  EXPECT_EQ(blue.Need(Key("k"))->text(), "blue");
+  EXPECT_EQ(red.Drop(Pattern::RowPrefix("")).value(), 1U);
+  EXPECT_OK(blue.Info(Key("k")));
+}
+
+TEST_F(MemberPoolsTest, RanksAndTagsLeadToMembers) {
+  MemberProcesses members(3);
+  const std::string list = members.UrlOptions();
+  for (const int rank : {0, 1, 2, 5}) {
+    Pool pool = Open("rft:/ranks&rank=" + std::to_string(rank) + list);
+    ASSERT_OK(pool.Publish(RowKey(rank), MakeObject("x")));
+  }
+  EXPECT_EQ(members.ObjectsAt(0), 1U);
+  EXPECT_EQ(members.ObjectsAt(1), 1U);
+  EXPECT_EQ(members.ObjectsAt(2), 2U) << "5 modulo 3";
+  Pool own = Open("rft:/ranks&rank=1" + list);
+  EXPECT_CODE(own.Info(RowKey(2)), kNotFound) << "a rank sees its own member";
+  EXPECT_EQ(own.Drop(Pattern::RowPrefix("")).value(), 1U);
+
+  Pool tags = Open("tft:[tags]/tags" + list);
+  const std::uint64_t before = members.ObjectsAt(1);
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_OK(tags.Publish(Key(WithRowTag(RowKey(i).row(), 4)), MakeObject("x")));
+  }
+  EXPECT_EQ(members.ObjectsAt(1) - before, 10U) << "4 modulo 3";
+  ASSERT_OK(tags.Publish(Key("untagged"), MakeObject("x")));
+  EXPECT_EQ(tags.Need(Key("untagged"))->text(), "x");
+}
+
+class MemberFaultsTest : public MemberPoolsTest {
+ protected:
+  // One that comes again must come at the same address.
+  MemberFaultsTest()
+      : members_(1, {{"fabric.listen", "127.0.0.1:" + std::to_string(test::FreePort())},
+                     {"fabric.use", "ofi"}}),
+        steady_(1) {}
+  void TearDown() override {
+    members_.Stop(0);
+    steady_.Stop(0);
+    MemberPoolsTest::TearDown();
+  }
+
+  Pool Both(std::string_view name) {
+    return Open("dht:/" + std::string(name) + members_.UrlOptions({steady_.address(0)}));
+  }
+  /// A key whose owner is the first member.
+  Key Of(std::size_t member, Pool& pool) {
+    for (int i = 0;; ++i) {
+      const Key key = RowKey(i);
+      const std::uint64_t before = At(member).ObjectsAt(0);
+      EXPECT_OK(pool.Publish(key, MakeObject("x"), {.overwrite = Overwrite::kYes}));
+      const bool is = At(member).ObjectsAt(0) > before;
+      EXPECT_OK(pool.Drop(key));
+      if (is) return key;
+    }
+  }
+  MemberProcesses& At(std::size_t member) { return member == 0 ? members_ : steady_; }
+
+  MemberProcesses members_;
+  MemberProcesses steady_;
+};
+
+TEST_F(MemberFaultsTest, ADeadMemberFailsItsKeysAndNoOthers) {
+  Pool pool = Both("dead");
+  const Key lost = Of(0, pool);
+  const Key kept = Of(1, pool);
+  ASSERT_OK(pool.Publish(lost, MakeObject("x")));
+  ASSERT_OK(pool.Publish(kept, MakeObject("y")));
+  members_.Stop(0);
+  for (int i = 0; i < 3; ++i) {
+    const Status info = pool.Info(lost).status();
+    EXPECT_CODE(info, kUnavailable);
+    EXPECT_THAT(std::string(info.message()), HasSubstr(members_.address(0)));
+    EXPECT_CODE(pool.Publish(lost, MakeObject("x")), kUnavailable);
+    EXPECT_EQ(pool.Need(kept)->text(), "y");
+  }
+  EXPECT_CODE(pool.Drop(Pattern::RowPrefix("row")), kUnavailable) << "not all could be asked";
+  EXPECT_CODE(pool.Need(lost, {.deadline = 300ms}), kDeadlineExceeded)
+      << "who may wait, waits for the member to come again";
+}
+
+TEST_F(MemberFaultsTest, AMemberThatComesAgainIsEmptyAndAnswersWhoWaited) {
+  Pool pool = Both("again");
+  const Key key = Of(0, pool);
+  const Key other("other-row", "column");
+  ASSERT_OK(pool.Publish(key, MakeObject("old")));
+  Notification done;
+  Result<NamedObject> named = NotFound("not answered");
+  std::atomic<int> count{0};
+  // Parked at the first member, which is the one that goes.
+  const Key wanted(key.row(), "wanted");
+  pool.Want(
+      wanted,
+      [&](Result<NamedObject> result) {
+        named = std::move(result);
+        ++count;
+        done.Notify();
+      },
+      {.deadline = test::kPatience});
+  ASSERT_TRUE(test::Eventually([&] { return members_.WaitingAt(0) == 1; }));
+  members_.Stop(0);
+  members_.StartAgain(0);
+  ASSERT_TRUE(test::Eventually([&] { return members_.WaitingAt(0) == 1; })) << "parked anew";
+  EXPECT_CODE(pool.Info(key), kNotFound) << "what it had is dropped";
+  ASSERT_OK(pool.Publish(wanted, MakeObject("new")));
+  ASSERT_TRUE(test::Await(done));
+  ASSERT_OK(named);
+  EXPECT_EQ(named->object.text(), "new");
+  EXPECT_EQ(count, 1);
+}
+
+}  // namespace
+}  // namespace cirein
