@@ -28,6 +28,9 @@ constexpr auto kBlastExamples = std::to_array<VerbExample>({
 constexpr auto kPlayExamples = std::to_array<VerbExample>({
     {"cirein play trace-run.0", "as fast as it goes, in a fresh pool of this process"},
     {"cirein play trace-run --rank 3 --speed original", "trace-run.3, at the recorded times"},
+    {"cirein play trace-run --of 1", "of all ranks, side by side"},
+    {"cirein play trace-run --rank 0 --of 2 --pool dht:/p",
+     "half of them, and another process plays the rest"},
     {"cirein play trace-run.0 --pool null: -o csv", "only the cost of asking"},
 });
 constexpr auto kDoctorExamples = std::to_array<VerbExample>({
