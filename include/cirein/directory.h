@@ -14,6 +14,11 @@
 
 namespace cirein {
 
+/// Where other processes reach this one, as directories and the URLs of pools say it (&ag0=ADDRESS).
+/// The first call begins to listen there, and blocks until it does. Errors: FailedPrecondition before
+/// Start, and when the setting network forbids it; those of listening.
+Result<std::string> OwnAddress();
+
 /// A process that is one of a resource's members.
 struct DirectoryMember {
   std::string name;     ///< What it calls itself: visible characters, at most kMaxNameBytes.

@@ -13,7 +13,6 @@
 
 #include "base/logging.h"
 #include "cli/verb_table.h"
-#include "pool/process.h"
 #include "runtime/file.h"
 #include "runtime/interrupt_flag.h"
 #include "runtime/real_clock.h"
@@ -87,8 +86,7 @@ class ServeVerb final : public Verb {
     CIREIN_ASSIGN_OR_RETURN(const Config config, context.LoadConfig());
     const Library library(config);
     CIREIN_RETURN_IF_ERROR(library.status());
-    CIREIN_ASSIGN_OR_RETURN(ProcessNetwork* const network, Process::Current()->network());
-    const std::string address = network->address();
+    CIREIN_ASSIGN_OR_RETURN(const std::string address, OwnAddress());
     context.console.Write(fmt::format("cirein is a member at {}\n", address));
     std::optional<Directory> directory;
     if (!directory_file_.empty()) {

@@ -13,6 +13,7 @@
 #include "pool/directory_text.h"
 #include "pool/member_list.h"
 #include "pool/process.h"
+#include "pool/process_network.h"
 #include "runtime/file.h"
 #include "runtime/notification.h"
 #include "runtime/real_clock.h"
@@ -78,6 +79,13 @@ Result<std::string> AddressFromSettings(const Config& config) {
 }
 
 }  // namespace
+
+Result<std::string> OwnAddress() {
+  const std::shared_ptr<Process> process = Process::Current();
+  if (process == nullptr) return FailedPrecondition("the library is not started");
+  CIREIN_ASSIGN_OR_RETURN(const ProcessNetwork* const network, process->network());
+  return network->address();
+}
 
 std::size_t DirectoryInfo::min_members() const {
   const std::optional<std::string> text = url.option("min_members");

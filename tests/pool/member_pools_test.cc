@@ -31,7 +31,6 @@ using testing::HasSubstr;
 class MemberPoolsTest : public test::LibraryTest {
  protected:
   static Status Try(const std::string& url) { return Connect(url).status(); }
-  static std::string OwnAddress() { return Process::Current()->network().value()->address(); }
   static Key RowKey(int i) { return Key("row" + std::to_string(i)); }
 };
 
@@ -64,13 +63,14 @@ TEST_F(NoNetworkTest, SaysThatThereIsNoneAndWhy) {
   const Status refused = Connect("dht:/a&num=1&ag0=127.0.0.1:7000").status();
   EXPECT_CODE(refused, kFailedPrecondition);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("nonet"));
+  EXPECT_CODE(OwnAddress().status(), kFailedPrecondition);
   EXPECT_OK(Connect("local:/a"));
   EXPECT_EQ(test::FileDescriptorCount(), files) << "no socket was opened";
 }
 
 TEST_F(MemberPoolsTest, SpreadsRowsOverMembersAndFindsThemAgain) {
   MemberProcesses members(3);
-  Pool pool = Open("dht:/spread" + members.UrlOptions({OwnAddress()}));
+  Pool pool = Open("dht:/spread" + members.UrlOptions({OwnAddress().value()}));
   constexpr int kRows = 100;
   for (int i = 0; i < kRows; ++i) {
     ASSERT_OK(pool.Publish(RowKey(i), MakeObject("data" + std::to_string(i), "meta")));
