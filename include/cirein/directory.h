@@ -54,8 +54,8 @@ class Directory {
   /// the settings directory.address or directory.file name. FailedPrecondition when there is none.
   static Result<Directory> Connect(std::string_view address = {});
 
-  /// Makes it known, without members. Again with the same URL does nothing; AlreadyExists for
-  /// another one.
+  /// Makes it known, without members. Where it is known already this does nothing; AlreadyExists
+  /// when that has another type, or another value of an option that the URL names.
   Status Define(const ResourceUrl& url) const;
   /// This process, or whoever is given, becomes a member; a member of that name gets this address
   /// in its old place. NotFound when nobody defined it, FailedPrecondition when it was dropped.

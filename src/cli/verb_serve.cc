@@ -29,12 +29,15 @@ class Membership {
   Membership(ResourceUrl url, DirectoryMember member)
       : url_(std::move(url)), member_(std::move(member)) {}
 
-  Result<DirectoryInfo> Join(const Directory& directory) const {
+  Result<DirectoryInfo> Join(const Directory& directory) {
     if (!url_.is_reference()) {
       const Status defined = directory.Define(url_);
       if (!defined.ok()) return defined;
     }
-    return directory.Join(url_, member_);
+    Result<DirectoryInfo> joined = directory.Join(url_, member_);
+    // As a whole, also where this member was told less: it may be the first to define it anew.
+    if (joined.ok()) url_ = joined->url;
+    return joined;
   }
 
   /// Once in a while. Nothing changes where it is known.
@@ -63,7 +66,7 @@ class Membership {
   }
 
  private:
-  const ResourceUrl url_;
+  ResourceUrl url_;
   const DirectoryMember member_;
   bool told_ok_ = true;
   bool dropped_ = false;
@@ -74,8 +77,9 @@ class ServeVerb final : public Verb {
   void Declare(OptionSet* options) override {
     options->AddList({"--join", "URL", "be a member of this pool; may be given several times"},
                      &join_);
-    options->AddText({"--name", "NAME", "what this member is called; the same name is the same "
-                                        "place in the pool (default: its address)"},
+    options->AddText({"--name", "NAME",
+                      "what this member is called; the same name is the same "
+                      "place in the pool (default: its address)"},
                      &name_);
     options->AddText({"--directory-file", "FILE", "host the directory, and write its address here"},
                      &directory_file_);

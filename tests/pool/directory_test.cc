@@ -56,7 +56,10 @@ TEST_F(DirectoryTest, MembersJoinInOrderAndKeepTheirPlaces) {
   EXPECT_CODE(Join("dht:/pool", "a", 7001).status(), kNotFound);
   ASSERT_OK(directory_->Define(Url("dht:/pool&min_members=2")));
   EXPECT_OK(directory_->Define(Url("dht:/pool&min_members=2"))) << "once more changes nothing";
+  EXPECT_OK(directory_->Define(Url("dht:/pool"))) << "nor does who says less";
+  EXPECT_EQ(directory_->Lookup(Url("/pool"))->min_members(), 2U);
   EXPECT_CODE(directory_->Define(Url("dht:/pool&min_members=3")), kAlreadyExists);
+  EXPECT_CODE(directory_->Define(Url("dht:/pool&min_members=2&keep=3")), kAlreadyExists);
   EXPECT_CODE(directory_->Define(Url("rft:/pool&min_members=2")), kAlreadyExists);
   EXPECT_THAT(NamesOf(directory_->Lookup(Url("/pool"))), ElementsAre());
   EXPECT_THAT(NamesOf(Join("/pool", "b", 7001)), ElementsAre("b"));
