@@ -127,10 +127,14 @@ class ServeVerb final : public Verb {
     return memberships;
   }
 
-  static void Serve(InterruptFlag& interrupt, const std::optional<Directory>& directory,
-                    std::vector<Membership> memberships) {
+  void Serve(InterruptFlag& interrupt, std::optional<Directory> directory,
+             std::vector<Membership> memberships) const {
     const Clock& clock = RealClock::Instance();
     while (!interrupt.WaitUntil(memberships.empty() ? kEndOfTime : clock.Now() + kLookAgain)) {
+      // Its file may say by now that it is hosted elsewhere.
+      if (directory_file_.empty()) {
+        if (Result<Directory> now = Directory::Connect(); now.ok()) directory = *std::move(now);
+      }
       for (Membership& membership : memberships) membership.LookAgain(*directory);
     }
     for (const Membership& membership : memberships) membership.Leave(*directory);

@@ -109,9 +109,10 @@ class MemberPool final : public RoutedPool {
       if (what.ok() || what.code() == StatusCode::kDeadlineExceeded) return look();
       // It could not even be watched.
       const Environment& environment = held->parts_.process.environment();
-      environment.timers.RunAt(
-          environment.clock.Now() + kLookAgain,
-          [look, &executor = held->parts_.process.pool_executor()] { (void)executor.Submit(look); });
+      environment.timers.RunAt(environment.clock.Now() + kLookAgain,
+                               [look, &executor = held->parts_.process.pool_executor()] {
+                                 (void)executor.Submit(look);
+                               });
     };
     Operation watch = directory.Watch(pool->parts_.context.url, revision, changed, kLookAgain);
     const std::lock_guard lock(pool->mutex_);
@@ -133,7 +134,8 @@ class MemberPool final : public RoutedPool {
              MemberRoute route)
       : RoutedPool(parts.type, std::move(members), std::move(route)),
         parts_(std::move(parts)),
-        addresses_(std::move(addresses)) {}
+        addresses_(std::move(addresses)),
+        taken_(addresses_) {}
 
   static Members MembersOf(const Parts& parts, const std::vector<fabric::Address>& addresses) {
     Members members;
@@ -149,11 +151,13 @@ class MemberPool final : public RoutedPool {
     return members;
   }
 
-  static void LookAgain(const std::shared_ptr<MemberPool>& pool, const Directory& directory,
+  static void LookAgain(const std::shared_ptr<MemberPool>& pool, const Directory& before,
                         std::uint64_t revision) {
+    // It may be hosted elsewhere by now.
+    const Directory directory = Directory::Connect().value_or(before);
     const Result<DirectoryInfo> entry = directory.Lookup(pool->parts_.context.url);
     // While the directory is away, and once the pool is not in it any more, what is known stays.
-    if (entry.ok() && entry->revision != revision) {
+    if (entry.ok()) {
       revision = entry->revision;
       pool->Take(*entry);
     }
@@ -163,17 +167,22 @@ class MemberPool final : public RoutedPool {
   void Take(const DirectoryInfo& entry) {
     const std::vector<fabric::Address> addresses = AddressesOf(entry);
     if (addresses.empty() || addresses.size() < entry.min_members()) return;
+    // Not by the revision: a directory that was started anew may have come to the same one.
+    if (const std::lock_guard lock(mutex_); addresses == taken_) return;
     Result<MemberRoute> route = parts_.make_route(parts_.context, addresses.size());
     if (!route.ok()) return;
     LogInfo("pool", "{}: {} members, as the directory says", entry.url.BucketPath(),
             addresses.size());
     Replace(MembersOf(parts_, addresses), std::move(*route));
+    const std::lock_guard lock(mutex_);
+    taken_ = addresses;
   }
 
   const Parts parts_;
   const std::vector<fabric::Address> addresses_;  // At first.
   std::mutex mutex_;
-  Operation watch_;  // Guarded by mutex_.
+  Operation watch_;                     // Guarded by mutex_, as is the next.
+  std::vector<fabric::Address> taken_;  // By the directory's last word.
 };
 
 Result<std::shared_ptr<PoolBackend>> MakeMemberPool(std::string_view type, MakeRoute make_route,
