@@ -18,9 +18,9 @@
 #include "runtime/real_clock.h"
 
 // Entries are objects of the process that hosts the directory, in a bucket of their own: one for
-// each resource, changed by if_version, so that two who change it at once are put in order. An entry
-// without URL is one that was dropped. Who changes revision n publishes the key "after n" of the
-// row: who watches n wants that.
+// each resource, changed by if_version, so that two who change it at once are put in order. An
+// entry without URL is one that was dropped. Who changes revision n publishes the key "after n" of
+// the row: who watches n wants that.
 
 namespace cirein {
 namespace {
@@ -31,7 +31,6 @@ constexpr std::string_view kEntryColumn = "entry";
 constexpr int kChangeAttempts = 10'000;
 // How long a change can be noticed by who looked before it and parks after it.
 constexpr std::chrono::seconds kAnnounced{30};
-constexpr std::uint64_t kMaxAddressBytes = 4096;
 
 std::string RowOf(const ResourceUrl& url) { return url.BucketPath(); }
 
@@ -72,7 +71,7 @@ Result<std::string> AddressFromSettings(const Config& config) {
                               "in its URL (&num=N&ag0=HOST:PORT...)");
   }
   Result<std::string> address =
-      ReadFirstLine(file, kMaxAddressBytes, "start its host: cirein serve --directory-file");
+      ReadFirstLine(file, "start its host: cirein serve --directory-file");
   if (!address.ok()) return address.status().WithContext("setting directory.file");
   return address;
 }
@@ -87,7 +86,7 @@ std::size_t DirectoryInfo::min_members() const {
 
 struct Directory::Found {
   DirectoryInfo entry;  ///< Revision 0: there is none. Without a path: it was dropped.
-  Version version;       ///< Of its object.
+  Version version;      ///< Of its object.
   bool is_there() const { return !entry.url.path().empty(); }
 };
 
@@ -138,8 +137,9 @@ Result<DirectoryInfo> Directory::Apply(const ResourceUrl& url, const Change& cha
     if (published.code() == StatusCode::kFailedPrecondition) continue;  // Somebody was faster.
     if (!published.ok()) return published.status();
     CIREIN_ASSIGN_OR_RETURN(DataObject told, DataObject::FromString(""));
-    const Status announced = pool_.Publish(AfterKey(url, found.entry.revision), std::move(told),
-                                           {.overwrite = Overwrite::kYes, .ttl = kAnnounced})
+    const Status announced = pool_
+                                 .Publish(AfterKey(url, found.entry.revision), std::move(told),
+                                          {.overwrite = Overwrite::kYes, .ttl = kAnnounced})
                                  .status();
     if (!announced.ok()) return announced;
     return changed;
@@ -167,8 +167,7 @@ Status Directory::Define(const ResourceUrl& url) const {
       .status();
 }
 
-Result<DirectoryInfo> Directory::Join(const ResourceUrl& url,
-                                       const DirectoryMember& member) const {
+Result<DirectoryInfo> Directory::Join(const ResourceUrl& url, const DirectoryMember& member) const {
   CIREIN_ASSIGN_OR_RETURN(const ResourceUrl named, Named(url));
   CIREIN_RETURN_IF_ERROR(CheckMemberName(member.name));
   CIREIN_ASSIGN_OR_RETURN(const std::string address, MemberAddress(member.address));
@@ -183,8 +182,9 @@ Result<DirectoryInfo> Directory::Join(const ResourceUrl& url,
     if (known != entry.members.end()) {
       known->address = address;
     } else if (entry.members.size() == kMaxMembers) {
-      return ResourceExhausted(fmt::format("\"{}\" has {} members", named.BucketPath(), kMaxMembers),
-                               "let one leave first");
+      return ResourceExhausted(
+          fmt::format("\"{}\" has {} members", named.BucketPath(), kMaxMembers),
+          "let one leave first");
     } else {
       entry.members.push_back({member.name, address});
     }
@@ -199,9 +199,9 @@ Result<DirectoryInfo> Directory::Leave(const ResourceUrl& url, std::string_view 
     if (std::erase_if(entry.members, [&](const auto& each) { return each.name == name; }) > 0) {
       return OkStatus();
     }
-    return NotFound(fmt::format("{} is no member of \"{}\"", QuoteForPeople(name),
-                                named.BucketPath()),
-                    "see cirein resource info");
+    return NotFound(
+        fmt::format("{} is no member of \"{}\"", QuoteForPeople(name), named.BucketPath()),
+        "see cirein resource info");
   });
 }
 
@@ -217,8 +217,7 @@ Result<DirectoryInfo> Directory::Await(const ResourceUrl& url, Deadline deadline
   const Clock& clock = RealClock::Instance();
   const std::shared_ptr<Process> process = Process::Current();
   if (process == nullptr) return FailedPrecondition("the library is not started");
-  const TimePoint end =
-      clock.EndOf(deadline.is_default() ? process->default_deadline() : deadline);
+  const TimePoint end = clock.EndOf(deadline.is_default() ? process->default_deadline() : deadline);
   while (true) {
     CIREIN_ASSIGN_OR_RETURN(Found found, Find(named));
     if (found.is_there() && found.entry.members.size() >= found.entry.min_members()) {
@@ -233,8 +232,9 @@ Result<DirectoryInfo> Directory::Await(const ResourceUrl& url, Deadline deadline
           "start the others: cirein serve --join");
     }
     Notification changed;
-    Watch(named, found.entry.revision, [&](const Status& /*what*/) { changed.Notify(); },
-          end == kEndOfTime ? kNoDeadline : Deadline(end - now));
+    Watch(
+        named, found.entry.revision, [&](const Status& /*what*/) { changed.Notify(); },
+        end == kEndOfTime ? kNoDeadline : Deadline(end - now));
     changed.WaitUntil(kEndOfTime);
   }
 }
@@ -252,7 +252,7 @@ Status Directory::Drop(const ResourceUrl& url) const {
 }
 
 Result<std::vector<DirectoryInfo>> Directory::List(std::string_view path_prefix,
-                                                    Bucket bucket) const {
+                                                   Bucket bucket) const {
   CIREIN_ASSIGN_OR_RETURN(ResourceUrl below, ResourceUrl::Parse("ref:/x"));
   below.set_bucket(bucket);
   CIREIN_ASSIGN_OR_RETURN(below, Named(below));
