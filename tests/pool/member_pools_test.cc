@@ -129,7 +129,9 @@ TEST_F(MemberPoolsTest, AWantIsAnsweredByWhoeverPublishes) {
   for (int i = 0; i < kWaiters; ++i) {
     pool.Want(Key("later"), [&](const Result<NamedObject>& named) {
       EXPECT_OK(named);
-      if (named.ok()) EXPECT_EQ(named->object.text(), "here");
+      if (named.ok()) {
+        EXPECT_EQ(named->object.text(), "here");
+      }
       answered.CountDown();
     });
   }
