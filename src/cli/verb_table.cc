@@ -115,7 +115,6 @@ constexpr auto kServeExamples = std::to_array<VerbExample>({
     {"cirein serve --directory-file dir.txt --join 'dht:/run7/pool&min_members=2'",
      "the first member, which hosts the directory"},
     {"cirein serve --set directory.file=dir.txt --join dht:/run7/pool", "the second one"},
-    {"cirein put --set directory.file=dir.txt dht:/run7/pool mesh mesh.bin", "and who uses it"},
     {"cirein serve --set fabric.listen=127.0.0.1:7000",
      "without a directory: dht:/p&num=1&ag0=127.0.0.1:7000"},
 });

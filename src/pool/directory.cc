@@ -32,7 +32,6 @@ constexpr std::string_view kEntryColumn = "entry";
 constexpr int kChangeAttempts = 10'000;
 // How long a change can be noticed by who looked before it and parks after it.
 constexpr std::chrono::seconds kAnnounced{30};
-constexpr std::uint64_t kMaxAddressBytes = 4096;
 
 std::string RowOf(const ResourceUrl& url) { return url.BucketPath(); }
 
@@ -82,7 +81,7 @@ Result<std::string> AddressFromSettings(const Config& config) {
                               "in its URL (&num=N&ag0=HOST:PORT...)");
   }
   Result<std::string> address =
-      ReadFirstLine(file, kMaxAddressBytes, "start its host: cirein serve --directory-file");
+      ReadFirstLine(file, "start its host: cirein serve --directory-file");
   if (!address.ok()) return address.status().WithContext("setting directory.file");
   return address;
 }

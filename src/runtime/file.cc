@@ -170,9 +170,9 @@ Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes) {
   return ReadAll(file.get(), path, max_bytes);
 }
 
-Result<std::string> ReadFirstLine(const std::string& path, std::uint64_t max_bytes,
-                                  std::string_view hint) {
-  CIREIN_ASSIGN_OR_RETURN(std::string text, ReadFile(path, max_bytes));
+Result<std::string> ReadFirstLine(const std::string& path, std::string_view hint) {
+  constexpr std::uint64_t kMaxBytes = 4096;
+  CIREIN_ASSIGN_OR_RETURN(std::string text, ReadFile(path, kMaxBytes));
   text.resize(std::min(text.find_first_of("\r\n"), text.size()));
   if (!text.empty()) return text;
   return InvalidArgument(

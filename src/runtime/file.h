@@ -18,10 +18,9 @@ namespace cirein {
 /// The whole of a file, of one in /proc or a pipe too. ResourceExhausted when it has more than
 /// `max_bytes`.
 Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes);
-/// The first line of a file, without its end: where secrets are kept. InvalidArgument when it is
-/// empty, with `hint`.
-Result<std::string> ReadFirstLine(const std::string& path, std::uint64_t max_bytes,
-                                  std::string_view hint);
+/// The first line of a file of 4 KiB at most, without its end: where secrets and addresses are
+/// kept. InvalidArgument when it is empty, with `hint`.
+Result<std::string> ReadFirstLine(const std::string& path, std::string_view hint);
 /// The rest of what standard input has, to its end; otherwise as ReadFile.
 Result<std::string> ReadStandardInput(std::uint64_t max_bytes);
 

@@ -372,7 +372,9 @@ TEST_P(ObjectClientTest, RefusalsComeBackWithTheirWords) {
   bound.if_version = first->version;
   EXPECT_OK(Publish("b", bound));
   // All or none.
-  wire::GroupRequest group{kBucket, "row", PutMode::kWriteOnce, std::nullopt, {}, true, {}};
+  wire::GroupRequest group;
+  group.bucket = kBucket;
+  group.row = "row";
   group.items = {{"new", MakeObject("n")}, {std::nullopt, MakeObject("again")}};
   EXPECT_CODE(PublishGroup("a", group), kAlreadyExists);
   EXPECT_CODE(Get("a", Key("row", "new")), kNotFound);
