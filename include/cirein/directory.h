@@ -14,9 +14,9 @@
 
 namespace cirein {
 
-/// Where other processes reach this one, as directories and the URLs of pools say it (&ag0=ADDRESS).
-/// The first call begins to listen there, and blocks until it does. Errors: FailedPrecondition before
-/// Start, and when the setting network forbids it; those of listening.
+/// Where other processes reach this one, as directories and the URLs of pools say it
+/// (&ag0=ADDRESS). The first call begins to listen there, and blocks until it does. Errors:
+/// FailedPrecondition before Start, and when the setting network forbids it; those of listening.
 Result<std::string> OwnAddress();
 
 /// A process that is one of a resource's members.
@@ -41,13 +41,14 @@ struct DirectoryInfo {
   std::size_t min_members() const;
 };
 
-/// Where resources are found by name, such as pools with their members: Kelpie's DirMan. Any process
-/// with a network hosts one, in its own memory: that of the address asked. Processes that joined say
-/// so again when it was lost.
+/// Where resources are found by name, such as pools with their members: Kelpie's DirMan. Any
+/// process with a network hosts one, in its own memory: that of the address asked. Processes that
+/// joined say so again when it was lost.
 ///
 /// Names are bucket and path: two resources of one path are apart by bucket. Calls block until
 /// answered, at most for the default deadline where none is given. Common errors: Unavailable
-/// (cannot be reached), DeadlineExceeded, InvalidArgument. Thread-safe; copies share the connection.
+/// (cannot be reached), DeadlineExceeded, InvalidArgument. Thread-safe; copies share the
+/// connection.
 class Directory {
  public:
   /// The one hosted at `address` (HOST:PORT, or what a process says of itself); empty: the one that
