@@ -151,7 +151,9 @@ Status Use(const examples::Place& place, const std::string& one, const std::stri
   std::cout << "one of them is gone\n";
   CIREIN_ASSIGN_OR_RETURN(const DataObject found, mirror.Need(key));
   std::cout << "still there: " << found.text() << '\n';
-  return mirror.Publish(Key("the end"), object).status();
+  // Whom this lets go may be gone before it has answered.
+  (void)mirror.Publish(Key("the end"), object);
+  return OkStatus();
 }
 
 Status Run(const examples::Place& place) {
