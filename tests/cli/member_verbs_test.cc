@@ -131,6 +131,20 @@ TEST_F(MemberVerbsTest, ObjectsGoIntoAFolderAndBack) {
   }
 }
 
+TEST_F(MemberVerbsTest, KilledClientsTakeTheirWantsAndNoOthers) {
+  const auto first = StartFirst();
+  const auto second = StartSecond();
+  std::vector<std::unique_ptr<CommandProcess>> clients;
+  for (int i = 0; i < 6; ++i) {
+    clients.push_back(Begin({"need", std::string(kPool), "run|mesh", "--timeout", "120s"}));
+  }
+  for (std::size_t i = 0; i < clients.size(); i += 2) clients[i]->End(SIGKILL);
+  EXPECT_EQ(OnPool("put", {"run|mesh", "--data", "triangles"}).code, 0);
+  for (std::size_t i = 1; i < clients.size(); i += 2) {
+    EXPECT_EQ(clients[i]->Wait().out, "triangles") << i;
+  }
+}
+
 TEST_F(MemberVerbsTest, AMemberThatIsKilledComesAgainAtItsPlace) {
   const auto first = StartFirst();
   auto second = StartSecond();
