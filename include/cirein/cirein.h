@@ -8,6 +8,8 @@
 #include "cirein/config.h"
 #include "cirein/data_object.h"
 #include "cirein/deadline.h"
+#include "cirein/directory.h"
+#include "cirein/group.h"
 #include "cirein/key.h"
 #include "cirein/library.h"
 #include "cirein/operations.h"

@@ -372,7 +372,9 @@ TEST_P(ObjectClientTest, RefusalsComeBackWithTheirWords) {
   bound.if_version = first->version;
   EXPECT_OK(Publish("b", bound));
   // All or none.
-  wire::GroupRequest group{kBucket, "row", PutMode::kWriteOnce, std::nullopt, {}};
+  wire::GroupRequest group;
+  group.bucket = kBucket;
+  group.row = "row";
   group.items = {{"new", MakeObject("n")}, {std::nullopt, MakeObject("again")}};
   EXPECT_CODE(PublishGroup("a", group), kAlreadyExists);
   EXPECT_CODE(Get("a", Key("row", "new")), kNotFound);
@@ -592,8 +594,13 @@ TEST_P(ObjectClientAloneTest, AnswersToSomethingElseAreNotBelieved) {
     EXPECT_CODE(result, kUnavailable);
     EXPECT_THAT(result.status().message(), HasSubstr("unknown"));
   };
-  const wire::GroupRequest group{
-      kBucket, "row", PutMode::kOverwrite, std::nullopt, 0, true, {{std::nullopt, MakeObject("x")}}};
+  const wire::GroupRequest group{kBucket,
+                                 "row",
+                                 PutMode::kOverwrite,
+                                 std::nullopt,
+                                 0,
+                                 true,
+                                 {{std::nullopt, MakeObject("x")}}};
   ListOptions options{.page_size = 1, .cursor = {}, .deadline = kSoon};
   expect_unknown(Get("a", Key("row")));  // No bytes at all.
   liar.bytes = wire::Encode(wire::Reply(std::uint64_t{1}));
