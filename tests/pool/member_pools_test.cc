@@ -42,12 +42,13 @@ TEST_F(MemberPoolsTest, RefusesAListThatIsNotWhole) {
   EXPECT_CODE(Try("dht:/a&num=many"), kInvalidArgument);
   EXPECT_CODE(Try("dht:/a&num=5000&ag0=127.0.0.1:7000"), kInvalidArgument);
   EXPECT_THAT(std::string(Try("dht:/a&num=2&ag0=127.0.0.1:7000").message()), HasSubstr("ag1"));
-  for (const std::string address :
-       {"nowhere", "127.0.0.1", "127.0.0.1:0", ":7000", "auto://x", "/a/path", "127.0.0.1:70000"}) {
+  for (const std::string address : {"nowhere", "127.0.0.1", "127.0.0.1:0", ":7000", "auto://x",
+                                    "/a/path", "127.0.0.1:70000"}) {
     EXPECT_CODE(Try("dht:/a&num=1&ag0=" + address), kInvalidArgument) << address;
   }
-  EXPECT_THAT(std::string(Try("dht:/a&num=2&ag0=127.0.0.1:7000&ag1=127.0.0.1:7000").message()),
-              HasSubstr("ag1 is the member"));
+  EXPECT_THAT(
+      std::string(Try("dht:/a&num=2&ag0=127.0.0.1:7000&ag1=127.0.0.1:7000").message()),
+      HasSubstr("ag1 is the member"));
   EXPECT_CODE(Try("dht:/a&num=1&ag0=127.0.0.1:7000&agx=1"), kInvalidArgument);
   EXPECT_CODE(Try("rft:/a&num=1&ag0=127.0.0.1:7000"), kInvalidArgument);
   EXPECT_CODE(Try("rft:/a&num=1&ag0=127.0.0.1:7000&rank=-1"), kInvalidArgument);
@@ -134,8 +135,8 @@ TEST_F(MemberPoolsTest, AWantIsAnsweredByWhoeverPublishes) {
       answered.CountDown();
     });
   }
-  ASSERT_TRUE(
-      test::Eventually([&] { return members.WaitingAt(0) + members.WaitingAt(1) == kWaiters; }));
+  ASSERT_TRUE(test::Eventually(
+      [&] { return members.WaitingAt(0) + members.WaitingAt(1) == kWaiters; }));
   ASSERT_OK(other.Publish(Key("later"), MakeObject("here")));
   EXPECT_TRUE(answered.Wait());
 }
@@ -153,9 +154,8 @@ TEST_F(MemberPoolsTest, AWantOfManyRowsIsAnsweredOnceAndGivenUpElsewhere) {
   const auto waiting = [&] {
     return members.WaitingAt(0) + members.WaitingAt(1) + members.WaitingAt(2);
   };
-  ASSERT_TRUE(test::Eventually([&] {
-    return members.WaitingAt(0) > 0 && members.WaitingAt(1) > 0 && members.WaitingAt(2) > 0;
-  }));
+  ASSERT_TRUE(test::Eventually([&] { return members.WaitingAt(0) > 0 && members.WaitingAt(1) > 0 &&
+                                            members.WaitingAt(2) > 0; }));
   for (int i = 0; i < 20; ++i) ASSERT_OK(pool.Publish(RowKey(i), MakeObject("x")));
   ASSERT_TRUE(test::Await(done));
   EXPECT_TRUE(test::Eventually([&] { return waiting() == 0; })) << "the others were given up";
@@ -167,12 +167,13 @@ TEST_F(MemberPoolsTest, ACancelledWantLeavesItsOwner) {
   Pool pool = Open("dht:/cancel" + members.UrlOptions());
   Notification done;
   Status told;
-  Operation want = pool.Want(Key("never"),
-                             [&](const Result<NamedObject>& named) {
-                               told = named.status();
-                               done.Notify();
-                             },
-                             {.deadline = kNoDeadline});
+  Operation want = pool.Want(
+      Key("never"),
+      [&](const Result<NamedObject>& named) {
+        told = named.status();
+        done.Notify();
+      },
+      {.deadline = kNoDeadline});
   ASSERT_TRUE(test::Eventually([&] { return members.WaitingAt(0) == 1; }));
   EXPECT_TRUE(want.Cancel());
   ASSERT_TRUE(test::Await(done));
@@ -300,13 +301,14 @@ TEST_F(MemberFaultsTest, AMemberThatComesAgainIsEmptyAndAnswersWhoWaited) {
   std::atomic<int> count{0};
   // Parked at the first member, which is the one that goes.
   const Key wanted(key.row(), "wanted");
-  pool.Want(wanted,
-            [&](Result<NamedObject> result) {
-              named = std::move(result);
-              ++count;
-              done.Notify();
-            },
-            {.deadline = test::kPatience});
+  pool.Want(
+      wanted,
+      [&](Result<NamedObject> result) {
+        named = std::move(result);
+        ++count;
+        done.Notify();
+      },
+      {.deadline = test::kPatience});
   ASSERT_TRUE(test::Eventually([&] { return members_.WaitingAt(0) == 1; }));
   members_.Stop(0);
   members_.StartAgain(0);
