@@ -16,6 +16,7 @@
 #include "cirein/pattern.h"
 #include "cirein/pool.h"
 #include "cirein/pool_backend.h"
+#include "cirein/pool_network.h"
 #include "cirein/resource_url.h"
 #include "cirein/result_collector.h"
 #include "cirein/status.h"
