@@ -48,10 +48,10 @@ Result<LaunchedRank> RankFor(const std::string& form, const GroupMembership::Par
     CIREIN_ASSIGN_OR_RETURN(found, RankOfSettings(parts.config));
   }
   if (!found && form != "slurm") {
-    CIREIN_ASSIGN_OR_RETURN(found, RankOfMpi(parts.environ));
+    CIREIN_ASSIGN_OR_RETURN(found, RankOfMpi(parts.environment));
   }
   if (!found && form != "mpi") {
-    CIREIN_ASSIGN_OR_RETURN(found, RankOfSlurm(parts.environ));
+    CIREIN_ASSIGN_OR_RETURN(found, RankOfSlurm(parts.environment));
   }
   if (!found) {
     return FailedPrecondition(
@@ -122,7 +122,7 @@ Result<Group> GroupOfList(const Config& config, const fabric::Address& own) {
 }  // namespace
 
 Result<std::string> GroupForm(std::string_view form, const Config& config,
-                              std::span<const std::string> environ) {
+                              std::span<const std::string> environment) {
   std::string chosen = form.empty() ? config.GetString("group.form") : std::string(form);
   for (const std::string_view known : {"list", "file", "directory", "mpi", "slurm"}) {
     if (chosen == known) return chosen;
@@ -136,9 +136,9 @@ Result<std::string> GroupForm(std::string_view form, const Config& config,
     return std::string("file");
   }
   if (KnowsDirectory(config)) return std::string("directory");
-  CIREIN_ASSIGN_OR_RETURN(const auto mpi, RankOfMpi(environ));
+  CIREIN_ASSIGN_OR_RETURN(const auto mpi, RankOfMpi(environment));
   if (mpi) return std::string("mpi");
-  CIREIN_ASSIGN_OR_RETURN(const auto slurm, RankOfSlurm(environ));
+  CIREIN_ASSIGN_OR_RETURN(const auto slurm, RankOfSlurm(environment));
   return std::string(slurm ? "slurm" : "directory");
 }
 

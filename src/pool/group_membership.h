@@ -17,14 +17,14 @@ namespace cirein {
 /// What a process's group is formed by: the setting group.form or a word instead of it, where
 /// "auto" becomes one of the others; "directory" where nothing says more.
 Result<std::string> GroupForm(std::string_view form, const Config& config,
-                              std::span<const std::string> environ);
+                              std::span<const std::string> environment);
 
 /// That this process is in a group: what it has written for the others goes with it.
 class GroupMembership {
  public:
   struct Parts {
     const Config& config;
-    std::span<const std::string> environ;
+    std::span<const std::string> environment;
     ProcessNetwork& network;
     std::function<bool()> gives_up;
   };

@@ -24,7 +24,7 @@ bool IsRunCharacter(char c) {
 
 class Variables {
  public:
-  explicit Variables(std::span<const std::string> environ) : environ_(environ) {}
+  explicit Variables(std::span<const std::string> environment) : environ_(environment) {}
 
   /// The value of the first of these that is there and not empty.
   std::optional<std::string> First(std::initializer_list<std::string_view> names) const {
@@ -74,8 +74,8 @@ bool IsRunName(std::string_view name) {
          std::all_of(name.begin(), name.end(), IsRunCharacter);
 }
 
-Result<std::optional<LaunchedRank>> RankOfMpi(std::span<const std::string> environ) {
-  const Variables variables(environ);
+Result<std::optional<LaunchedRank>> RankOfMpi(std::span<const std::string> environment) {
+  const Variables variables(environment);
   const auto rank = variables.First({"OMPI_COMM_WORLD_RANK", "PMI_RANK"});
   const auto size = variables.First({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"});
   if (!rank || !size) return Launched();
@@ -86,8 +86,8 @@ Result<std::optional<LaunchedRank>> RankOfMpi(std::span<const std::string> envir
   return Launched(std::move(launched));
 }
 
-Result<std::optional<LaunchedRank>> RankOfSlurm(std::span<const std::string> environ) {
-  const Variables variables(environ);
+Result<std::optional<LaunchedRank>> RankOfSlurm(std::span<const std::string> environment) {
+  const Variables variables(environment);
   const auto rank = variables.First({"SLURM_PROCID"});
   const auto size = variables.First({"SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"});
   const auto job = variables.First({"SLURM_JOB_ID"});

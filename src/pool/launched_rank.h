@@ -31,9 +31,9 @@ bool IsRunName(std::string_view name);
 /// What MPI's launcher told this process, from the environment (NAME=VALUE): Open MPI's mpirun, or
 /// one that speaks PMI (MPICH, Intel MPI, Cray). nullopt: there was none. InvalidArgument for what
 /// makes no sense.
-Result<std::optional<LaunchedRank>> RankOfMpi(std::span<const std::string> environ);
+Result<std::optional<LaunchedRank>> RankOfMpi(std::span<const std::string> environment);
 /// The same of Slurm's srun; what sbatch runs by itself is none of its ranks.
-Result<std::optional<LaunchedRank>> RankOfSlurm(std::span<const std::string> environ);
+Result<std::optional<LaunchedRank>> RankOfSlurm(std::span<const std::string> environment);
 /// The same of the settings group.rank, group.size and group.run.
 Result<std::optional<LaunchedRank>> RankOfSettings(const Config& config);
 

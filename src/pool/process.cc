@@ -109,16 +109,17 @@ Result<ProcessNetwork*> Process::network() {
 
 Result<Group> Process::JoinGroup(std::string_view form, Deadline deadline) {
   CIREIN_ASSIGN_OR_RETURN(ProcessNetwork* const network, this->network());
-  const std::vector<std::string> environ = Environ();
-  CIREIN_ASSIGN_OR_RETURN(const std::string chosen, GroupForm(form, config_, environ));
+  const std::vector<std::string> environment = Environ();
+  CIREIN_ASSIGN_OR_RETURN(const std::string chosen, GroupForm(form, config_, environment));
   const TimePoint end = environment_.clock.EndOf(deadline.Or(default_deadline_));
   const std::lock_guard lock(groups_mutex_);
   if (stopped()) return LibraryFinished();
   std::unique_ptr<GroupMembership>& membership = groups_[chosen];
   if (membership == nullptr) {
     CIREIN_ASSIGN_OR_RETURN(
-        membership, GroupMembership::Join(
-                        chosen, {config_, environ, *network, [this] { return stopped(); }}, end));
+        membership,
+        GroupMembership::Join(chosen,
+                              {config_, environment, *network, [this] { return stopped(); }}, end));
   }
   return membership->group();
 }

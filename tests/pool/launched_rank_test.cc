@@ -14,8 +14,8 @@ namespace {
 
 using Variables = std::vector<std::string>;
 
-LaunchedRank Mpi(const Variables& environ) { return RankOfMpi(environ).value().value(); }
-LaunchedRank Slurm(const Variables& environ) { return RankOfSlurm(environ).value().value(); }
+LaunchedRank Mpi(const Variables& environment) { return RankOfMpi(environment).value().value(); }
+LaunchedRank Slurm(const Variables& environment) { return RankOfSlurm(environment).value().value(); }
 
 TEST(LaunchedRankTest, OpenMpiSaysAll) {
   const LaunchedRank rank =
