@@ -115,8 +115,8 @@ class PoolNetwork::State : public std::enable_shared_from_this<State> {
  public:
   /// Asks a member that is connected to: what ObjectClient's calls say.
   template <typename T>
-  using Send = std::function<Status(ObjectClient& client, Deadline deadline,
-                                    std::function<void(Result<T>)> done)>;
+  using Ask = std::function<Status(ObjectClient& client, Deadline deadline,
+                                   std::function<void(Result<T>)> done)>;
 
   State(std::shared_ptr<Process> process, ProcessNetwork& network)
       : process_(std::move(process)), network_(network), address_(network.address()) {}
@@ -126,7 +126,7 @@ class PoolNetwork::State : public std::enable_shared_from_this<State> {
   const std::string& address() const noexcept { return address_; }
 
   template <typename T>
-  Operation Begin(const std::string& member, Status refusal, Deadline deadline, Send<T> send,
+  Operation Begin(const std::string& member, Status refusal, Deadline deadline, Ask<T> ask,
                   std::function<void(Result<T>)> done, Delivery delivery) {
     Result<std::shared_ptr<MemberLink>> link = LinkTo(member);
     if (refusal.ok()) refusal = link.status();
@@ -141,14 +141,14 @@ class PoolNetwork::State : public std::enable_shared_from_this<State> {
                                      "member " + member, std::move(done), delivery);
     if (!pending->Begin()) return Operation();
     const auto answer = pending->Sink();
-    (*link)->With([link = *link, send = std::move(send), pending, answer, end,
+    (*link)->With([link = *link, ask = std::move(ask), pending, answer, end,
                    &clock = environment.clock](const Result<MemberLink::Client>& client) {
       if (!client.ok()) return answer(client.status());
       if (pending->done()) return;  // Too late, or given up.
       const Deadline left = end == kEndOfTime
                                 ? kNoDeadline
                                 : Deadline(std::max(end - clock.Now(), TimePoint::zero()));
-      const Status sent = send(**client, left, [link, answer, client = *client](Result<T> result) {
+      const Status sent = ask(**client, left, [link, answer, client = *client](Result<T> result) {
         if (result.code() == StatusCode::kUnavailable) link->Lost(client);
         answer(std::move(result));
       });
@@ -161,14 +161,14 @@ class PoolNetwork::State : public std::enable_shared_from_this<State> {
 
   /// The same for a thread that waits.
   template <typename T>
-  Result<T> Wait(const std::string& member, Status refusal, Deadline deadline, Send<T> send) {
+  Result<T> Wait(const std::string& member, Status refusal, Deadline deadline, Ask<T> ask) {
     struct Answer {
       Notification arrived;
       std::optional<Result<T>> result;
     };
     const auto answer = std::make_shared<Answer>();
     Begin<T>(
-        member, std::move(refusal), deadline, std::move(send),
+        member, std::move(refusal), deadline, std::move(ask),
         [answer](Result<T> result) {
           answer->result.emplace(std::move(result));
           answer->arrived.Notify();
@@ -198,9 +198,9 @@ namespace {
 
 using Nothing = std::monostate;
 template <typename T>
-using Done = std::function<void(Result<T>)>;
+using DoneWith = std::function<void(Result<T>)>;
 
-fabric::DoneCallback DoneOf(Done<Nothing> done, DataObject keeps) {
+fabric::DoneCallback DoneOf(DoneWith<Nothing> done, DataObject keeps) {
   return [done = std::move(done), keeps = std::move(keeps)](const Status& status) {
     done(status.ok() ? Result<Nothing>(Nothing()) : Result<Nothing>(status));
   };
@@ -221,13 +221,13 @@ Status CheckMessage(const PoolNetwork::Message& message) {
 
 auto SendMessage(PoolNetwork::Message message) {
   return [request = wire::MessageRequest{std::move(message.handler), std::move(message.text)}](
-             ObjectClient& client, Deadline deadline, Done<std::string> done) {
+             ObjectClient& client, Deadline deadline, DoneWith<std::string> done) {
     return client.Ask(request, deadline, std::move(done));
   };
 }
 
 auto SendRead(const RemoteMemory& memory, MemoryRange range) {
-  return [memory, range](ObjectClient& client, Deadline deadline, Done<DataObject> done) {
+  return [memory, range](ObjectClient& client, Deadline deadline, DoneWith<DataObject> done) {
     Result<DataObject> into = DataObject::Allocate({.data_bytes = range.bytes});
     if (!into.ok()) return into.status();
     const std::span<std::byte> bytes = into->mutable_data();
@@ -249,7 +249,7 @@ Status CheckWrite(const RemoteMemory& memory, std::uint64_t offset, const DataOb
 
 auto SendWrite(const RemoteMemory& memory, std::uint64_t offset, DataObject object) {
   return [memory, offset, object = std::move(object)](ObjectClient& client, Deadline deadline,
-                                                      Done<Nothing> done) {
+                                                      DoneWith<Nothing> done) {
     return client.Write(GrantOf(memory), offset, object.data(), deadline,
                         DoneOf(std::move(done), object));
   };
