@@ -4,7 +4,7 @@
 //
 //   c++ -std=c++20 -shared -fPIC -o libwords.so compute_library.cc
 //   cirein serve --set compute.libraries=$PWD/libwords.so --directory-file dir.txt --join
-//   dht:/texts cirein compute --set directory.file=dir.txt dht:/texts 'letters|*' words --args 3
+//   dht:/texts cirein compute --set directory.file=dir.txt dht:/texts 'letters|*' words 3
 
 #include "cirein/compute_library.h"
 

@@ -42,8 +42,8 @@ TEST_F(ComputeLibraryVerbTest, AMemberComputesWithWhatItHasLoaded) {
   EXPECT_EQ(Run({"put", "dht:/texts", "letters|a", "--data", "to be or not"}).code, 0);
   EXPECT_EQ(Run({"put", "dht:/texts", "letters|b", "--data", "that is"}).code, 0);
   EXPECT_EQ(Run({"compute", "dht:/texts", "letters|*", "words"}).out, "6");
-  EXPECT_EQ(Run({"compute", "dht:/texts", "letters|*", "words", "--args", "3"}).out, "2");
-  const CommandRun refused = Run({"compute", "dht:/texts", "letters|*", "words", "--args", "x"});
+  EXPECT_EQ(Run({"compute", "dht:/texts", "letters|*", "words", "3"}).out, "2");
+  const CommandRun refused = Run({"compute", "dht:/texts", "letters|*", "words", "x"});
   EXPECT_NE(refused.code, 0);
   EXPECT_THAT(refused.err, HasSubstr("words takes how many letters")) << "its own words";
 }

@@ -144,7 +144,7 @@ class GroupPoolsTest : public test::LibraryTest {
                                                 {"group.size", "2"}}))
                    .value()) {}
   void TearDown() override {
-    other_->Stop();
+    other_.reset();
     LibraryTest::TearDown();
   }
   /// Both come.
@@ -159,7 +159,7 @@ class GroupPoolsTest : public test::LibraryTest {
   }
 
   const TemporaryDirectory directory_;
-  const std::shared_ptr<Process> other_;
+  std::shared_ptr<Process> other_;
 };
 
 TEST_F(GroupPoolsTest, PoolsHaveTheGroupsMembersAndRanks) {

@@ -48,7 +48,7 @@ class PoolNetworkTest : public test::LibraryTest {
     network_.emplace(PoolNetwork::Open().value());
   }
   void TearDown() override {
-    peer_->Stop(0);
+    peer_.reset();
     network_.reset();
     LibraryTest::TearDown();
   }
