@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "pool/member_list.h"
 
@@ -16,6 +17,7 @@ namespace {
 using Launched = std::optional<LaunchedRank>;
 
 constexpr std::size_t kMaxRunBytes = 200;
+constexpr std::size_t kMaxLauncherRunBytes = 150;
 
 bool IsRunCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -61,7 +63,7 @@ Result<LaunchedRank> RankIn(std::string_view who, const std::string& rank,
 
 /// A launcher's own name of a run, with other characters than may be made harmless.
 std::string RunName(std::string name) {
-  name.resize(std::min(name.size(), kMaxRunBytes));
+  name.resize(std::min(name.size(), kMaxLauncherRunBytes));
   std::replace_if(
       name.begin(), name.end(), [](char c) { return !IsRunCharacter(c); }, '_');
   return name;
@@ -82,6 +84,10 @@ Result<std::optional<LaunchedRank>> RankOfMpi(std::span<const std::string> envir
   CIREIN_ASSIGN_OR_RETURN(LaunchedRank launched, RankIn("MPI's launcher", *rank, *size));
   const auto run = variables.First({"PMIX_NAMESPACE", "PMI_JOBID"});
   if (run) launched.run = RunName("mpi-" + *run);
+  // A namespace follows from the launcher's process number, which comes again; its port does not so
+  // soon.
+  const auto launcher = variables.First({"OMPI_MCA_orte_hnp_uri"});
+  if (run && launcher) launched.run += fmt::format("-{:016x}", Hash64(*launcher));
   launched.one_host = variables.First({"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS"}) == size;
   return Launched(std::move(launched));
 }

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -94,6 +95,9 @@ TEST_F(GroupProcessTest, ARankThatWasKilledMayComeAgain) {
 /// As users start it: the environment says everything.
 class MpirunTest : public ::testing::Test {
  protected:
+  void SetUp() override {
+    if (std::string_view(CIREIN_MPIRUN).empty()) GTEST_SKIP() << "openmpi-bin is not installed";
+  }
   static CommandRun Run(const std::string& ranks, const std::string& what,
                         const std::vector<std::string>& settings = {}) {
     // Its own connections stay on this machine, too.

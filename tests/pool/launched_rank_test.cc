@@ -15,7 +15,9 @@ namespace {
 using Variables = std::vector<std::string>;
 
 LaunchedRank Mpi(const Variables& environment) { return RankOfMpi(environment).value().value(); }
-LaunchedRank Slurm(const Variables& environment) { return RankOfSlurm(environment).value().value(); }
+LaunchedRank Slurm(const Variables& environment) {
+  return RankOfSlurm(environment).value().value();
+}
 
 TEST(LaunchedRankTest, OpenMpiSaysAll) {
   const LaunchedRank rank =
@@ -25,6 +27,17 @@ TEST(LaunchedRankTest, OpenMpiSaysAll) {
   EXPECT_FALSE(
       Mpi({"OMPI_COMM_WORLD_RANK=0", "OMPI_COMM_WORLD_SIZE=8", "OMPI_COMM_WORLD_LOCAL_SIZE=4"})
           .one_host);
+}
+
+TEST(LaunchedRankTest, TwoLaunchersOfOneNumberAreTwoRuns) {
+  const auto run = [](const std::string& port) {
+    return Mpi({"OMPI_COMM_WORLD_RANK=0", "OMPI_COMM_WORLD_SIZE=1", "PMIX_NAMESPACE=7",
+                "OMPI_MCA_orte_hnp_uri=6.0;tcp://127.0.0.1:" + port})
+        .run;
+  };
+  EXPECT_EQ(run("4000"), run("4000"));
+  EXPECT_NE(run("4000"), run("4001"));
+  EXPECT_TRUE(IsRunName(run("4000")));
 }
 
 TEST(LaunchedRankTest, SoDoesWhoSpeaksPmi) {
