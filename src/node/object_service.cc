@@ -61,6 +61,8 @@ RowInfo FromOutside(RowInfo info) {
 std::uint64_t FromOutside(std::uint64_t count) { return count; }
 ListPage FromOutside(ListPage page) { return page; }
 
+wire::MessageAnswer FromOutside(std::string answer) { return {std::move(answer)}; }
+
 template <typename T>
 wire::Reply ReplyOf(Result<T> result) {
   if (!result.ok()) return result.status();
@@ -77,10 +79,12 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
       : store_(std::move(store)),
         clock_(environment.clock),
         timers_(environment.timers),
+        callbacks_(environment.callbacks),
         executor_(executor) {}
 
   void Stop();
   std::size_t parked_wants() const;
+  MessageHandlers& handlers() { return handlers_; }
   std::uint64_t repeated_answers() const { return repeated_answers_.load(); }
   void Connected(const std::shared_ptr<Connection>& connection);
   void Request(const std::shared_ptr<Connection>& connection, fabric::RequestId request,
@@ -130,6 +134,7 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   void Do(const Call& call, wire::ListRequest&& request);
   void Do(const Call& call, wire::CancelRequest&& request);
   void Do(const Call& call, wire::ComputeRequest&& request);
+  void Do(const Call& call, wire::MessageRequest&& request);
 
   template <typename Publishes>
   PutRequest PutOf(DataObject object, const Publishes& request) const;
@@ -153,7 +158,9 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   const std::shared_ptr<StripedStore> store_;
   const Clock& clock_;
   TimerService& timers_;
+  Executor& callbacks_;
   Executor& executor_;
+  MessageHandlers handlers_;
   std::atomic<std::uint64_t> repeated_answers_{0};
   Gate gate_;  // Whoever uses any of the above is inside.
 
@@ -367,6 +374,17 @@ void ObjectService::Core::Do(const Call& call, wire::ComputeRequest&& request) {
       [call](Result<DataObject> object) { call.Answer(ReplyOf(std::move(object))); });
 }
 
+// Not inside the gate while it runs, for user code may take as long as it likes.
+void ObjectService::Core::Do(const Call& call, wire::MessageRequest&& request) {
+  const Result<std::shared_ptr<MessageHandlers::Handler>> handler = handlers_.Find(request.handler);
+  if (!handler.ok()) return call.Answer(handler.status());
+  const Status submitted =
+      callbacks_.Submit([call, handler = *handler, message = std::move(request.message)] {
+        call.Answer(ReplyOf(handler->Run(message)));
+      });
+  if (!submitted.ok()) call.Answer(submitted);
+}
+
 // Wants.
 
 void ObjectService::Core::Do(const Call& call, wire::WantRequest&& request) {
@@ -499,6 +517,7 @@ ObjectService::~ObjectService() { Stop(); }
 void ObjectService::Stop() { core_->Stop(); }
 
 std::size_t ObjectService::parked_wants() const { return core_->parked_wants(); }
+MessageHandlers& ObjectService::handlers() { return core_->handlers(); }
 std::uint64_t ObjectService::repeated_answers() const { return core_->repeated_answers(); }
 
 void ObjectService::Connected(const std::shared_ptr<Connection>& connection) {

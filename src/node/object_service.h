@@ -7,6 +7,7 @@
 #include <span>
 
 #include "fabric/transport.h"
+#include "node/message_handlers.h"
 #include "object/striped_store.h"
 #include "runtime/environment.h"
 #include "runtime/executor.h"
@@ -41,6 +42,8 @@ class ObjectService final : public fabric::Service {
   void Stop();
   /// Wants that are parked here, of all connections.
   std::size_t parked_wants() const;
+  /// Who answers messages that are not about objects: each runs with the environment's callbacks.
+  MessageHandlers& handlers();
   /// Answers to requests that had been answered before: none, unless there is a fault here.
   std::uint64_t repeated_answers() const;
 

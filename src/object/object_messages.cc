@@ -413,6 +413,20 @@ void Read(Reader& in, ComputeRequest& request) {
   request.args = in.Text(bytes, "the arguments");
 }
 
+std::string ReadHandled(Reader& in) {
+  const auto bytes = in.NumberUpTo<std::uint32_t>(kMaxHandledBytes, "the size of the message");
+  return in.Text(bytes, "the message");
+}
+
+void Write(Writer& out, const MessageRequest& request) {
+  out.Name(request.handler);
+  out.Text<std::uint32_t>(request.message);
+}
+void Read(Reader& in, MessageRequest& request) {
+  request.handler = in.Name("the handler");
+  request.message = ReadHandled(in);
+}
+
 // Answers.
 
 void Write(Writer& out, const Status& status) {
@@ -522,6 +536,9 @@ void Read(Reader& in, ListPage& page) {
 
 void Write(Writer& out, const ComputedObject& computed) { Write(out, computed.object); }
 void Read(Reader& in, ComputedObject& computed) { computed.object = ReadObject(in); }
+
+void Write(Writer& out, const MessageAnswer& answer) { out.Text<std::uint32_t>(answer.message); }
+void Read(Reader& in, MessageAnswer& answer) { answer.message = ReadHandled(in); }
 
 // Any of several kinds of message, by the byte that says which.
 

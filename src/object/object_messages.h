@@ -28,6 +28,8 @@ inline constexpr std::uint8_t kVersion = 1;
 inline constexpr std::size_t kMaxCursorBytes = 400'000;
 /// Of an error's message and of its hint; what is longer is cut off by Encode.
 inline constexpr std::size_t kMaxErrorTextBytes = 4096;
+/// Of a message to a handler and of its answer.
+inline constexpr std::size_t kMaxHandledBytes = std::size_t{1} << 20;
 
 struct PublishRequest {
   Key key;
@@ -98,18 +100,30 @@ struct ComputeRequest {
   std::string args;
 };
 
+/// For code of the user's, which answers to the name.
+struct MessageRequest {
+  std::string handler;
+  std::string message;
+};
+
 /// The order is the format's: a verb's byte is its place here, from 1.
 using Request = std::variant<PublishRequest, GroupRequest, GetRequest, WantRequest, DropRequest,
-                             InfoRequest, RowInfoRequest, ListRequest, CancelRequest, ComputeRequest>;
+                             InfoRequest, RowInfoRequest, ListRequest, CancelRequest, ComputeRequest,
+                             MessageRequest>;
 
 /// What a function made, which has no name.
 struct ComputedObject {
   DataObject object;
 };
 
+/// What the handler of a message says.
+struct MessageAnswer {
+  std::string message;
+};
+
 /// The order is the format's: a kind's byte is its place here, from 1. A Status is an error.
 using Reply = std::variant<Status, ObjectInfo, std::vector<ObjectInfo>, NamedObject, std::uint64_t,
-                           RowInfo, ListPage, ComputedObject>;
+                           RowInfo, ListPage, ComputedObject, MessageAnswer>;
 
 /// InvalidArgument for what no message can say: a name or cursor that is too long, no object. The
 /// other limits are looked at by Decode.

@@ -78,7 +78,7 @@ Result<std::string> AddressFromSettings(const Config& config) {
   if (file.empty()) {
     return FailedPrecondition("nobody said where the directory is",
                               "set directory.address or directory.file, or name the pool's members "
-                              "in its URL (&num=N&ag0=HOST:PORT...)");
+                              "in its URL (&num=N&ag0=HOST:PORT...) or by group.form");
   }
   Result<std::string> address =
       ReadFirstLine(file, "start its host: cirein serve --directory-file");

@@ -48,6 +48,15 @@ Status NotSent(const fabric::Address& peer, const Status& why) {
   return why.WithContext(fmt::format("the operation was not sent to {}", peer));
 }
 
+/// The callback of a one-sided operation, in whose errors the member is named.
+fabric::DoneCallback Told(const fabric::Address& peer, fabric::DoneCallback done) {
+  return [peer, done = std::move(done)](const Status& status) {
+    const bool unknown = status.code() == StatusCode::kUnavailable ||
+                         status.code() == StatusCode::kDeadlineExceeded;
+    done(unknown ? OutcomeUnknown(peer, status) : status);
+  };
+}
+
 template <typename T>
 using Fits = std::function<bool(const T&)>;
 
@@ -221,6 +230,30 @@ Status ObjectClient::Compute(const wire::ComputeRequest& request, Deadline deadl
         if (!computed.ok()) return done(computed.status());
         done(std::move(computed->object));
       });
+}
+
+Status ObjectClient::Ask(const wire::MessageRequest& request, Deadline deadline,
+                         std::function<void(Result<std::string>)> done) {
+  return Send<wire::MessageAnswer>(
+      request, deadline, [done = std::move(done)](Result<wire::MessageAnswer> answer) {
+        if (!answer.ok()) return done(answer.status());
+        done(std::move(answer->message));
+      });
+}
+
+Status ObjectClient::Read(const fabric::Grant& grant, std::uint64_t offset,
+                          std::span<std::byte> into, Deadline deadline, fabric::DoneCallback done) {
+  const Status sent =
+      connection_->Read(grant, offset, into, deadline, Told(peer(), std::move(done)));
+  return sent.ok() ? OkStatus() : NotSent(peer(), sent);
+}
+
+Status ObjectClient::Write(const fabric::Grant& grant, std::uint64_t offset,
+                           std::span<const std::byte> bytes, Deadline deadline,
+                           fabric::DoneCallback done) {
+  const Status sent =
+      connection_->Write(grant, offset, bytes, deadline, Told(peer(), std::move(done)));
+  return sent.ok() ? OkStatus() : NotSent(peer(), sent);
 }
 
 }  // namespace cirein

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,6 +60,16 @@ class ObjectClient {
   Status List(const Pattern& pattern, const ListOptions& options, ListCallback done);
   /// The node goes on with a function that it has begun.
   Status Compute(const wire::ComputeRequest& request, Deadline deadline, ComputeCallback done);
+
+  /// The answer of whoever handles messages of that name there.
+  Status Ask(const wire::MessageRequest& request, Deadline deadline,
+             std::function<void(Result<std::string>)> done);
+  /// Of memory of the other process; the bytes given are the connection's until the callback.
+  /// Further errors: InvalidArgument, PermissionDenied, as promise 5 of fabric::Connection says.
+  Status Read(const fabric::Grant& grant, std::uint64_t offset, std::span<std::byte> into,
+              Deadline deadline, fabric::DoneCallback done);
+  Status Write(const fabric::Grant& grant, std::uint64_t offset, std::span<const std::byte> bytes,
+               Deadline deadline, fabric::DoneCallback done);
 
   /// Ends the connection: all that is under way gets Unavailable.
   void Close();

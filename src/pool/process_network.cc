@@ -11,6 +11,13 @@
 #include "runtime/real_clock.h"
 
 namespace cirein {
+namespace {
+
+Status LeftNetwork() {
+  return Unavailable("this process has left the network", "connect before the library finishes");
+}
+
+}  // namespace
 
 Result<std::unique_ptr<ProcessNetwork>> ProcessNetwork::Start(const Config& config,
                                                               std::shared_ptr<StripedStore> store,
@@ -51,12 +58,37 @@ void ProcessNetwork::Stop() {
   transport_.reset();
 }
 
+Result<ProcessNetwork::Exposed> ProcessNetwork::Expose(DataObject object, fabric::Access access) {
+  const Gate::Holder inside = gate_.TryEnter();
+  if (!inside) return LeftNetwork();
+  const auto keeps = std::make_shared<DataObject>(std::move(object));
+  const std::span<std::byte> bytes = keeps->mutable_data();
+  if (bytes.empty()) {
+    return InvalidArgument("an empty or read-only object has no memory that others could use",
+                           "allocate one with data");
+  }
+  Exposed exposed;
+  CIREIN_ASSIGN_OR_RETURN(exposed.memory, transport_->Register(bytes, keeps));
+  Result<fabric::Grant> grant =
+      transport_->MakeGrant(exposed.memory, {.offset = 0, .bytes = bytes.size()}, access);
+  if (grant.ok()) {
+    exposed.grant = *grant;
+    return exposed;
+  }
+  (void)transport_->Unregister(exposed.memory);
+  return grant.status();
+}
+
+Status ProcessNetwork::TakeBack(const Exposed& exposed) {
+  const Gate::Holder inside = gate_.TryEnter();
+  if (!inside) return OkStatus();  // With the network all of it was.
+  return transport_->Unregister(exposed.memory);
+}
+
 Status ProcessNetwork::Connect(const fabric::Address& address, Deadline deadline,
                                ObjectClient::ConnectCallback done) {
   const Gate::Holder inside = gate_.TryEnter();
-  if (!inside) {
-    return Unavailable("this process has left the network", "connect before the library finishes");
-  }
+  if (!inside) return LeftNetwork();
   return ObjectClient::Connect(*transport_, address, deadline, std::move(done));
 }
 

@@ -35,6 +35,19 @@ class ProcessNetwork final : public Network {
   /// Which fabrics that is by, and why: one line.
   const std::string& reason() const { return transport_->reason(); }
 
+  /// Who answers messages of other processes' user code.
+  node::MessageHandlers& handlers() { return service_.handlers(); }
+  /// Memory of this process that others reach by the grant until it is taken back. `object` is held
+  /// so long. InvalidArgument for what cannot be written to or does not begin at a multiple of 8
+  /// bytes; ResourceExhausted; Unavailable once the process has left the network.
+  struct Exposed {
+    fabric::Transport::MemoryId memory = 0;
+    fabric::Grant grant;
+  };
+  Result<Exposed> Expose(DataObject object, fabric::Access access);
+  /// As Transport::Unregister: blocks for what is under way.
+  Status TakeBack(const Exposed& exposed);
+
   Status Connect(const fabric::Address& address, Deadline deadline,
                  ObjectClient::ConnectCallback done) override;
 

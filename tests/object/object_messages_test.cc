@@ -88,7 +88,7 @@ GroupRequest RandomGroup(Random& random) {
 }
 
 Request RandomRequest(Random& random) {
-  switch (random.Below(10)) {
+  switch (random.Below(11)) {
     case 0:
       return RandomPublish(random);
     case 1:
@@ -108,6 +108,8 @@ Request RandomRequest(Random& random) {
     case 8:
       return ComputeRequest{InBucket(Pattern::Row(test::RandomRow(random))), RandomText(random, 20),
                             RandomText(random, 50)};
+    case 9:
+      return MessageRequest{RandomText(random, 20), RandomText(random, 50)};
     default:
       return ListRequest{InBucket(RandomPattern(random)),
                          static_cast<std::uint32_t>(1 + random.Below(ListOptions::kMaxPageSize)),
@@ -126,7 +128,7 @@ ListPage RandomPage(Random& random) {
 }
 
 Reply RandomReply(Random& random) {
-  switch (random.Below(8)) {
+  switch (random.Below(9)) {
     case 0:
       return Status(static_cast<StatusCode>(1 + random.Below(14)), RandomText(random, 50),
                     RandomText(random, 50));
@@ -148,6 +150,8 @@ Reply RandomReply(Random& random) {
                      static_cast<Availability>(random.Below(7))};
     case 6:
       return ComputedObject{RandomObject(random)};
+    case 7:
+      return MessageAnswer{RandomText(random, 50)};
     default:
       return RandomPage(random);
   }
@@ -191,6 +195,10 @@ bool Same(const CancelRequest& a, const CancelRequest& b) { return a.number == b
 bool Same(const ComputeRequest& a, const ComputeRequest& b) {
   return a.pattern == b.pattern && a.function == b.function && a.args == b.args;
 }
+bool Same(const MessageRequest& a, const MessageRequest& b) {
+  return a.handler == b.handler && a.message == b.message;
+}
+bool Same(const MessageAnswer& a, const MessageAnswer& b) { return a.message == b.message; }
 bool Same(const ComputedObject& a, const ComputedObject& b) { return Same(a.object, b.object); }
 bool Same(const DropRequest& a, const DropRequest& b) {
   return a.pattern == b.pattern && a.deadline == b.deadline;
@@ -334,6 +342,8 @@ TEST(ObjectMessages, SayWhatIsWrong) {
   EXPECT_THAT(RefusalOf(publish), HasSubstr("columns"));
   EXPECT_THAT(RefusalOf(ComputeRequest{InBucket(Pattern::RowPrefix("row")), "count", ""}),
               HasSubstr("many rows"));
+  EXPECT_THAT(RefusalOf(MessageRequest{"handler", std::string(kMaxHandledBytes + 1, 'x')}),
+              HasSubstr("the size of the message"));
   EXPECT_THAT(RefusalOf(ComputeRequest{InBucket(Pattern::Row("row")), "count",
                                        std::string(kMaxComputeArgsBytes + 1, 'a')}),
               HasSubstr("arguments"));
