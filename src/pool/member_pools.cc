@@ -15,10 +15,10 @@
 
 #include "cirein/directory.h"
 
-#include "base/hash.h"
 #include "base/logging.h"
 #include "base/text.h"
 #include "pool/member_list.h"
+#include "pool/member_route.h"
 #include "pool/process.h"
 #include "pool/process_network.h"
 #include "pool/remote_pool.h"
@@ -38,14 +38,8 @@ std::vector<fabric::Address> AddressesOf(const DirectoryInfo& entry) {
   return addresses;
 }
 
-std::size_t ByHash(std::string_view row, Bucket bucket, std::size_t members) {
-  return static_cast<std::size_t>(Hash64(row, bucket.id()) % members);
-}
-
 Result<MemberRoute> DhtRoute(const PoolContext& context, std::size_t members) {
-  return MemberRoute{.owner = [bucket = context.url.bucket(), members](std::string_view row) {
-    return ByHash(row, bucket, members);
-  }};
+  return RouteByHash(context.url.bucket(), members);
 }
 
 Result<MemberRoute> RftRoute(const PoolContext& context, std::size_t members) {
@@ -58,16 +52,11 @@ Result<MemberRoute> RftRoute(const PoolContext& context, std::size_t members) {
     return InvalidArgument(fmt::format("rank={} is no rank", QuoteForPeople(*text)),
                            fmt::format("give 0 to {}", kMaxRank));
   }
-  const std::size_t owner = static_cast<std::size_t>(*rank % members);
-  return MemberRoute{.owner = [owner](std::string_view /*row*/) { return owner; },
-                     .many_owners = false};
+  return RouteByRank(*rank, members);
 }
 
 Result<MemberRoute> TftRoute(const PoolContext& context, std::size_t members) {
-  return MemberRoute{.owner = [bucket = context.url.bucket(), members](std::string_view row) {
-    const std::optional<std::uint32_t> tag = RowTag(row);
-    return tag ? *tag % members : ByHash(row, bucket, members);
-  }};
+  return RouteByTag(context.url.bucket(), members);
 }
 
 using MakeRoute = Result<MemberRoute> (*)(const PoolContext& context, std::size_t members);
