@@ -555,6 +555,25 @@ PoolsClient::PoolsClient(Process& process, PoolsWork& work, PoolsClientLedger& l
 PoolsClient::~PoolsClient() {
   ending_ = true;
   table_.Close(Unavailable("the process is dead"));
+  network_.Leave();
+}
+
+Status PoolsClient::SimulatedNetwork::Connect(const fabric::Address& address, Deadline deadline,
+                                              ObjectClient::ConnectCallback done) {
+  const std::uint64_t attempt = ++last_attempt_;
+  attempts_.emplace(attempt, std::move(done));
+  const Status begun = ObjectClient::Connect(
+      transport_, address, deadline, [this, attempt](Result<std::shared_ptr<ObjectClient>> client) {
+        if (const auto ended = attempts_.extract(attempt)) ended.mapped()(std::move(client));
+      });
+  if (!begun.ok()) attempts_.erase(attempt);
+  return begun;
+}
+
+void PoolsClient::SimulatedNetwork::Leave() {
+  for (const auto& [attempt, done] : std::exchange(attempts_, {})) {
+    done(Unavailable("the process is dead"));
+  }
 }
 
 std::shared_ptr<PoolBackend> PoolsClient::MakePool(const std::optional<OwnMember>& own) {

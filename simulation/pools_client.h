@@ -131,17 +131,18 @@ class PoolsClient {
   class Lane;
   friend class Lane;
 
-  /// The simulated network as pools see it.
+  /// The simulated network as pools see it: ends what is under way when the process leaves it.
   class SimulatedNetwork final : public Network {
    public:
     explicit SimulatedNetwork(fabric::Transport& transport) : transport_(transport) {}
     Status Connect(const fabric::Address& address, Deadline deadline,
-                   ObjectClient::ConnectCallback done) override {
-      return ObjectClient::Connect(transport_, address, deadline, std::move(done));
-    }
+                   ObjectClient::ConnectCallback done) override;
+    void Leave();
 
    private:
     fabric::Transport& transport_;
+    std::uint64_t last_attempt_ = 0;
+    std::map<std::uint64_t, ObjectClient::ConnectCallback> attempts_;
   };
 
   std::shared_ptr<PoolBackend> MakePool(const std::optional<OwnMember>& own);
