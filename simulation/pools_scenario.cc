@@ -195,24 +195,24 @@ void PoolsScenario::Conclude() {
 
 // Every object is read; and wants are parked before what they wait for is published.
 void PoolsScenario::AskLastQuestions() {
-  using Kind = PoolsTask::Kind;
+  using Ask = PoolsTask::Kind;
   for (const Client* const client : Surveyors()) {
     std::deque<PoolsTask>& tasks = client->ledger->tasks;
-    tasks.push_back({Kind::kListAll});
+    tasks.push_back({Ask::kListAll});
     for (const std::string& row : work_->rows) {
-      tasks.push_back({Kind::kRowInfo, row});
-      for (const Column& column : work_->columns) tasks.push_back({Kind::kRead, row, column});
+      tasks.push_back({Ask::kRowInfo, row});
+      for (const Column& column : work_->columns) tasks.push_back({Ask::kRead, row, column});
     }
   }
   const std::string row(kRowOfLast);
   const auto column = [this](std::uint32_t i) { return work_->columns[i % work_->columns.size()]; };
   for (std::uint32_t i = 0; i < kWantsOfLast; ++i) {
     clients_[i % clients_.size()].ledger->tasks.push_back(
-        {i % 4 == 3 ? Kind::kWantRows : Kind::kWant, row, column(i)});
+        {i % 4 == 3 ? Ask::kWantRows : Ask::kWant, row, column(i)});
   }
   for (const Client* const client : Surveyors()) {
     for (std::uint32_t i = 0; i < work_->columns.size(); ++i) {
-      client->ledger->tasks.push_back({Kind::kPublish, row, column(i)});
+      client->ledger->tasks.push_back({Ask::kPublish, row, column(i)});
     }
   }
 }
