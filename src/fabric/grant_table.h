@@ -42,6 +42,8 @@ class GrantTable {
   Status Revoke(const Grant& grant);
   /// Takes everything back.
   void Clear();
+  /// Memories that are registered and grants that are valid, together.
+  std::size_t size() const noexcept { return memories_.size() + grants_.size(); }
 
   /// May all of the range be accessed so, by who holds `grant`? As an operation on it would say.
   Status Check(const Grant& grant, ByteRange range, Access asked) const;

@@ -120,9 +120,10 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
 
   std::shared_ptr<Client> ClientOf(const std::shared_ptr<Connection>& connection);
   void Answer(const Call& call, const wire::Reply& reply);
-  /// Has it run where it may block.
-  void Submit(const Call& call, std::function<wire::Reply()> work);
+  /// Has it run where it may block. ResourceExhausted when that cannot be.
+  Status SubmitWork(std::function<void()> work);
   void SubmitWork(const Call& call, std::function<void()> work);
+  void Submit(const Call& call, std::function<wire::Reply()> work);
 
   void Do(const Call& call, wire::PublishRequest&& request);
   void Do(const Call& call, wire::GroupRequest&& request);
@@ -141,7 +142,7 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   void Publish(const Call& call, wire::PublishRequest&& request);
   void PublishGroup(const Call& call, wire::GroupRequest&& request);
 
-  void Park(const Call& call, std::uint64_t number, const Pattern& pattern, TimePoint end);
+  void Park(const std::shared_ptr<ParkedWant>& want, const Pattern& pattern, TimePoint end);
   std::shared_ptr<ParkedWant> AddWant(const Call& call, std::uint64_t number);
   void ArmWant(const std::shared_ptr<ParkedWant>& want, Operation operation, TimePoint end);
   /// Under the lock.
@@ -259,15 +260,19 @@ void ObjectService::Core::Answer(const Call& call, const wire::Reply& reply) {
   Forget(connection);
 }
 
-void ObjectService::Core::SubmitWork(const Call& call, std::function<void()> work) {
+Status ObjectService::Core::SubmitWork(std::function<void()> work) {
   const Status submitted = executor_.Submit([core = shared_from_this(), work = std::move(work)] {
     const Gate::Holder inside = core->gate_.TryEnter();
     if (inside) work();
   });
-  if (submitted.ok()) return;
-  call.Answer(ResourceExhausted(
+  if (submitted.ok()) return submitted;
+  return ResourceExhausted(
       fmt::format("the node has no thread for the request: {}", submitted.message()),
-      "send fewer requests at a time"));
+      "send fewer requests at a time");
+}
+
+void ObjectService::Core::SubmitWork(const Call& call, std::function<void()> work) {
+  if (const Status submitted = SubmitWork(std::move(work)); !submitted.ok()) call.Answer(submitted);
 }
 
 void ObjectService::Core::Submit(const Call& call, std::function<wire::Reply()> work) {
@@ -389,11 +394,14 @@ void ObjectService::Core::Do(const Call& call, wire::MessageRequest&& request) {
 
 void ObjectService::Core::Do(const Call& call, wire::WantRequest&& request) {
   const TimePoint end = clock_.EndOf(DeadlineOf(request.deadline));
-  if (!request.pattern.row_is_prefix()) return Park(call, request.number, request.pattern, end);
+  // At once, so that a cancel which comes next finds it.
+  const std::shared_ptr<ParkedWant> want = AddWant(call, request.number);
+  if (want == nullptr) return;
+  if (!request.pattern.row_is_prefix()) return Park(want, request.pattern, end);
   // Looks through all rows first, and what it sees may not be kept yet.
-  SubmitWork(call, [this, call, request = std::move(request), end] {
-    Park(call, request.number, request.pattern, end);
-  });
+  const Status submitted = SubmitWork(
+      [this, want, pattern = std::move(request.pattern), end] { Park(want, pattern, end); });
+  if (!submitted.ok()) FinishWant(want, submitted);
 }
 
 void ObjectService::Core::Do(const Call& call, wire::CancelRequest&& request) {
@@ -407,10 +415,8 @@ void ObjectService::Core::Do(const Call& call, wire::CancelRequest&& request) {
   call.Answer(std::uint64_t{want != nullptr ? 1U : 0U});
 }
 
-void ObjectService::Core::Park(const Call& call, std::uint64_t number, const Pattern& pattern,
+void ObjectService::Core::Park(const std::shared_ptr<ParkedWant>& want, const Pattern& pattern,
                                TimePoint end) {
-  const std::shared_ptr<ParkedWant> want = AddWant(call, number);
-  if (want == nullptr) return;
   // The store keeps this as long as it is parked, and the core keeps the store.
   Operation operation =
       store_->Want(pattern, end, [weak = weak_from_this(), want](Result<NamedObject> named) {

@@ -18,7 +18,7 @@ MemoryEngine::MemoryEngine(unsigned skip_bits, const Clock& clock, MemoryBudget&
           std::chrono::duration_cast<std::chrono::nanoseconds>(clock.WallNow()).count() -
           std::chrono::duration_cast<std::chrono::nanoseconds>(clock.Now()).count()),
       epoch_(static_cast<std::uint64_t>(
-          std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
                                      clock.WallNow()).count(), 1))),
       rows_(skip_bits),
       credit_(budget) {}

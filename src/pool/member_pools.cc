@@ -16,11 +16,11 @@
 
 #include "cirein/directory.h"
 
-#include "base/hash.h"
 #include "base/logging.h"
 #include "base/text.h"
 #include "pool/group_membership.h"
 #include "pool/member_list.h"
+#include "pool/member_route.h"
 #include "pool/process.h"
 #include "pool/process_network.h"
 #include "pool/remote_pool.h"
@@ -43,10 +43,6 @@ std::vector<fabric::Address> AddressesOf(const DirectoryInfo& entry) {
   return addresses;
 }
 
-std::size_t ByHash(std::string_view row, Bucket bucket, std::size_t members) {
-  return static_cast<std::size_t>(Hash64(row, bucket.id()) % members);
-}
-
 /// Of a pool's members: how many they are, and which one this process is, if it is one.
 struct Ranks {
   std::size_t members = 0;
@@ -62,8 +58,7 @@ Ranks RanksOf(const std::vector<fabric::Address>& addresses, const fabric::Addre
 }
 
 Result<MemberRoute> DhtRoute(const PoolContext& context, const Ranks& ranks) {
-  return MemberRoute{.owner = [bucket = context.url.bucket(), members = ranks.members](
-                                  std::string_view row) { return ByHash(row, bucket, members); }};
+  return RouteByHash(context.url.bucket(), ranks.members);
 }
 
 Result<std::uint64_t> RankOfCaller(const PoolContext& context, const Ranks& ranks) {
@@ -81,17 +76,11 @@ Result<std::uint64_t> RankOfCaller(const PoolContext& context, const Ranks& rank
 
 Result<MemberRoute> RftRoute(const PoolContext& context, const Ranks& ranks) {
   CIREIN_ASSIGN_OR_RETURN(const std::uint64_t rank, RankOfCaller(context, ranks));
-  const std::size_t owner = static_cast<std::size_t>(rank % ranks.members);
-  return MemberRoute{.owner = [owner](std::string_view /*row*/) { return owner; },
-                     .many_owners = false};
+  return RouteByRank(rank, ranks.members);
 }
 
 Result<MemberRoute> TftRoute(const PoolContext& context, const Ranks& ranks) {
-  return MemberRoute{
-      .owner = [bucket = context.url.bucket(), members = ranks.members](std::string_view row) {
-        const std::optional<std::uint32_t> tag = RowTag(row);
-        return tag ? *tag % members : ByHash(row, bucket, members);
-      }};
+  return RouteByTag(context.url.bucket(), ranks.members);
 }
 
 using MakeRoute = Result<MemberRoute> (*)(const PoolContext& context, const Ranks& ranks);

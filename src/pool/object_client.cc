@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "base/sabotage.h"
+
 namespace cirein {
 namespace {
 
@@ -120,7 +122,7 @@ class ObjectClient::WantCall final : public Call<NamedObject> {
   bool Cancel() override {
     if (!Call::Cancel()) return false;
     const std::shared_ptr<fabric::Connection> connection = connection_.lock();
-    if (connection == nullptr) return true;
+    if (connection == nullptr || Sabotaged(Sabotage::kKeepGivenUpWants)) return true;
     const Result<std::vector<std::byte>> bytes = wire::Encode(wire::CancelRequest{number_});
     const std::array<std::span<const std::byte>, 1> parts = {*bytes};
     // Not sent, it stays there until its deadline.

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/sabotage.h"
 #include "object/object_messages.h"
 
 namespace cirein {
@@ -79,7 +80,9 @@ class RemoteCall final : public Operation::Impl,
     if (result.ok() || result.code() != StatusCode::kUnavailable) {
       return void(End(std::move(result)));
     }
-    if (effect_ == Effect::kReads) return AskAnew(client, result.status());
+    if (effect_ == Effect::kReads || Sabotaged(Sabotage::kRepeatUnknown)) {
+      return AskAnew(client, result.status());
+    }
     member_->link->Lost(client);
     End(std::move(result));
   }
@@ -146,7 +149,7 @@ class RemoteWant final : public Operation::Impl, public std::enable_shared_from_
   void Answered(const MemberLink::Client& client, Result<NamedObject> named) {
     if (named.ok() || named.code() != StatusCode::kUnavailable) return void(End(std::move(named)));
     member_->link->Lost(client);
-    Later(named.status());
+    if (!Sabotaged(Sabotage::kForgetLostWants)) Later(named.status());
   }
 
   // Its owner is away: it may come again.
