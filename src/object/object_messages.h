@@ -7,11 +7,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "cirein/operations.h"
 
+#include "fabric/transport.h"
 #include "object/engine.h"
 
 /// What a client and a node say to each other about objects. A request is a byte of version, a byte
@@ -29,6 +31,10 @@ inline constexpr std::size_t kMaxCursorBytes = 400'000;
 /// Of an error's message and of its hint; what is longer is cut off by Encode.
 inline constexpr std::size_t kMaxErrorTextBytes = 4096;
 
+/// Where the data of an object are that are not in its message: in the memory of who sends it. The
+/// object then says type and meta; its own data, if it has any, are not sent.
+using Lent = std::optional<fabric::Grant>;
+
 struct PublishRequest {
   Key key;
   PutMode mode = PutMode::kWriteOnce;
@@ -37,6 +43,7 @@ struct PublishRequest {
   std::uint32_t keep = 0;  ///< Columns that stay in the row; 0: all.
   bool store = true;       ///< False: answers those who wait, and leaves nothing.
   DataObject object;
+  Lent lent = std::nullopt;
 };
 
 /// All or none, as one: objects of one row, no column twice, 1 to kMaxGroupItems; not kIfVersion.
@@ -44,6 +51,7 @@ struct GroupRequest {
   struct Item {
     std::optional<std::string> column;
     DataObject object;
+    Lent lent = std::nullopt;
   };
   Bucket bucket;
   std::string row;
@@ -98,17 +106,33 @@ struct ComputeRequest {
   std::string args;
 };
 
+/// What an answer lent was read, or is not wanted. Answered with how many loans that were.
+struct ReleaseRequest {
+  std::uint64_t grant = 0;
+  std::uint64_t key = 0;
+};
+
 /// The order is the format's: a verb's byte is its place here, from 1.
 using Request = std::variant<PublishRequest, GroupRequest, GetRequest, WantRequest, DropRequest,
-                             InfoRequest, RowInfoRequest, ListRequest, CancelRequest, ComputeRequest>;
+                             InfoRequest, RowInfoRequest, ListRequest, CancelRequest,
+                             ComputeRequest, ReleaseRequest>;
+
+/// What there is under a name.
+struct FoundObject : NamedObject {
+  FoundObject() = default;
+  FoundObject(NamedObject named, Lent lent_in = std::nullopt)  // NOLINT: the same, when it came
+      : NamedObject(std::move(named)), lent(lent_in) {}
+  Lent lent;
+};
 
 /// What a function made, which has no name.
 struct ComputedObject {
   DataObject object;
+  Lent lent = std::nullopt;
 };
 
 /// The order is the format's: a kind's byte is its place here, from 1. A Status is an error.
-using Reply = std::variant<Status, ObjectInfo, std::vector<ObjectInfo>, NamedObject, std::uint64_t,
+using Reply = std::variant<Status, ObjectInfo, std::vector<ObjectInfo>, FoundObject, std::uint64_t,
                            RowInfo, ListPage, ComputedObject>;
 
 /// InvalidArgument for what no message can say: a name or cursor that is too long, no object. The

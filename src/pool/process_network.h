@@ -8,6 +8,7 @@
 
 #include "fabric/auto/auto_transport.h"
 #include "node/object_service.h"
+#include "object/object_transfers.h"
 #include "object/striped_store.h"
 #include "pool/member_link.h"
 #include "runtime/environment.h"
@@ -43,15 +44,14 @@ class ProcessNetwork final : public Network {
   void Stop();
 
  private:
-  ProcessNetwork(std::unique_ptr<ReactorThread> thread, std::shared_ptr<StripedStore> store,
-                 const Environment& environment, Executor& executor)
-      : thread_(std::move(thread)), service_(std::move(store), environment, executor) {}
+  explicit ProcessNetwork(std::unique_ptr<ReactorThread> thread) : thread_(std::move(thread)) {}
 
   // The transport ends before its service and its home.
   std::unique_ptr<ReactorThread> thread_;
-  node::ObjectService service_;
+  std::unique_ptr<node::ObjectService> service_;
   Gate gate_;  // Whoever uses the transport is inside.
   std::unique_ptr<fabric::AutoTransport> transport_;
+  std::shared_ptr<ObjectTransfers> transfers_;
 };
 
 }  // namespace cirein
