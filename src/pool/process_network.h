@@ -36,6 +36,9 @@ class ProcessNetwork final : public Network {
   /// Which fabrics that is by, and why: one line.
   const std::string& reason() const { return transport_->reason(); }
 
+  /// How large objects travel over it.
+  const std::shared_ptr<ObjectTransfers>& transfers() const { return transfers_; }
+
   Status Connect(const fabric::Address& address, Deadline deadline,
                  ObjectClient::ConnectCallback done) override;
 
