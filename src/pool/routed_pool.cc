@@ -167,6 +167,14 @@ Operation RoutedPool::Want(const Pattern& pattern, const WantOptions& options, W
   return Operation(call);
 }
 
+// Of many owners each would keep its own.
+Operation RoutedPool::FetchAhead(const Pattern& pattern, const WantOptions& options,
+                                 WantCallback done) {
+  const auto owner = OnlyOwner(*table(), pattern);
+  return owner != nullptr ? owner->FetchAhead(pattern, options, std::move(done))
+                          : Want(pattern, options, std::move(done));
+}
+
 Operation RoutedPool::Drop(const Pattern& pattern, Deadline deadline, DropCallback done) {
   const std::shared_ptr<const Table> now = table();
   if (const auto owner = OnlyOwner(*now, pattern)) {
