@@ -30,6 +30,7 @@ struct ObjectFetcher::Order {
   DataObject whole;           // What it becomes.
   std::uint64_t begun = 0;    // Bytes of it that were asked for.
   std::size_t under_way = 0;  // Pieces.
+  bool stands = false;        // In standing_.
   Status status;              // The first error.
 };
 
@@ -80,7 +81,7 @@ bool ObjectFetcher::NextObject(Order& order) {
 void ObjectFetcher::Continue(const OrderPtr& order) {
   for (;;) {
     if (order->status.ok()) BeginPieces(order);
-    if (order->under_way > 0) return;
+    if (order->under_way > 0 || order->stands) return;
     if (!order->status.ok()) return End(order);
     *order->objects[order->at].object = std::exchange(order->whole, DataObject());
     order->objects[order->at].lent->reset();
@@ -102,17 +103,31 @@ void ObjectFetcher::BeginPieces(const OrderPtr& order) {
         grant, order->begun, into, Left(clock_, order->end),
         [self = shared_from_this(), order](const Status& read) {
           --order->under_way;
+          --self->pieces_;
           if (order->status.ok()) order->status = read;
           self->Continue(order);
+          self->ContinueStanding();
         });
-    // What others have under way is in the way; those of this one that end make room.
-    if (begun.code() == StatusCode::kResourceExhausted && order->under_way > 0) return;
+    // Each piece that ends makes room, of this order or of another.
+    if (begun.code() == StatusCode::kResourceExhausted && pieces_ > 0) {
+      order->stands = order->under_way == 0;
+      if (order->stands) standing_.push_back(order);
+      return;
+    }
     if (!begun.ok()) {
       order->status = begun;
       return;
     }
     order->begun += bytes;
     ++order->under_way;
+    ++pieces_;
+  }
+}
+
+void ObjectFetcher::ContinueStanding() {
+  for (const OrderPtr& order : std::exchange(standing_, {})) {
+    order->stands = false;
+    Continue(order);
   }
 }
 

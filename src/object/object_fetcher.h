@@ -61,12 +61,15 @@ class ObjectFetcher : public std::enable_shared_from_this<ObjectFetcher> {
   /// Begins pieces, or the next object, or ends it.
   void Continue(const OrderPtr& order);
   void BeginPieces(const OrderPtr& order);
+  void ContinueStanding();
   void End(const OrderPtr& order);
 
   const std::shared_ptr<fabric::Connection> connection_;
   const Clock& clock_;
   const std::uint64_t object_bytes_max_;
-  std::size_t under_way_ = 0;
+  std::size_t under_way_ = 0;  // Orders.
+  std::size_t pieces_ = 0;     // Of all of them.
+  std::vector<OrderPtr> standing_;  // Under way, without room for a piece.
   std::deque<OrderPtr> waiting_;
 };
 

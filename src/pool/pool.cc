@@ -478,9 +478,9 @@ Operation Pool::PublishGroupThen(std::vector<PublishItem> items, GroupCallback d
 
 Operation Pool::Want(const Pattern& what, WantCallback done, const WantOptions& options) const {
   if (!state_) return Refuse(done);
-  if (!done) return FetchAheadCall(*state_, what, options).Begin(Delivery::kInPlace, nullptr);
-  return WantCall(*state_, "want", what, options)
-      .Begin(Delivery::kOnCallbackThread, std::move(done));
+  auto call = done ? WantCall(*state_, "want", what, options)
+                   : FetchAheadCall(*state_, what, options);
+  return call.Begin(Delivery::kOnCallbackThread, std::move(done));
 }
 
 Operation Pool::Want(const Pattern& what, ResultCollector& collector,
