@@ -94,6 +94,7 @@ class Child {
     std::array<int, 2> said{};
     std::array<int, 2> until{};
     if (pipe(said.data()) != 0 || pipe(until.data()) != 0) Give("there is no pipe");
+    std::fflush(stdout);  // Else the child has it, too.
     pid_ = fork();
     if (pid_ < 0) Give("there is no process");
     if (pid_ == 0) {
@@ -223,7 +224,7 @@ void MeasureSmall(const Arguments& arguments) {
   const Child redis([&](int say, int /*until*/) {
     if (write(say, "\n", 1) < 0) return;
     execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", path.c_str(), "--save",
-           "", "--appendonly", "no", "--loglevel", "warning", nullptr);
+           "", "--appendonly", "no", "--logfile", "/dev/null", nullptr);
   });
   RedisClient client(path);
   Must(Start(ConfigFor("auto")));
@@ -248,6 +249,11 @@ void MeasureSmall(const Arguments& arguments) {
       get_batches[i / kBatch] += gets[i];
     }
     constexpr std::size_t kSetReply = 5;
+    // What is not there is waited for.
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      for (const auto& one : pool.PublishAll(items[i], over)) Must(one.status());
+      client.Ask(set_batches[i], kBatch * kSetReply);
+    }
     constexpr std::size_t kGetReply = 5 + kSmallBytes + 2;
     const Seconds each = arguments.each;
     std::vector<Row> rows;
@@ -305,7 +311,11 @@ void MeasureSmall(const Arguments& arguments) {
                     {},
                     {}});
     for (std::size_t round = 0; round < arguments.rounds; ++round) {
-      for (Row& row : rows) row.Turn();
+      for (Row& row : rows) {
+        row.Turn();
+        fmt::print(stderr, "members_bench: {}: {:.0f} and {:.0f} a second\n", row.name,
+                   row.our_rates.back(), row.their_rates.back());
+      }
     }
     fmt::print("\nThousand operations a second with 64 bytes of data, one client:\n\n"
                "| | `dht:` | redis-server, Unix socket | ratio |\n|---|---|---|---|\n");
