@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A pool whose one member is another process on this machine, beside redis-server and memcpy:
-//   members_bench [--seconds=S] [--rounds=N] [--only=small|large|register]
+//   members_bench [--seconds=S] [--rounds=N] [--only=small|shm|ofi|register]
 // S is how long each figure is taken in each of the N turns.
 
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -16,16 +17,14 @@
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
-#include <csignal>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "cirein/cirein.h"
 
@@ -68,19 +67,22 @@ Arguments Parse(int argc, char** argv) {
     arguments.given += " " + std::string(text);
     double number = 0;
     const auto read = [&](std::string_view digits) {
-      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+      const auto [end, error] =
+          std::from_chars(digits.data(), digits.data() + digits.size(), number);
       return error == std::errc() && end == digits.data() + digits.size() && number > 0;
     };
     if (text.starts_with("--seconds=") && read(text.substr(10))) {
       arguments.each = Seconds(number);
     } else if (text.starts_with("--rounds=") && read(text.substr(9)) && number >= 1) {
       arguments.rounds = static_cast<std::size_t>(number);
-    } else if (text == "--only=small" || text == "--only=large" || text == "--only=register") {
+    } else if (text == "--only=small" || text == "--only=shm" || text == "--only=ofi" ||
+               text == "--only=register") {
       arguments.only = text.substr(7);
     } else {
-      Give(fmt::format("'{}' means nothing; next: --seconds=S, --rounds=N, "
-                       "--only=small|large|register",
-                       text));
+      Give(
+          fmt::format("'{}' means nothing; next: --seconds=S, --rounds=N, "
+                      "--only=small|shm|ofi|register",
+                      text));
     }
   }
   return arguments;
@@ -210,8 +212,8 @@ struct Row {
 
 std::string SetText(std::size_t key) {
   const std::string name = fmt::format("key:{:08}", key);
-  return fmt::format("*3\r\n$3\r\nSET\r\n${}\r\n{}\r\n${}\r\n{}\r\n", name.size(), name, kSmallBytes,
-                     std::string(kSmallBytes, 'x'));
+  return fmt::format("*3\r\n$3\r\nSET\r\n${}\r\n{}\r\n${}\r\n{}\r\n", name.size(), name,
+                     kSmallBytes, std::string(kSmallBytes, 'x'));
 }
 std::string GetText(std::size_t key) {
   const std::string name = fmt::format("key:{:08}", key);
@@ -269,18 +271,16 @@ void MeasureSmall(const Arguments& arguments) {
                     },
                     {},
                     {}});
-    rows.push_back({"need / GET, one at a time",
-                    [&] {
-                      return Rate(each, 1, [&](std::size_t i) {
-                        Must(pool.Need(keys[i % kKeys]).status());
-                      });
-                    },
-                    [&] {
-                      return Rate(each, 1,
-                                  [&](std::size_t i) { client.Ask(gets[i % kKeys], kGetReply); });
-                    },
-                    {},
-                    {}});
+    rows.push_back(
+        {"need / GET, one at a time",
+         [&] {
+           return Rate(each, 1, [&](std::size_t i) { Must(pool.Need(keys[i % kKeys]).status()); });
+         },
+         [&] {
+           return Rate(each, 1, [&](std::size_t i) { client.Ask(gets[i % kKeys], kGetReply); });
+         },
+         {},
+         {}});
     rows.push_back({"publish / SET, 64 at a time",
                     [&] {
                       return Rate(each, kBatch, [&](std::size_t i) {
@@ -317,8 +317,9 @@ void MeasureSmall(const Arguments& arguments) {
                    row.our_rates.back(), row.their_rates.back());
       }
     }
-    fmt::print("\nThousand operations a second with 64 bytes of data, one client:\n\n"
-               "| | `dht:` | redis-server, Unix socket | ratio |\n|---|---|---|---|\n");
+    fmt::print(
+        "\nThousand operations a second with 64 bytes of data, one client:\n\n"
+        "| | `dht:` | redis-server, Unix socket | ratio |\n|---|---|---|---|\n");
     for (const Row& row : rows) {
       fmt::print("| {} | {:.1f} | {:.1f} | **{:.2f}** |\n", row.name, Median(row.our_rates) / 1000,
                  Median(row.their_rates) / 1000, row.Ratio());
@@ -329,7 +330,8 @@ void MeasureSmall(const Arguments& arguments) {
 }
 
 std::string SizeText(std::size_t bytes) {
-  return bytes >= (1U << 30) ? fmt::format("{} GiB", bytes >> 30) : fmt::format("{} MiB", bytes >> 20);
+  return bytes >= (1U << 30) ? fmt::format("{} GiB", bytes >> 30)
+                             : fmt::format("{} MiB", bytes >> 20);
 }
 
 /// Publish and need of large objects, beside a copy of as many bytes within this process.
@@ -339,11 +341,12 @@ void MeasureLarge(const Arguments& arguments, std::string_view fabric) {
   {
     Pool pool = Must(Connect("dht:/bench&num=1&ag0=" + member.line()));
     const PublishOptions over{.overwrite = Overwrite::kYes};
-    fmt::print("\nGB a second, `{}`:\n\n| | publish | need | memcpy | publish / memcpy "
-               "| need / memcpy |\n|---|---|---|---|---|---|\n",
-               fabric);
-    for (const std::size_t bytes : {std::size_t{1} << 20, std::size_t{16} << 20,
-                                    std::size_t{1} << 30}) {
+    fmt::print(
+        "\nGB a second, `{}`:\n\n| | publish | need | memcpy | publish / memcpy "
+        "| need / memcpy |\n|---|---|---|---|---|---|\n",
+        fabric);
+    for (const std::size_t bytes :
+         {std::size_t{1} << 20, std::size_t{16} << 20, std::size_t{1} << 30}) {
       DataObject object = Must(DataObject::Allocate({.meta_bytes = 0, .data_bytes = bytes}));
       std::memset(object.mutable_data().data(), 'x', bytes);
       const Key key("large");
@@ -386,16 +389,17 @@ void MeasureLarge(const Arguments& arguments, std::string_view fabric) {
 /// What it costs to lend an object and to take it back.
 void MeasureRegistration(const Arguments& arguments) {
   Must(Start(ConfigFor("auto")));
-  fmt::print("\nTo register an object's memory, grant it and take both back, nanoseconds:\n\n"
-             "| 1 MiB | 1 GiB |\n|---|---|\n");
+  fmt::print(
+      "\nTo register an object's memory, grant it and take both back, nanoseconds:\n\n"
+      "| 1 MiB | 1 GiB |\n|---|---|\n");
   std::vector<double> took;
   for (const std::size_t bytes : {std::size_t{1} << 20, std::size_t{1} << 30}) {
     const DataObject object = Must(DataObject::Allocate({.meta_bytes = 0, .data_bytes = bytes}));
     const auto& transfers = Must(Process::Current()->network())->transfers();
     took.push_back(1e9 / Rate(arguments.each, 1, [&](std::size_t /*i*/) {
-      ObjectTransfers::Room room;
-      Must(transfers->LendIfLarge(object, room).status());
-    }));
+                     ObjectTransfers::Room room;
+                     Must(transfers->LendIfLarge(object, room).status());
+                   }));
   }
   fmt::print("| {:.0f} | {:.0f} |\n", took[0], took[1]);
   Finish();
@@ -409,10 +413,8 @@ void Run(const Arguments& arguments) {
   };
   fmt::print("`build/bench/bench/members_bench{}`\n", arguments.given);
   if (wanted("small")) MeasureSmall(arguments);
-  if (wanted("large")) {
-    MeasureLarge(arguments, "shm");
-    MeasureLarge(arguments, "ofi");
-  }
+  if (wanted("shm")) MeasureLarge(arguments, "shm");
+  if (wanted("ofi")) MeasureLarge(arguments, "ofi");
   if (wanted("register")) MeasureRegistration(arguments);
 }
 

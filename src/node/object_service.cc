@@ -39,7 +39,8 @@ std::vector<IncomingObject> ObjectsOf(wire::PublishRequest& request) {
 }
 std::vector<IncomingObject> ObjectsOf(wire::GroupRequest& request) {
   std::vector<IncomingObject> objects;
-  for (wire::GroupRequest::Item& item : request.items) objects.push_back({&item.object, &item.lent});
+  for (wire::GroupRequest::Item& item : request.items)
+    objects.push_back({&item.object, &item.lent});
   return objects;
 }
 
@@ -112,7 +113,8 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   struct Client {
     Client(std::shared_ptr<Connection> connection_in, const Core& core)
         : connection(std::move(connection_in)),
-          fetcher(std::make_shared<ObjectFetcher>(connection, core.clock_, core.object_bytes_max())),
+          fetcher(
+              std::make_shared<ObjectFetcher>(connection, core.clock_, core.object_bytes_max())),
           loans(std::make_shared<AnswerLoans>(core.transfers_, core.clock_, core.timers_)) {}
     const std::shared_ptr<Connection> connection;
     const std::shared_ptr<ObjectFetcher> fetcher;  // The home's.
@@ -425,9 +427,8 @@ void ObjectService::Core::Do(const Call& call, wire::ListRequest&& request) {
 
 // The function's turn comes on a compute thread, and it may take as long as it likes there.
 void ObjectService::Core::Do(const Call& call, wire::ComputeRequest&& request) {
-  store_->Compute(
-      request.pattern, request.function, request.args,
-      [call](Result<DataObject> object) { call.Answer(ReplyOf(std::move(object))); });
+  store_->Compute(request.pattern, request.function, request.args,
+                  [call](Result<DataObject> object) { call.Answer(ReplyOf(std::move(object))); });
 }
 
 void ObjectService::Core::Do(const Call& call, wire::ReleaseRequest&& request) {
@@ -486,7 +487,8 @@ std::shared_ptr<ObjectService::Core::ParkedWant> ObjectService::Core::AddWant(
     }
   }
   if (twice) {
-    call.Answer(InvalidArgument(fmt::format("a want with the number {} is parked already", number)));
+    call.Answer(
+        InvalidArgument(fmt::format("a want with the number {} is parked already", number)));
     return nullptr;
   }
   call.Answer(
@@ -527,8 +529,7 @@ bool ObjectService::Core::TakeOut(ParkedWant& want) {
   return true;
 }
 
-void ObjectService::Core::FinishWant(const std::shared_ptr<ParkedWant>& want,
-                                     wire::Reply reply) {
+void ObjectService::Core::FinishWant(const std::shared_ptr<ParkedWant>& want, wire::Reply reply) {
   const Gate::Holder inside = gate_.TryEnter();
   if (!inside || !TakeOut(*want)) return;
   LetGo(*want);

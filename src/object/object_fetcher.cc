@@ -61,10 +61,10 @@ bool ObjectFetcher::NextObject(Order& order) {
   const std::uint64_t bytes = (*order.objects[order.at].lent)->bytes;
   order.begun = 0;
   if (bytes > object_bytes_max_) {
-    order.status = InvalidArgument(
-        fmt::format("an object has {} bytes of data, {} at most are taken", bytes,
-                    object_bytes_max_),
-        "split it into columns of a row, or raise memory.object_limit here");
+    order.status =
+        InvalidArgument(fmt::format("an object has {} bytes of data, {} at most are taken", bytes,
+                                    object_bytes_max_),
+                        "split it into columns of a row, or raise memory.object_limit here");
     return true;
   }
   Result<DataObject> whole = DataObject::Allocate(
@@ -97,17 +97,16 @@ void ObjectFetcher::BeginPieces(const OrderPtr& order) {
       return;
     }
     const std::uint64_t bytes = std::min(kPieceBytes, grant.bytes - order->begun);
-    const auto into = order->whole.mutable_data().subspan(
-        static_cast<std::size_t>(order->begun), static_cast<std::size_t>(bytes));
-    const Status begun = connection_->Read(
-        grant, order->begun, into, Left(clock_, order->end),
-        [self = shared_from_this(), order](const Status& read) {
-          --order->under_way;
-          --self->pieces_;
-          if (order->status.ok()) order->status = read;
-          self->Continue(order);
-          self->ContinueStanding();
-        });
+    const auto into = order->whole.mutable_data().subspan(static_cast<std::size_t>(order->begun),
+                                                          static_cast<std::size_t>(bytes));
+    const Status begun = connection_->Read(grant, order->begun, into, Left(clock_, order->end),
+                                           [self = shared_from_this(), order](const Status& read) {
+                                             --order->under_way;
+                                             --self->pieces_;
+                                             if (order->status.ok()) order->status = read;
+                                             self->Continue(order);
+                                             self->ContinueStanding();
+                                           });
     // Each piece that ends makes room, of this order or of another.
     if (begun.code() == StatusCode::kResourceExhausted && pieces_ > 0) {
       order->stands = order->under_way == 0;

@@ -31,10 +31,10 @@ struct IncomingObject {
 /// Belongs to the home of the connection's transport: called in its pieces of work only.
 class ObjectFetcher : public std::enable_shared_from_this<ObjectFetcher> {
  public:
-  /// So that a ring of shared memory has room for one while another is taken out, and other
-  /// messages come between.
+  /// All that is under way fits into a ring of shared memory, with room for other messages: what
+  /// has to wait for room is copied once more.
   static constexpr std::uint64_t kPieceBytes = 64ULL << 10;
-  static constexpr std::size_t kPiecesAtOnce = 8;
+  static constexpr std::size_t kPiecesAtOnce = 3;
   static constexpr std::size_t kObjectsAtOnce = 4;
 
   /// `clock` outlives it.
@@ -67,8 +67,8 @@ class ObjectFetcher : public std::enable_shared_from_this<ObjectFetcher> {
   const std::shared_ptr<fabric::Connection> connection_;
   const Clock& clock_;
   const std::uint64_t object_bytes_max_;
-  std::size_t under_way_ = 0;  // Orders.
-  std::size_t pieces_ = 0;     // Of all of them.
+  std::size_t under_way_ = 0;       // Orders.
+  std::size_t pieces_ = 0;          // Of all of them.
   std::vector<OrderPtr> standing_;  // Under way, without room for a piece.
   std::deque<OrderPtr> waiting_;
 };

@@ -431,7 +431,8 @@ void Read(Reader& in, ComputeRequest& request) {
   request.pattern = ReadPattern(in);
   if (request.pattern.row_is_prefix()) in.Refuse("a function is to run over many rows");
   request.function = in.Name("the function");
-  const auto bytes = in.NumberUpTo<std::uint32_t>(kMaxComputeArgsBytes, "the size of the arguments");
+  const auto bytes =
+      in.NumberUpTo<std::uint32_t>(kMaxComputeArgsBytes, "the size of the arguments");
   request.args = in.Text(bytes, "the arguments");
 }
 
@@ -554,9 +555,7 @@ void Read(Reader& in, ListPage& page) {
 void Write(Writer& out, const ComputedObject& computed) {
   Write(out, computed.object, computed.lent);
 }
-void Read(Reader& in, ComputedObject& computed) {
-  ReadObject(in, computed.object, computed.lent);
-}
+void Read(Reader& in, ComputedObject& computed) { ReadObject(in, computed.object, computed.lent); }
 
 // Any of several kinds of message, by the byte that says which.
 

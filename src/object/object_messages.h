@@ -113,9 +113,9 @@ struct ReleaseRequest {
 };
 
 /// The order is the format's: a verb's byte is its place here, from 1.
-using Request = std::variant<PublishRequest, GroupRequest, GetRequest, WantRequest, DropRequest,
-                             InfoRequest, RowInfoRequest, ListRequest, CancelRequest,
-                             ComputeRequest, ReleaseRequest>;
+using Request =
+    std::variant<PublishRequest, GroupRequest, GetRequest, WantRequest, DropRequest, InfoRequest,
+                 RowInfoRequest, ListRequest, CancelRequest, ComputeRequest, ReleaseRequest>;
 
 /// What there is under a name.
 struct FoundObject : NamedObject {

@@ -34,7 +34,7 @@ Result<ObjectTransfers::LoanPtr> ObjectTransfers::Lend(const DataObject& object)
     return Unavailable("this process has left the network", "connect before the library finishes");
   }
   // Only to be read, as the grant says; the words before the first byte are of the same page.
-  auto* const data = const_cast<std::byte*>(object.data().data());  // NOLINT
+  auto* const data = const_cast<std::byte*>(object.data().data());                   // NOLINT
   const std::uint64_t before = reinterpret_cast<std::uintptr_t>(data) % kWordBytes;  // NOLINT
   const std::span<std::byte> memory(data - before,
                                     static_cast<std::size_t>(before + object.data_bytes()));

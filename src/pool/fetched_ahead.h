@@ -56,7 +56,7 @@ class FetchedAhead {
   const Clock& clock_;
   mutable std::mutex mutex_;  // Of all below.
   std::list<FetchPtr> under_way_;
-  std::list<Kept> kept_;  // The oldest first.
+  std::list<Kept> kept_;                           // The oldest first.
   std::unordered_map<std::string, Place> places_;  // By the key as text.
   std::uint64_t bytes_ = 0;
 };

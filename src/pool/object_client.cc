@@ -81,7 +81,9 @@ Result<NamedObject> NamedOf(Result<wire::FoundObject> found) {
 
 /// Is it a kind of answer whose object may be lent?
 template <typename T>
-constexpr bool kMayBeLent = requires(T answer) { answer.lent; };
+constexpr bool kMayBeLent = requires(T answer) {
+  answer.lent;
+};
 
 /// Tells the node that what it lent is not needed any more. Not sent, it stays there until its end.
 void Release(fabric::Connection& connection, const fabric::Grant& grant) {
@@ -94,8 +96,8 @@ void Release(fabric::Connection& connection, const fabric::Grant& grant) {
 // The node's answer was good; what it stands for is not there any more, or was never.
 Status NotRead(const fabric::Address& peer, const Status& why) {
   const std::string message = fmt::format("the object's data could not be read from {}", peer);
-  const bool refused = why.code() == StatusCode::kPermissionDenied ||
-                       why.code() == StatusCode::kInvalidArgument;
+  const bool refused =
+      why.code() == StatusCode::kPermissionDenied || why.code() == StatusCode::kInvalidArgument;
   return refused ? Unavailable(fmt::format("{}: {}", message, why.message()), "ask for it again")
                  : why.WithContext(message);
 }
@@ -166,13 +168,13 @@ class ObjectClient::WantCall final : public Call<wire::FoundObject> {
 Status ObjectClient::Connect(fabric::Transport& transport, const fabric::Address& address,
                              Deadline deadline, ConnectCallback done,
                              std::shared_ptr<ObjectTransfers> transfers) {
-  return transport.Connect(address, NoService::Instance(), deadline,
-                           [done = std::move(done), transfers = std::move(transfers)](
-                               Result<std::shared_ptr<fabric::Connection>> connection) {
-                             if (!connection.ok()) return done(connection.status());
-                             done(std::shared_ptr<ObjectClient>(
-                                 new ObjectClient(std::move(*connection), transfers)));
-                           });
+  return transport.Connect(
+      address, NoService::Instance(), deadline,
+      [done = std::move(done),
+       transfers = std::move(transfers)](Result<std::shared_ptr<fabric::Connection>> connection) {
+        if (!connection.ok()) return done(connection.status());
+        done(std::shared_ptr<ObjectClient>(new ObjectClient(std::move(*connection), transfers)));
+      });
 }
 
 ObjectClient::ObjectClient(std::shared_ptr<fabric::Connection> connection,
@@ -193,8 +195,7 @@ std::uint64_t ObjectClient::late_answers() const noexcept { return answering_->l
 
 template <typename T>
 Status ObjectClient::Send(const wire::Request& request, Deadline deadline,
-                          std::function<void(Result<T>)> done,
-                          std::function<bool(const T&)> fits) {
+                          std::function<void(Result<T>)> done, std::function<bool(const T&)> fits) {
   return Send(request, deadline, std::make_shared<Call<T>>(std::move(done)), std::move(fits));
 }
 
@@ -209,14 +210,12 @@ Status ObjectClient::Send(const wire::Request& request, Deadline deadline,
   const Result<std::vector<std::byte>> bytes = wire::Encode(request);
   if (!bytes.ok()) return NotSent(peer(), bytes.status());
   const std::array<std::span<const std::byte>, 1> parts = {*bytes};
-  const TimePoint end =
-      transfers_ != nullptr ? transfers_->clock().EndOf(deadline) : kEndOfTime;
-  const Status sent = connection_->Request(
-      parts, deadline,
-      [call, fits = std::move(fits), answering = answering_,
-       end](const Result<std::span<const std::byte>>& answer) {
-        Answered(answering, end, call, answer, fits);
-      });
+  const TimePoint end = transfers_ != nullptr ? transfers_->clock().EndOf(deadline) : kEndOfTime;
+  const Status sent = connection_->Request(parts, deadline,
+                                           [call, fits = std::move(fits), answering = answering_,
+                                            end](const Result<std::span<const std::byte>>& answer) {
+                                             Answered(answering, end, call, answer, fits);
+                                           });
   return sent.ok() ? OkStatus() : NotSent(peer(), sent);
 }
 
@@ -240,14 +239,13 @@ void ObjectClient::TakeLent(const std::shared_ptr<Answering>& answering, TimePoi
   const auto held = std::make_shared<T>(std::move(answer));
   const auto finish = [answering, call, held, grant = *held->lent](const Status& fetched) {
     Release(*answering->connection, grant);
-    const bool ended = fetched.ok()
-                           ? call->End(std::move(*held))
-                           : call->End(NotRead(answering->connection->peer(), fetched));
+    const bool ended = fetched.ok() ? call->End(std::move(*held))
+                                    : call->End(NotRead(answering->connection->peer(), fetched));
     if (!ended) answering->late.fetch_add(1);
   };
   if (answering->fetcher == nullptr) return finish(Unavailable("this client reads messages alone"));
-  answering->fetcher->Fetch({{&held->object, &held->lent}}, end, [call] { return !call->done(); },
-                            finish);
+  answering->fetcher->Fetch(
+      {{&held->object, &held->lent}}, end, [call] { return !call->done(); }, finish);
 }
 
 Result<ObjectTransfers::LoanPtr> ObjectClient::LendIfLarge(const DataObject& object,
@@ -313,9 +311,8 @@ Status ObjectClient::Get(const Key& key, Deadline deadline, WantCallback done) {
 Result<Operation> ObjectClient::Want(const Pattern& pattern, Deadline deadline, WantCallback done) {
   const std::uint64_t number = ++last_want_;
   const auto call = std::make_shared<WantCall>(connection_, number, std::move(done));
-  CIREIN_RETURN_IF_ERROR(
-      Send<wire::FoundObject>(wire::WantRequest{number, pattern, LimitOf(deadline)}, deadline, call,
-                              NamedBy(pattern)));
+  CIREIN_RETURN_IF_ERROR(Send<wire::FoundObject>(
+      wire::WantRequest{number, pattern, LimitOf(deadline)}, deadline, call, NamedBy(pattern)));
   return Operation(call);
 }
 

@@ -31,10 +31,10 @@ namespace cirein {
 /// the default one is InvalidArgument. Further errors of the calls: InvalidArgument (longer than a
 /// message may be), ResourceExhausted (too much is under way), Unavailable (the connection ended).
 ///
-/// Large objects do not travel in messages: a publish lends the object's data to the node until it is
-/// answered, or its deadline or the connection ends; those of answers are read from the node's memory
-/// before the callback is called. Both need ObjectTransfers: a client without sends all that fits into
-/// a message, and is answered so.
+/// Large objects do not travel in messages: a publish lends the object's data to the node until it
+/// is answered, or its deadline or the connection ends; those of answers are read from the node's
+/// memory before the callback is called. Both need ObjectTransfers: a client without sends all that
+/// fits into a message, and is answered so.
 ///
 /// Thread-safe; no call blocks. Callbacks run in pieces of work of the transport's home, and may be
 /// called after the client is gone: then with Unavailable.

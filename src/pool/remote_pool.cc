@@ -55,14 +55,15 @@ class RemoteCall final : public Operation::Impl,
   bool done() const override { return over_.load(); }
 
   void Begin() {
-    member_->link->With([self = this->shared_from_this()](const Result<MemberLink::Client>& client) {
-      if (self->over_) return;
-      if (client.ok()) {
-        self->Ask(*client);
-      } else {
-        self->End(client.status());
-      }
-    });
+    member_->link->With(
+        [self = this->shared_from_this()](const Result<MemberLink::Client>& client) {
+          if (self->over_) return;
+          if (client.ok()) {
+            self->Ask(*client);
+          } else {
+            self->End(client.status());
+          }
+        });
   }
 
  private:

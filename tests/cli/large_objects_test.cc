@@ -67,14 +67,14 @@ TEST_P(LargeObjectsTest, AMemberThatIsKilledFailsWhatIsUnderWay) {
       first.Notify();
       published.CountDown();
     });
-    pool.Want(
-        Key("there"),
-        [&](const Result<NamedObject>& named) {
-          if (named.ok()) EXPECT_EQ(named->object.Compare(object), DataObject::Difference::kEqual);
-          if (!named.ok()) EXPECT_CODE(named, kDeadlineExceeded) << "it waits for the member";
-          needed.CountDown();
-        },
-        {.deadline = 3s});
+    pool.Want(Key("there"),
+              [&](const Result<NamedObject>& named) {
+                if (named.ok())
+                  EXPECT_EQ(named->object.Compare(object), DataObject::Difference::kEqual);
+                if (!named.ok()) EXPECT_CODE(named, kDeadlineExceeded) << "it waits for the member";
+                needed.CountDown();
+              },
+              {.deadline = 3s});
   }
   ASSERT_TRUE(test::Await(first));
   member->End(SIGKILL);

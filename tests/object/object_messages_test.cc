@@ -322,14 +322,14 @@ TEST(ObjectMessages, HaveTheseBytes) {
   request.keep = 4;
   request.object = MakeObject("d", "m", 0x102);
   const std::string_view expected{
-      "\x01\x01"                                 // Version, publish.
-      "\x07\0\0\0\x01\0r\x01\x01\0c"             // Bucket, row, column.
-      "\x02\x01\0\0\0\0\0\0\0"                   // If the version is 1.
-      "\x02\0\0\0\0\0\0\0"                       // .2.
-      "\x01\x03\0\0\0\0\0\0\0"                   // Time to live.
-      "\x04\0\0\0\x01"                           // How many columns stay, and that it stays.
-      "\x02\x01\x01\0\0\0\x01\0\0\0\0\0\0\0"    // Type, sizes,
-      "\0md",                                   // data that are here, meta, data.
+      "\x01\x01"                              // Version, publish.
+      "\x07\0\0\0\x01\0r\x01\x01\0c"          // Bucket, row, column.
+      "\x02\x01\0\0\0\0\0\0\0"                // If the version is 1.
+      "\x02\0\0\0\0\0\0\0"                    // .2.
+      "\x01\x03\0\0\0\0\0\0\0"                // Time to live.
+      "\x04\0\0\0\x01"                        // How many columns stay, and that it stays.
+      "\x02\x01\x01\0\0\0\x01\0\0\0\0\0\0\0"  // Type, sizes,
+      "\0md",                                 // data that are here, meta, data.
       61};
   const auto text = [](const Bytes& bytes) {
     return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -354,7 +354,8 @@ TEST(ObjectMessages, SayWhatIsWrong) {
   using testing::HasSubstr;
   EXPECT_THAT(RefusalOf(GetRequest{Key("row")}), HasSubstr("no bucket"));
   EXPECT_THAT(RefusalOf(GetRequest{InBucket(Key(""))}), HasSubstr("row is empty"));
-  EXPECT_THAT(RefusalOf(WantRequest{1, InBucket(Pattern::Row("")), std::nullopt}), HasSubstr("row"));
+  EXPECT_THAT(RefusalOf(WantRequest{1, InBucket(Pattern::Row("")), std::nullopt}),
+              HasSubstr("row"));
   EXPECT_THAT(RefusalOf(ListRequest{InBucket(Pattern::RowPrefix("")), 0, ""}),
               HasSubstr("page size"));
   EXPECT_THAT(RefusalOf(ListRequest{InBucket(Pattern::RowPrefix("")), 10'001, ""}),
@@ -362,8 +363,8 @@ TEST(ObjectMessages, SayWhatIsWrong) {
   EXPECT_THAT(RefusalOf(ListRequest{InBucket(Pattern::RowPrefix("")), 1,
                                     std::string(kMaxCursorBytes + 1, 'c')}),
               HasSubstr("cursor"));
-  PublishRequest publish{
-      InBucket(Key("row")), PutMode::kOverwrite, {}, nanoseconds(0), 0, true, MakeObject("x")};
+  PublishRequest publish{InBucket(Key("row")), PutMode::kOverwrite, {}, nanoseconds(0), 0, true,
+                         MakeObject("x")};
   EXPECT_THAT(RefusalOf(publish), HasSubstr("time to live"));
   publish.ttl.reset();
   publish.keep = kMaxKeptColumns + 1;

@@ -44,8 +44,8 @@ TEST_F(FetchedAheadTest, GivesEachObjectOnce) {
 }
 
 TEST_F(FetchedAheadTest, WhatWasChangedSinceIsForgotten) {
-  for (const Pattern& change : {Pattern(Key("row", "c")), Pattern::Row("row"),
-                                Pattern::RowPrefix("r")}) {
+  for (const Pattern& change :
+       {Pattern(Key("row", "c")), Pattern::Row("row"), Pattern::RowPrefix("r")}) {
     Fetch(Key("row", "c"), MakeObject("old"));
     Fetch(Key("sow", "c"), MakeObject("kept"));
     const auto under_way = ahead_.Begin(Key("row", "c"));
@@ -89,8 +89,7 @@ TEST_F(FetchAheadInPoolsTest, TheNeedAfterAWantWithoutCallbackSendsNoRequest) {
   const auto needed = pool.Need(Key("row"));
   ASSERT_OK(needed);
   EXPECT_EQ(needed->text(), "fetched") << "nobody could be asked";
-  EXPECT_CODE(pool.Need(Key("row"), {.deadline = std::chrono::milliseconds(50)}),
-              kDeadlineExceeded)
+  EXPECT_CODE(pool.Need(Key("row"), {.deadline = std::chrono::milliseconds(50)}), kDeadlineExceeded)
       << "it was used up";
 }
 

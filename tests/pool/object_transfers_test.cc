@@ -80,8 +80,8 @@ class ObjectTransfersTest : public testing::TestWithParam<NamedFabric> {
     fabric_ = GetParam().make();
     node_ = Add();
     store_ = StripedStore::Create(world_.environment(), {.stripes = 2, .memory_limit_bytes = 0});
-    service_ = std::make_unique<ObjectService>(store_, world_.environment(), executor_,
-                                               node_.transfers);
+    service_ =
+        std::make_unique<ObjectService>(store_, world_.environment(), executor_, node_.transfers);
     ASSERT_OK(fabric_->transport(node_.number)->Listen(*service_));
     a_ = AddClient();
     b_ = AddClient();
@@ -201,9 +201,10 @@ INSTANTIATE_TEST_SUITE_P(Fabrics, ObjectTransfersTest, fabric::AllFabrics(), fab
 
 TEST_P(ObjectTransfersTest, ObjectsOfAllSizesComeAsTheyWere) {
   int i = 0;
-  for (const std::uint64_t bytes : {std::uint64_t{0}, kInline, kInline + 1,
-                                    ObjectFetcher::kPieceBytes, ObjectFetcher::kPieceBytes + 1,
-                                    3 * ObjectFetcher::kPieceBytes * ObjectFetcher::kPiecesAtOnce}) {
+  for (const std::uint64_t bytes :
+       {std::uint64_t{0}, kInline, kInline + 1, ObjectFetcher::kPieceBytes,
+        ObjectFetcher::kPieceBytes + 1,
+        3 * ObjectFetcher::kPieceBytes * ObjectFetcher::kPiecesAtOnce}) {
     const Key key = InBucket(("row" + std::to_string(++i)).c_str());
     const DataObject object = MakeObject(Bytes(bytes), "meta", 9);
     const auto published = Publish(a_, key, object);
@@ -220,8 +221,8 @@ TEST_P(ObjectTransfersTest, ObjectsOfAllSizesComeAsTheyWere) {
 
 TEST_P(ObjectTransfersTest, MemoryMayBeginAnywhere) {
   const auto bytes = std::make_shared<std::string>(Bytes(200'001));
-  const auto view = DataObject::View(
-      std::as_bytes(std::span(bytes->data() + 3, bytes->size() - 5)), bytes);
+  const auto view =
+      DataObject::View(std::as_bytes(std::span(bytes->data() + 3, bytes->size() - 5)), bytes);
   ASSERT_OK(view);
   ASSERT_OK(Publish(a_, InBucket("view"), *view));
   const auto got = Get(b_, InBucket("view"));
@@ -325,8 +326,7 @@ TEST_P(ObjectTransfersTest, WhatIsLentAndNeverReadEndsByItself) {
   EXPECT_EQ(service_->lent_objects(), 1U);
   world_.RunFor(node::AnswerLoans::kLimit);
   EXPECT_EQ(service_->lent_objects(), 0U);
-  EXPECT_EQ(std::get<std::uint64_t>(
-                *Say(wire::ReleaseRequest{found->lent->id, found->lent->key})),
+  EXPECT_EQ(std::get<std::uint64_t>(*Say(wire::ReleaseRequest{found->lent->id, found->lent->key})),
             0U);
   // One more, which is given back.
   const auto again = Say(wire::GetRequest{InBucket("row")});
