@@ -71,6 +71,12 @@ constexpr auto kSettings = std::to_array<Setting>({
      Check::kRange,
      1,
      65536},
+    {{"fabric.inline_max", Type::kBytes, "64KiB", "0 to 2MiB",
+      "Objects with more data than this do not travel in messages between processes: the other side "
+      "reads them where they are."},
+     Check::kRange,
+     0,
+     2 << 20},
     {{"fabric.keepalive", Type::kDuration, "15s", "1s to 1h",
       "After how long a process on another host that cannot be reached counts as gone. Rounded up "
       "to seconds."},

@@ -14,6 +14,8 @@
 #include <fmt/format.h>
 
 #include "base/sabotage.h"
+#include "node/answer_loans.h"
+#include "object/object_fetcher.h"
 #include "object/object_messages.h"
 #include "runtime/gate.h"
 
@@ -26,6 +28,21 @@ using std::chrono::nanoseconds;
 // More data than this may have to be brought to where it stays before the store takes it, which
 // blocks.
 constexpr std::uint64_t kPublishHereBytes = 64 * 1024;
+
+// How long a client may take to let its objects be read: it ends that itself, by taking them back,
+// and this is for one that stands still.
+constexpr std::chrono::minutes kFetchLimit{5};
+
+/// The objects of a publish, each of which may be lent.
+std::vector<IncomingObject> ObjectsOf(wire::PublishRequest& request) {
+  return {{&request.object, &request.lent}};
+}
+std::vector<IncomingObject> ObjectsOf(wire::GroupRequest& request) {
+  std::vector<IncomingObject> objects;
+  for (wire::GroupRequest::Item& item : request.items)
+    objects.push_back({&item.object, &item.lent});
+  return objects;
+}
 
 Deadline DeadlineOf(const std::optional<nanoseconds>& limit) {
   return limit ? Deadline(*limit) : kNoDeadline;
@@ -75,15 +92,18 @@ wire::Reply ReplyOf(Result<T> result) {
 /// lock, is the one who answers it or lets it go.
 class ObjectService::Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(std::shared_ptr<StripedStore> store, const Environment& environment, Executor& executor)
+  Core(std::shared_ptr<StripedStore> store, const Environment& environment, Executor& executor,
+       std::shared_ptr<ObjectTransfers> transfers)
       : store_(std::move(store)),
         clock_(environment.clock),
         timers_(environment.timers),
         callbacks_(environment.callbacks),
-        executor_(executor) {}
+        executor_(executor),
+        transfers_(std::move(transfers)) {}
 
   void Stop();
   std::size_t parked_wants() const;
+  std::size_t lent_objects() const;
   MessageHandlers& handlers() { return handlers_; }
   std::uint64_t repeated_answers() const { return repeated_answers_.load(); }
   void Connected(const std::shared_ptr<Connection>& connection);
@@ -95,9 +115,14 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   struct ParkedWant;
   using Wants = std::unordered_map<std::uint64_t, std::shared_ptr<ParkedWant>>;
   struct Client {
-    explicit Client(std::shared_ptr<Connection> connection_in)
-        : connection(std::move(connection_in)) {}
+    Client(std::shared_ptr<Connection> connection_in, const Core& core)
+        : connection(std::move(connection_in)),
+          fetcher(
+              std::make_shared<ObjectFetcher>(connection, core.clock_, core.object_bytes_max())),
+          loans(std::make_shared<AnswerLoans>(core.transfers_, core.clock_, core.timers_)) {}
     const std::shared_ptr<Connection> connection;
+    const std::shared_ptr<ObjectFetcher> fetcher;  // The home's.
+    const std::shared_ptr<AnswerLoans> loans;
     bool gone = false;  // Guarded by mutex_, as the wants are.
     Wants wants;        // By the client's number.
   };
@@ -107,7 +132,7 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
     std::shared_ptr<Client> client;
     fabric::RequestId request = 0;
 
-    void Answer(const wire::Reply& reply) const { core->Answer(*this, reply); }
+    void Answer(wire::Reply reply) const { core->Answer(*this, std::move(reply)); }
   };
   struct ParkedWant {
     std::shared_ptr<Client> client;
@@ -119,7 +144,7 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   };
 
   std::shared_ptr<Client> ClientOf(const std::shared_ptr<Connection>& connection);
-  void Answer(const Call& call, const wire::Reply& reply);
+  void Answer(const Call& call, wire::Reply reply);
   /// Has it run where it may block. ResourceExhausted when that cannot be.
   Status SubmitWork(std::function<void()> work);
   void SubmitWork(const Call& call, std::function<void()> work);
@@ -136,11 +161,22 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   void Do(const Call& call, wire::CancelRequest&& request);
   void Do(const Call& call, wire::ComputeRequest&& request);
   void Do(const Call& call, wire::MessageRequest&& request);
+  void Do(const Call& call, wire::ReleaseRequest&& request);
 
+  std::uint64_t object_bytes_max() const {
+    return transfers_ != nullptr ? transfers_->options().object_bytes_max
+                                 : DataObject::kMaxDataBytes;
+  }
+  /// Reads what of the request's objects is lent, and then publishes them. Of the home.
+  template <typename Publishes>
+  void FetchAndPublish(const Call& call, Publishes&& request);
   template <typename Publishes>
   PutRequest PutOf(DataObject object, const Publishes& request) const;
   void Publish(const Call& call, wire::PublishRequest&& request);
-  void PublishGroup(const Call& call, wire::GroupRequest&& request);
+  void Publish(const Call& call, wire::GroupRequest&& request);
+  /// Has it published here, or where it may block.
+  template <typename Publishes>
+  void PublishSomewhere(const Call& call, Publishes&& request);
 
   void Park(const std::shared_ptr<ParkedWant>& want, const Pattern& pattern, TimePoint end);
   std::shared_ptr<ParkedWant> AddWant(const Call& call, std::uint64_t number);
@@ -149,7 +185,7 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   static bool IsParked(const ParkedWant& want);
   /// True for the one who has taken it out.
   bool TakeOut(ParkedWant& want);
-  void FinishWant(const std::shared_ptr<ParkedWant>& want, const wire::Reply& reply);
+  void FinishWant(const std::shared_ptr<ParkedWant>& want, wire::Reply reply);
   /// Nobody hears of them any more. By who has taken them out.
   void LetGo(const ParkedWant& want);
   void LetGo(std::vector<std::shared_ptr<ParkedWant>> wants);
@@ -162,6 +198,7 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   Executor& callbacks_;
   Executor& executor_;
   MessageHandlers handlers_;
+  const std::shared_ptr<ObjectTransfers> transfers_;
   std::atomic<std::uint64_t> repeated_answers_{0};
   Gate gate_;  // Whoever uses any of the above is inside.
 
@@ -183,7 +220,7 @@ void ObjectService::Core::Connected(const std::shared_ptr<Connection>& connectio
   const Gate::Holder inside = gate_.TryEnter();
   if (!inside) return;
   const std::lock_guard lock(mutex_);
-  clients_.insert_or_assign(connection.get(), std::make_shared<Client>(connection));
+  clients_.insert_or_assign(connection.get(), std::make_shared<Client>(connection, *this));
 }
 
 void ObjectService::Core::Forget(const Connection& connection) {
@@ -199,6 +236,7 @@ void ObjectService::Core::Forget(const Connection& connection) {
     clients_.erase(found);
     TakeAll(*client, wants);
   }
+  client->loans->Clear();
   LetGo(std::move(wants));
 }
 
@@ -213,6 +251,7 @@ void ObjectService::Core::Stop() {
       TakeAll(*client, wants);
     }
   }
+  for (const auto& [connection, client] : clients) client->loans->Clear();
   LetGo(std::move(wants));
 }
 
@@ -220,6 +259,13 @@ std::size_t ObjectService::Core::parked_wants() const {
   const std::lock_guard lock(mutex_);
   std::size_t count = 0;
   for (const auto& [connection, client] : clients_) count += client->wants.size();
+  return count;
+}
+
+std::size_t ObjectService::Core::lent_objects() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t count = 0;
+  for (const auto& [connection, client] : clients_) count += client->loans->size();
   return count;
 }
 
@@ -238,7 +284,7 @@ void ObjectService::Core::Request(const std::shared_ptr<Connection>& connection,
   std::visit([&](auto& verb) { Do(call, std::move(verb)); }, *decoded);
 }
 
-void ObjectService::Core::Answer(const Call& call, const wire::Reply& reply) {
+void ObjectService::Core::Answer(const Call& call, wire::Reply reply) {
   const Gate::Holder inside = gate_.TryEnter();
   if (!inside) return;
   Connection& connection = *call.client->connection;
@@ -247,7 +293,9 @@ void ObjectService::Core::Answer(const Call& call, const wire::Reply& reply) {
     const std::array<std::span<const std::byte>, 1> parts = {bytes};
     return connection.Reply(call.request, parts);
   };
+  call.client->loans->LendLarge(reply);
   Status sent = say(reply);
+  if (!sent.ok()) call.client->loans->TakeBack(reply);
   if (sent.code() == StatusCode::kInvalidArgument) {
     sent = say(
         ResourceExhausted(fmt::format("the answer is too long for a message: {}", sent.message()),
@@ -299,14 +347,7 @@ void ObjectService::Core::Publish(const Call& call, wire::PublishRequest&& reque
                   [call](Result<ObjectInfo> info) { call.Answer(ReplyOf(std::move(info))); });
 }
 
-void ObjectService::Core::Do(const Call& call, wire::PublishRequest&& request) {
-  if (request.object.data_bytes() <= kPublishHereBytes) return Publish(call, std::move(request));
-  SubmitWork(call, [this, call, held = std::make_shared<wire::PublishRequest>(std::move(request))] {
-    Publish(call, std::move(*held));
-  });
-}
-
-void ObjectService::Core::PublishGroup(const Call& call, wire::GroupRequest&& request) {
+void ObjectService::Core::Publish(const Call& call, wire::GroupRequest&& request) {
   std::vector<Key> keys;  // What the items see.
   keys.reserve(request.items.size());
   std::vector<PutItem> items;
@@ -320,15 +361,39 @@ void ObjectService::Core::PublishGroup(const Call& call, wire::GroupRequest&& re
   });
 }
 
-void ObjectService::Core::Do(const Call& call, wire::GroupRequest&& request) {
+template <typename Publishes>
+void ObjectService::Core::PublishSomewhere(const Call& call, Publishes&& request) {
   std::uint64_t largest_bytes = 0;
-  for (const wire::GroupRequest::Item& item : request.items) {
-    largest_bytes = std::max(largest_bytes, item.object.data_bytes());
+  for (const IncomingObject& one : ObjectsOf(request)) {
+    largest_bytes = std::max(largest_bytes, one.object->data_bytes());
   }
-  if (largest_bytes <= kPublishHereBytes) return PublishGroup(call, std::move(request));
-  SubmitWork(call, [this, call, held = std::make_shared<wire::GroupRequest>(std::move(request))] {
-    PublishGroup(call, std::move(*held));
-  });
+  if (largest_bytes <= kPublishHereBytes) return Publish(call, std::move(request));
+  const auto held = std::make_shared<Publishes>(std::move(request));
+  SubmitWork(call, [this, call, held] { Publish(call, std::move(*held)); });
+}
+
+template <typename Publishes>
+void ObjectService::Core::FetchAndPublish(const Call& call, Publishes&& request) {
+  const auto held = std::make_shared<Publishes>(std::move(request));
+  call.client->fetcher->Fetch(
+      ObjectsOf(*held), clock_.EndOf(kFetchLimit), [] { return true; },
+      [this, call, held](const Status& fetched) {
+        const Gate::Holder inside = gate_.TryEnter();
+        if (!inside) return;
+        if (!fetched.ok()) {
+          return call.Answer(fetched.WithContext("the object's data could not be read"));
+        }
+        PublishSomewhere(call, std::move(*held));
+      });
+}
+
+void ObjectService::Core::Do(const Call& call, wire::PublishRequest&& request) {
+  if (request.lent) return FetchAndPublish(call, std::move(request));
+  PublishSomewhere(call, std::move(request));
+}
+
+void ObjectService::Core::Do(const Call& call, wire::GroupRequest&& request) {
+  FetchAndPublish(call, std::move(request));
 }
 
 void ObjectService::Core::Do(const Call& call, wire::GetRequest&& request) {
@@ -374,9 +439,12 @@ void ObjectService::Core::Do(const Call& call, wire::ListRequest&& request) {
 
 // The function's turn comes on a compute thread, and it may take as long as it likes there.
 void ObjectService::Core::Do(const Call& call, wire::ComputeRequest&& request) {
-  store_->Compute(
-      request.pattern, request.function, request.args,
-      [call](Result<DataObject> object) { call.Answer(ReplyOf(std::move(object))); });
+  store_->Compute(request.pattern, request.function, request.args,
+                  [call](Result<DataObject> object) { call.Answer(ReplyOf(std::move(object))); });
+}
+
+void ObjectService::Core::Do(const Call& call, wire::ReleaseRequest&& request) {
+  call.Answer(std::uint64_t{call.client->loans->Release(request) ? 1U : 0U});
 }
 
 // Not inside the gate while it runs, for user code may take as long as it likes.
@@ -443,7 +511,8 @@ std::shared_ptr<ObjectService::Core::ParkedWant> ObjectService::Core::AddWant(
     }
   }
   if (twice) {
-    call.Answer(InvalidArgument(fmt::format("a want with the number {} is parked already", number)));
+    call.Answer(
+        InvalidArgument(fmt::format("a want with the number {} is parked already", number)));
     return nullptr;
   }
   call.Answer(
@@ -484,14 +553,13 @@ bool ObjectService::Core::TakeOut(ParkedWant& want) {
   return true;
 }
 
-void ObjectService::Core::FinishWant(const std::shared_ptr<ParkedWant>& want,
-                                     const wire::Reply& reply) {
+void ObjectService::Core::FinishWant(const std::shared_ptr<ParkedWant>& want, wire::Reply reply) {
   const Gate::Holder inside = gate_.TryEnter();
   if (!inside || !TakeOut(*want)) return;
   LetGo(*want);
   const Call call{shared_from_this(), want->client, want->request};
   if (Sabotaged(Sabotage::kAnswerTwice)) Answer(call, reply);
-  Answer(call, reply);
+  Answer(call, std::move(reply));
 }
 
 void ObjectService::Core::TakeAll(Client& client, std::vector<std::shared_ptr<ParkedWant>>& wants) {
@@ -515,8 +583,9 @@ void ObjectService::Core::LetGo(std::vector<std::shared_ptr<ParkedWant>> wants) 
 }
 
 ObjectService::ObjectService(std::shared_ptr<StripedStore> store, const Environment& environment,
-                             Executor& executor)
-    : core_(std::make_shared<Core>(std::move(store), environment, executor)) {}
+                             Executor& executor, std::shared_ptr<ObjectTransfers> transfers)
+    : core_(std::make_shared<Core>(std::move(store), environment, executor, std::move(transfers))) {
+}
 
 ObjectService::~ObjectService() { Stop(); }
 
@@ -524,6 +593,7 @@ void ObjectService::Stop() { core_->Stop(); }
 
 std::size_t ObjectService::parked_wants() const { return core_->parked_wants(); }
 MessageHandlers& ObjectService::handlers() { return core_->handlers(); }
+std::size_t ObjectService::lent_objects() const { return core_->lent_objects(); }
 std::uint64_t ObjectService::repeated_answers() const { return core_->repeated_answers(); }
 
 void ObjectService::Connected(const std::shared_ptr<Connection>& connection) {

@@ -32,8 +32,7 @@ Result<std::unique_ptr<ProcessNetwork>> ProcessNetwork::Start(const Config& conf
   CIREIN_ASSIGN_OR_RETURN(const fabric::AutoOptions options, fabric::FabricOptions(config));
   CIREIN_ASSIGN_OR_RETURN(auto thread,
                           ReactorThread::Start(RealClock::Instance(), {.name = "network"}));
-  std::unique_ptr<ProcessNetwork> network(
-      new ProcessNetwork(std::move(thread), std::move(store), environment, executor));
+  std::unique_ptr<ProcessNetwork> network(new ProcessNetwork(std::move(thread)));
   // A transport is made on its home's thread.
   std::optional<Result<std::unique_ptr<fabric::AutoTransport>>> made;
   Notification done;
@@ -45,7 +44,13 @@ Result<std::unique_ptr<ProcessNetwork>> ProcessNetwork::Start(const Config& conf
   done.WaitUntil(kEndOfTime);
   if (!made->ok()) return made->status();
   network->transport_ = std::move(**made);
-  CIREIN_RETURN_IF_ERROR(network->transport_->Listen(network->service_));
+  network->transfers_ = std::make_shared<ObjectTransfers>(
+      *network->transport_, environment.clock,
+      ObjectTransfers::Options{.inline_bytes_max = config.GetBytes("fabric.inline_max"),
+                               .object_bytes_max = config.GetBytes("memory.object_limit")});
+  network->service_ = std::make_unique<node::ObjectService>(std::move(store), environment, executor,
+                                                            network->transfers_);
+  CIREIN_RETURN_IF_ERROR(network->transport_->Listen(*network->service_));
   return network;
 }
 
@@ -53,7 +58,8 @@ ProcessNetwork::~ProcessNetwork() { Stop(); }
 
 void ProcessNetwork::Stop() {
   gate_.CloseAndWait();
-  service_.Stop();
+  if (service_ != nullptr) service_->Stop();
+  if (transfers_ != nullptr) transfers_->Stop();
   thread_->Stop();
   transport_.reset();
 }
@@ -89,7 +95,7 @@ Status ProcessNetwork::Connect(const fabric::Address& address, Deadline deadline
                                ObjectClient::ConnectCallback done) {
   const Gate::Holder inside = gate_.TryEnter();
   if (!inside) return LeftNetwork();
-  return ObjectClient::Connect(*transport_, address, deadline, std::move(done));
+  return ObjectClient::Connect(*transport_, address, deadline, std::move(done), transfers_);
 }
 
 }  // namespace cirein
