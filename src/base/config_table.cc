@@ -33,6 +33,9 @@ constexpr std::int64_t kMaxQueue = 1'000'000;
 constexpr std::int64_t kMaxClients = 1'000'000;
 
 constexpr auto kSettings = std::to_array<Setting>({
+    {{"backing.stores", Type::kString, "", "NAME=TYPE:PATH, several parted by ';'",
+      "Stores that the URLs of pools name, by &store=NAME: what such a name means in this process."},
+     Check::kText},
     {{"compute.queue_max", Type::kInteger, "1024", "1 to 1000000",
       "How many compute calls may wait for a thread before more are refused."},
      Check::kRange,

@@ -35,7 +35,8 @@ struct PublishRequest {
   Version if_version = {};  ///< Of kIfVersion.
   std::optional<std::chrono::nanoseconds> ttl = std::nullopt;
   std::uint32_t keep = 0;  ///< Columns that stay in the row; 0: all.
-  bool store = true;       ///< False: answers those who wait, and leaves nothing.
+  bool store = true;       ///< False: answers those who wait, and leaves nothing in memory.
+  bool to_backing = false;  ///< To be in the store behind its bucket before it counts.
   DataObject object;
 };
 
@@ -51,6 +52,7 @@ struct GroupRequest {
   std::optional<std::chrono::nanoseconds> ttl = std::nullopt;
   std::uint32_t keep = 0;
   bool store = true;
+  bool to_backing = false;
   std::vector<Item> items;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pool/member_pools.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "base/logging.h"
 #include "base/text.h"
 #include "pool/member_list.h"
+#include "pool/pool_backing.h"
 #include "pool/process.h"
 #include "pool/process_network.h"
 #include "pool/remote_pool.h"
@@ -176,12 +178,21 @@ class MemberPool final : public RoutedPool {
   Operation watch_;  // Guarded by mutex_.
 };
 
+/// What the directory says of the pool and the URL does not.
+Status TakeOptions(const ResourceUrl& entry, PoolContext* context) {
+  for (const auto& [name, value] : entry.options()) {
+    if (!context->url.option(name)) context->url.set_option(name, value);
+  }
+  if (const auto behavior = context->url.option("behavior")) {
+    CIREIN_ASSIGN_OR_RETURN(context->behavior, Behavior::Parse(*behavior));
+  }
+  return OkStatus();
+}
+
 Result<std::shared_ptr<PoolBackend>> MakeMemberPool(std::string_view type, MakeRoute make_route,
                                                     PoolContext context) {
   const std::shared_ptr<Process> process = Process::Current();
   if (process == nullptr) return FailedPrecondition("the library is not started");
-  if (!context.behavior) context.behavior = Behavior(Behavior::kDefaultRemote);
-  CIREIN_ASSIGN_OR_RETURN(const StorePoolOptions options, ParseStorePoolOptions(context));
   CIREIN_ASSIGN_OR_RETURN(std::vector<fabric::Address> addresses, MembersIn(context.url));
   CIREIN_ASSIGN_OR_RETURN(ProcessNetwork* const network, process->network());
   std::optional<Directory> directory;
@@ -196,6 +207,19 @@ Result<std::shared_ptr<PoolBackend>> MakeMemberPool(std::string_view type, MakeR
     }
     addresses = AddressesOf(entry);
     revision = entry.revision;
+    CIREIN_RETURN_IF_ERROR(TakeOptions(entry.url, &context));
+  }
+  if (!context.behavior) {
+    context.behavior = Behavior(NamesBacking(context.url) ? Behavior::kDefaultRemoteIom
+                                                          : Behavior::kDefaultRemote);
+  }
+  CIREIN_ASSIGN_OR_RETURN(const StorePoolOptions options, ParseStorePoolOptions(context));
+  const bool is_member =
+      std::any_of(addresses.begin(), addresses.end(), [&](const fabric::Address& address) {
+        return IsSameMember(address, network->address());
+      });
+  if (is_member) {
+    CIREIN_RETURN_IF_ERROR(BackBucket(*process, context.url, options.behavior));
   }
   CIREIN_ASSIGN_OR_RETURN(
       const std::shared_ptr<MemberPool> pool,
@@ -212,7 +236,7 @@ PoolType MemberPoolType(const char* name, const char* description, MakeRoute mak
   own.emplace_back("ag#");
   return {.name = name,
           .description = description,
-          .options = StorePoolOptionNames(std::move(own)),
+          .options = BackedOptionNames(StorePoolOptionNames(std::move(own))),
           .factory = [name, make_route](const PoolContext& context) {
             return MakeMemberPool(name, make_route, context);
           }};

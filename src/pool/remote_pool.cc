@@ -197,6 +197,7 @@ class RemotePool final : public PoolBackend {
     request.ttl = terms.age;
     request.keep = terms.keep;
     request.store = terms.store;
+    request.to_backing = terms.to_backing;
     return Ask<ObjectInfo>(
         Effect::kChanges, options.deadline,
         [request = std::move(request)](ObjectClient& client, Deadline deadline, auto answered) {
@@ -215,6 +216,7 @@ class RemotePool final : public PoolBackend {
     request.ttl = terms.age;
     request.keep = terms.keep;
     request.store = terms.store;
+    request.to_backing = terms.to_backing;
     for (PublishItem& item : items) {
       wire::GroupRequest::Item sent;
       if (item.key.has_column()) sent.column = item.key.column();

@@ -67,6 +67,7 @@ PublishRequest RandomPublish(Random& random) {
   request.ttl = RandomTime(random);
   request.keep = static_cast<std::uint32_t>(random.Below(kMaxKeptColumns + 1));
   request.store = random.OneIn(2);
+  request.to_backing = random.OneIn(2);
   request.object = RandomObject(random);
   return request;
 }
@@ -164,7 +165,7 @@ bool Same(const ObjectInfo& a, const ObjectInfo& b) {
 }
 bool Same(const PublishRequest& a, const PublishRequest& b) {
   return a.key == b.key && a.mode == b.mode && a.if_version == b.if_version && a.ttl == b.ttl &&
-         a.keep == b.keep && a.store == b.store && Same(a.object, b.object);
+         a.keep == b.keep && a.store == b.store && a.to_backing == b.to_backing && Same(a.object, b.object);
 }
 bool Same(const GroupRequest::Item& a, const GroupRequest::Item& b) {
   return a.column == b.column && Same(a.object, b.object);
@@ -180,7 +181,7 @@ bool Same(const std::vector<T>& a, const std::vector<T>& b) {
 }
 bool Same(const GroupRequest& a, const GroupRequest& b) {
   return a.bucket == b.bucket && a.row == b.row && a.mode == b.mode && a.ttl == b.ttl &&
-         a.keep == b.keep && a.store == b.store && Same(a.items, b.items);
+         a.keep == b.keep && a.store == b.store && a.to_backing == b.to_backing && Same(a.items, b.items);
 }
 bool Same(const GetRequest& a, const GetRequest& b) { return a.key == b.key; }
 bool Same(const InfoRequest& a, const InfoRequest& b) { return a.key == b.key; }
