@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backing/posix_store.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <mutex>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -92,7 +94,7 @@ class PosixStore final : public BackingStore {
     return kept_ == FileKept::kOnMedium ? SyncDirectory(DirectoryOf(key)) : OkStatus();
   }
 
-  // By shard, and there by file name.
+  // By shard, and there by row and column.
   Status List(const Pattern& pattern, const std::optional<Key>& after,
               const Visitor& visit) override {
     const std::string bucket = BucketPath(pattern.bucket());
@@ -157,19 +159,21 @@ class PosixStore final : public BackingStore {
     const auto entries = ListDirectory(directory);
     if (entries.code() == StatusCode::kNotFound) return true;
     CIREIN_RETURN_IF_ERROR(entries.status());
-    const std::string first = after ? FileOf(*after) : "";
+    std::vector<std::pair<Key, BackedFacts>> found;
     for (const DirectoryEntry& entry : *entries) {
-      if (entry.name <= first || !entry.name.ends_with(kEnding) ||
-          !MayBeginWith(entry.name, pattern.row())) {
-        continue;
-      }
+      if (!entry.name.ends_with(kEnding) || !MayBeginWith(entry.name, pattern.row())) continue;
       const Result<OpenImage> image = OpenAt(directory + "/" + entry.name);
       if (image.code() == StatusCode::kNotFound) continue;  // Dropped meanwhile.
       CIREIN_RETURN_IF_ERROR(image.status());
-      const Key key = BackedKey(image->head, image->name);
-      if (pattern.Matches(key) && !visit(key, FactsOf(image->head))) return false;
+      Key key = BackedKey(image->head, image->name);
+      if (!pattern.Matches(key) || (after && key <= *after)) continue;
+      found.emplace_back(std::move(key), FactsOf(image->head));
     }
-    return true;
+    std::sort(found.begin(), found.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    return std::all_of(found.begin(), found.end(), [&](const auto& each) {
+      return visit(each.first, each.second);
+    });
   }
 
   const std::string root_;
@@ -181,7 +185,7 @@ class PosixStore final : public BackingStore {
 Result<std::shared_ptr<BackingStore>> OpenPosix(const BackingStoreContext& context) {
   CIREIN_ASSIGN_OR_RETURN(const FileKept kept, DurabilityOf(context));
   CIREIN_RETURN_IF_ERROR(CheckDirectory(context.path));
-  return std::make_shared<PosixStore>(context.path, kept);
+  return std::shared_ptr<BackingStore>(std::make_shared<PosixStore>(context.path, kept));
 }
 
 }  // namespace
