@@ -305,7 +305,6 @@ class Hdf5Store final : public BackingStore {
       const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
       constexpr std::size_t kGrowBytes = std::size_t{1} << 16;
       H5Pset_fapl_core(access.get(), kGrowBytes, false);
-      H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_LATEST);
       const Handle made(H5Fcreate("row", H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose);
       if (!made.ok()) return Unmade("a file");
       CIREIN_ASSIGN_OR_RETURN(const std::size_t copied, CopyOthers(row, without, made));

@@ -167,6 +167,8 @@ Result<std::shared_ptr<BackingStore>> OpenRocksdb(const BackingStoreContext& con
   rocksdb::Options options;
   options.create_if_missing = true;
   options.paranoid_checks = true;
+  // What a crash cut off was not answered; anything else that is wrong with the log must be told.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   rocksdb::DB* db = nullptr;
   CIREIN_RETURN_IF_ERROR(
       StatusOf(rocksdb::DB::Open(options, context.path, &db), "open its database"));

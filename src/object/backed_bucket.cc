@@ -455,16 +455,20 @@ Status BackedBucket::Collect(const Pattern& pattern, std::vector<NamedObject>* o
 Result<std::uint64_t> BackedBucket::DropRow(BackingStore& backing, const KeyView& row,
                                             const Pattern& pattern, Effects& effects) {
   std::vector<Key> names;
-  CIREIN_RETURN_IF_ERROR(
-      backing.List(pattern, std::nullopt, [&](const Key& key, const BackedFacts& /*facts*/) {
-        names.push_back(key);
-        return true;
-      }));
+  if (pattern.is_exact()) {
+    names.push_back(pattern.key().set_bucket(bucket_));  // Also one that is damaged.
+  } else {
+    CIREIN_RETURN_IF_ERROR(
+        backing.List(pattern, std::nullopt, [&](const Key& key, const BackedFacts& /*facts*/) {
+          names.push_back(key);
+          return true;
+        }));
+  }
   std::uint64_t dropped = 0;
   for (const Key& name : names) {
     const Result<BackedFacts> facts = backing.Look(name);
-    const bool counts = facts.ok() && !Expired(facts->expiry_ms);
     const Status removed = backing.Remove(name);
+    const bool counts = removed.ok() && !(facts.ok() && Expired(facts->expiry_ms));
     if (!removed.ok() && !IsMissing(removed)) {
       return removed.WithContext(fmt::format("{} objects were dropped", dropped));
     }

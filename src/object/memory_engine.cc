@@ -107,7 +107,11 @@ Result<PutOutcome> MemoryEngine::Put(const KeyView& key, PutRequest& request, Ga
   Row* row = FindRow(key, garbage);
   Cell* cell = FindCell(row, key);
   if (const auto refused = Refusal(cell, request)) return *refused;
-  if (!request.store) return PutOutcome{PutOutcome::Code::kStored, {epoch_, ++last_version_}};
+  if (!request.store) {
+    const bool promised = request.version != Version{};
+    return PutOutcome{PutOutcome::Code::kStored,
+                      promised ? request.version : Version{epoch_, ++last_version_}};
+  }
 
   bool taken = Take(NeedOf(key, row, cell, request.object));
   if (!taken && ClearAllExpired(garbage)) {
@@ -147,6 +151,8 @@ Result<PutOutcome> MemoryEngine::PutGroup(std::span<PutItem> items, Garbage& gar
     store = store && items[i].request.store;
   }
   if (!store) {
+    const Version promised = items.back().request.version;
+    if (promised != Version{}) return PutOutcome{PutOutcome::Code::kStored, promised};
     last_version_ += items.size();
     return PutOutcome{PutOutcome::Code::kStored, {epoch_, last_version_}};
   }
