@@ -316,8 +316,12 @@ TEST_P(SmallMemoryTest, WhatMemoryHasNoRoomForIsInTheStore) {
   for (int i = 0; i < 8; ++i) EXPECT_EQ(Need(Key("row" + std::to_string(i))).size(), 256U << 10);
 }
 
+struct WithDirectory {
+  const TemporaryDirectory directory_ = TemporaryDirectory::Create().value();
+};
+
 // Of pools and URLs, whatever the store is.
-class BackedUrlTest : public test::LibraryTest {
+class BackedUrlTest : public WithDirectory, public test::LibraryTest {
  protected:
   BackedUrlTest()
       : LibraryTest({{"backing.stores", " disk=posix:" + directory_.path() + " ; bad=posix:/none"}}) {
@@ -325,15 +329,13 @@ class BackedUrlTest : public test::LibraryTest {
   }
   std::string path() const { return directory_.path(); }
   static Status Try(const std::string& url) { return Connect(url).status(); }
-  const TemporaryDirectory directory_ = TemporaryDirectory::Create().value();
 };
 
 TEST_F(BackedUrlTest, NamesAStoreByItselfOrByItsNameOrAsKelpieDoes) {
   const Pool pool = Open("local:[a]/x&store=posix:" + path());
   ASSERT_OK(pool.Publish(Key("row"), MakeObject("data")));
-  for (const std::string options :
-       {"&store=disk", "&iom=disk",
-        "&iom=any&iom_type=PosixIndividualObjects&iom_path=" + path()}) {
+  const std::string as_kelpie = "&iom=any&iom_type=PosixIndividualObjects&iom_path=" + path();
+  for (const std::string& options : {std::string("&store=disk"), std::string("&iom=disk"), as_kelpie}) {
     EXPECT_OK(Try("local:[a]/x" + options)) << options;
   }
   EXPECT_CODE(Try("local:[a]/x&store=posix:" + path() + "/other"), kFailedPrecondition);
