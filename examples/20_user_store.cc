@@ -99,8 +99,8 @@ Status Run() {
   CIREIN_ASSIGN_OR_RETURN(const Pool pool, Connect(url));
   CIREIN_ASSIGN_OR_RETURN(const ObjectInfo info, pool.Info(Key("book", "story")));
   CIREIN_ASSIGN_OR_RETURN(const DataObject again, pool.Need(Key("book", "story")));
-  std::cout << "needed again: " << again.text() << " (from "
-            << AvailabilityName(info.availability) << ")\n";
+  std::cout << "needed again: " << again.text() << " (from " << AvailabilityName(info.availability)
+            << ")\n";
   return OkStatus();
 }
 

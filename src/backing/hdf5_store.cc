@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <hdf5.h>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -12,7 +13,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <hdf5.h>
 
 #include "backing/durability.h"
 #include "backing/file_names.h"
@@ -27,7 +27,7 @@
 namespace cirein::backing {
 namespace {
 
-constexpr std::string_view kEnding = ".h5";
+constexpr std::string_view kRowEnding = ".h5";
 constexpr const char* kRow = "@row";
 constexpr const char* kHead = "@head";
 constexpr std::string_view kMeta = "@meta";
@@ -127,17 +127,18 @@ Status WriteBytes(const Handle& file, const std::string& name, std::span<const s
                               H5P_DEFAULT, H5P_DEFAULT),
                    H5Dclose);
   if (!set.ok()) return Unmade(name);
-  if (count > 0 && H5Dwrite(set.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                            bytes.data()) < 0) {
+  if (count > 0 &&
+      H5Dwrite(set.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0) {
     return Unmade(name);
   }
   if (head == nullptr) return OkStatus();
   const hsize_t head_bytes = sizeof(BackedHead);
   const Handle head_space(H5Screate_simple(1, &head_bytes, nullptr), H5Sclose);
-  const Handle attribute(H5Acreate2(set.get(), kHead, H5T_NATIVE_UINT8, head_space.get(),
-                                    H5P_DEFAULT, H5P_DEFAULT),
-                         H5Aclose);
-  if (!attribute.ok() || H5Awrite(attribute.get(), H5T_NATIVE_UINT8, head) < 0) return Unmade(kHead);
+  const Handle attribute(
+      H5Acreate2(set.get(), kHead, H5T_NATIVE_UINT8, head_space.get(), H5P_DEFAULT, H5P_DEFAULT),
+      H5Aclose);
+  if (!attribute.ok() || H5Awrite(attribute.get(), H5T_NATIVE_UINT8, head) < 0)
+    return Unmade(kHead);
   return OkStatus();
 }
 
@@ -148,9 +149,9 @@ Status ReadBytes(const Handle& file, const std::string& path, const std::string&
   if (!set.ok()) return Unreadable(path);
   const Handle space(H5Dget_space(set.get()), H5Sclose);
   if (H5Sget_simple_extent_npoints(space.get()) != static_cast<hssize_t>(into.size())) {
-    return DataLoss(fmt::format("'{}': the dataset {} has another size than its head says", path,
-                                name),
-                    "drop the object, or restore the file from a copy");
+    return DataLoss(
+        fmt::format("'{}': the dataset {} has another size than its head says", path, name),
+        "drop the object, or restore the file from a copy");
   }
   if (!into.empty() &&
       H5Dread(set.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, into.data()) < 0) {
@@ -171,8 +172,7 @@ Result<std::string> RowIn(const Handle& file, const std::string& path) {
     return Unreadable(path);
   }
   std::string row(static_cast<std::size_t>(count), '\0');
-  CIREIN_RETURN_IF_ERROR(
-      ReadBytes(file, path, kRow, std::as_writable_bytes(std::span(row))));
+  CIREIN_RETURN_IF_ERROR(ReadBytes(file, path, kRow, std::as_writable_bytes(std::span(row))));
   return row;
 }
 
@@ -213,10 +213,9 @@ class Hdf5Store final : public BackingStore {
     CIREIN_ASSIGN_OR_RETURN(const Handle file, OpenFile(path));
     const std::string name = DatasetOf(key);
     CIREIN_ASSIGN_OR_RETURN(const BackedHead head, HeadOf(file, path, key));
-    CIREIN_ASSIGN_OR_RETURN(
-        DataObject object,
-        DataObject::Allocate(
-            {.meta_bytes = head.meta_bytes, .data_bytes = head.data_bytes, .type = head.type}));
+    CIREIN_ASSIGN_OR_RETURN(DataObject object, DataObject::Allocate({.meta_bytes = head.meta_bytes,
+                                                                     .data_bytes = head.data_bytes,
+                                                                     .type = head.type}));
     CIREIN_RETURN_IF_ERROR(ReadBytes(file, path, name, object.mutable_data()));
     if (head.meta_bytes > 0) {
       CIREIN_RETURN_IF_ERROR(
@@ -260,7 +259,7 @@ class Hdf5Store final : public BackingStore {
       const std::string directory = bucket + "/" + shard.name;
       CIREIN_ASSIGN_OR_RETURN(const auto entries, ListDirectory(directory));
       for (const DirectoryEntry& entry : entries) {
-        if (!entry.name.ends_with(kEnding) || std::pair(shard.name, entry.name) < from ||
+        if (!entry.name.ends_with(kRowEnding) || std::pair(shard.name, entry.name) < from ||
             !MayBeginWith(entry.name, pattern.row())) {
           continue;
         }
@@ -280,9 +279,7 @@ class Hdf5Store final : public BackingStore {
   std::string DirectoryOf(const Key& key) const {
     return BucketPath(key.bucket()) + "/" + ShardOf(key.row());
   }
-  static std::string FileOf(std::string_view row) {
-    return FileNameOf(row).append(kEnding);
-  }
+  static std::string FileOf(std::string_view row) { return FileNameOf(row).append(kRowEnding); }
   std::string PathOf(const Key& key) const { return DirectoryOf(key) + "/" + FileOf(key.row()); }
 
   static Result<BackedHead> HeadOf(const Handle& file, const std::string& path, const Key& key) {
@@ -310,8 +307,7 @@ class Hdf5Store final : public BackingStore {
       CIREIN_ASSIGN_OR_RETURN(const std::size_t copied, CopyOthers(row, without, made));
       objects += copied;
       if (objects == 0) return objects;
-      CIREIN_RETURN_IF_ERROR(
-          WriteBytes(made, kRow, std::as_bytes(std::span(row.row())), nullptr));
+      CIREIN_RETURN_IF_ERROR(WriteBytes(made, kRow, std::as_bytes(std::span(row.row())), nullptr));
       for (const BackedItem& item : items) {
         const BackedHead head = MakeBackedHead(item);
         const std::string name = DatasetOf(item.key);
@@ -347,8 +343,8 @@ class Hdf5Store final : public BackingStore {
     }
     std::size_t objects = 0;
     for (const std::string& each : NamesIn(*old)) {
-      const std::string object = each.ends_with(kMeta) ? each.substr(0, each.size() - kMeta.size())
-                                                       : each;
+      const std::string object =
+          each.ends_with(kMeta) ? each.substr(0, each.size() - kMeta.size()) : each;
       if (each == kRow || std::find(without.begin(), without.end(), object) != without.end()) {
         continue;
       }
@@ -387,9 +383,8 @@ class Hdf5Store final : public BackingStore {
     }
     std::sort(found.begin(), found.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
-    return std::all_of(found.begin(), found.end(), [&](const auto& each) {
-      return visit(each.first, each.second);
-    });
+    return std::all_of(found.begin(), found.end(),
+                       [&](const auto& each) { return visit(each.first, each.second); });
   }
 
   const std::string root_;

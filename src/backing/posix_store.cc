@@ -20,7 +20,7 @@
 namespace cirein::backing {
 namespace {
 
-constexpr std::string_view kEnding = ".obj";
+constexpr std::string_view kObjectEnding = ".obj";
 // What is being written, or was when its process was killed.
 constexpr std::string_view kUnfinished = ".obj.tmp-";
 
@@ -35,8 +35,7 @@ struct OpenImage {
 Result<OpenImage> OpenAt(std::string path) {
   CIREIN_ASSIGN_OR_RETURN(InputFile file, InputFile::Open(path));
   OpenImage image{std::move(file), std::move(path), {}, {}};
-  CIREIN_RETURN_IF_ERROR(
-      image.file.ReadAt(0, std::as_writable_bytes(std::span(&image.head, 1))));
+  CIREIN_RETURN_IF_ERROR(image.file.ReadAt(0, std::as_writable_bytes(std::span(&image.head, 1))));
   image.name.resize(image.head.name_bytes());
   CIREIN_RETURN_IF_ERROR(
       image.file.ReadAt(sizeof(image.head), std::as_writable_bytes(std::span(image.name))));
@@ -73,10 +72,9 @@ class PosixStore final : public BackingStore {
   Result<BackedObject> Read(const Key& key) override {
     CIREIN_ASSIGN_OR_RETURN(const OpenImage image, OpenKey(key));
     const BackedHead& head = image.head;
-    CIREIN_ASSIGN_OR_RETURN(
-        DataObject object,
-        DataObject::Allocate(
-            {.meta_bytes = head.meta_bytes, .data_bytes = head.data_bytes, .type = head.type}));
+    CIREIN_ASSIGN_OR_RETURN(DataObject object, DataObject::Allocate({.meta_bytes = head.meta_bytes,
+                                                                     .data_bytes = head.data_bytes,
+                                                                     .type = head.type}));
     const std::uint64_t body = sizeof(head) + head.name_bytes();
     CIREIN_RETURN_IF_ERROR(image.file.ReadAt(body, object.mutable_meta()));
     CIREIN_RETURN_IF_ERROR(image.file.ReadAt(body + head.meta_bytes, object.mutable_data()));
@@ -108,10 +106,9 @@ class PosixStore final : public BackingStore {
     const std::string first = after ? ShardOf(after->row()) : "";
     for (const DirectoryEntry& shard : *shards) {
       if (shard.kind != DirectoryEntry::Kind::kDirectory || shard.name < first) continue;
-      CIREIN_ASSIGN_OR_RETURN(
-          const bool goes_on,
-          ListShard(bucket + "/" + shard.name, pattern,
-                    shard.name == first ? after : std::optional<Key>(), visit));
+      CIREIN_ASSIGN_OR_RETURN(const bool goes_on,
+                              ListShard(bucket + "/" + shard.name, pattern,
+                                        shard.name == first ? after : std::optional<Key>(), visit));
       if (!goes_on) return OkStatus();
     }
     return OkStatus();
@@ -122,7 +119,7 @@ class PosixStore final : public BackingStore {
   std::string DirectoryOf(const Key& key) const {
     return BucketPath(key.bucket()) + "/" + ShardOf(key.row());
   }
-  static std::string FileOf(const Key& key) { return FileNameOf(key).append(kEnding); }
+  static std::string FileOf(const Key& key) { return FileNameOf(key).append(kObjectEnding); }
   std::string PathOf(const Key& key) const { return DirectoryOf(key) + "/" + FileOf(key); }
 
   Result<OpenImage> OpenKey(const Key& key) const {
@@ -144,7 +141,7 @@ class PosixStore final : public BackingStore {
     }
     CIREIN_ASSIGN_OR_RETURN(const auto entries, ListDirectory(directory));
     for (const DirectoryEntry& entry : entries) {
-      if (entry.name.ends_with(kEnding) || entry.name.find(kUnfinished) == std::string::npos) {
+      if (entry.name.ends_with(kObjectEnding) || entry.name.find(kUnfinished) == std::string::npos) {
         continue;
       }
       CIREIN_RETURN_IF_ERROR(RemoveIfLeftBehind(directory + "/" + entry.name));
@@ -161,7 +158,7 @@ class PosixStore final : public BackingStore {
     CIREIN_RETURN_IF_ERROR(entries.status());
     std::vector<std::pair<Key, BackedFacts>> found;
     for (const DirectoryEntry& entry : *entries) {
-      if (!entry.name.ends_with(kEnding) || !MayBeginWith(entry.name, pattern.row())) continue;
+      if (!entry.name.ends_with(kObjectEnding) || !MayBeginWith(entry.name, pattern.row())) continue;
       const Result<OpenImage> image = OpenAt(directory + "/" + entry.name);
       if (image.code() == StatusCode::kNotFound) continue;  // Dropped meanwhile.
       CIREIN_RETURN_IF_ERROR(image.status());
@@ -171,9 +168,8 @@ class PosixStore final : public BackingStore {
     }
     std::sort(found.begin(), found.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
-    return std::all_of(found.begin(), found.end(), [&](const auto& each) {
-      return visit(each.first, each.second);
-    });
+    return std::all_of(found.begin(), found.end(),
+                       [&](const auto& each) { return visit(each.first, each.second); });
   }
 
   const std::string root_;

@@ -98,10 +98,10 @@ class RocksdbStore final : public BackingStore {
           SliceOf(std::as_bytes(std::span(&head, 1))), SliceOf(item.key.row()),
           SliceOf(item.key.column()), SliceOf(item.value.object.meta()),
           SliceOf(item.value.object.data())};
-      CIREIN_RETURN_IF_ERROR(StatusOf(
-          batch.Put(rocksdb::SliceParts(&name_part, 1),
-                    rocksdb::SliceParts(parts.data(), static_cast<int>(parts.size()))),
-          "take so large an object"));
+      CIREIN_RETURN_IF_ERROR(
+          StatusOf(batch.Put(rocksdb::SliceParts(&name_part, 1),
+                             rocksdb::SliceParts(parts.data(), static_cast<int>(parts.size()))),
+                   "take so large an object"));
     }
     return Commit(batch);
   }

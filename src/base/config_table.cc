@@ -34,7 +34,8 @@ constexpr std::int64_t kMaxClients = 1'000'000;
 
 constexpr auto kSettings = std::to_array<Setting>({
     {{"backing.stores", Type::kString, "", "NAME=TYPE:PATH, several parted by ';'",
-      "Stores that the URLs of pools name, by &store=NAME: what such a name means in this process."},
+      "Stores that the URLs of pools name, by &store=NAME: what such a name means in this "
+      "process."},
      Check::kText},
     {{"compute.queue_max", Type::kInteger, "1024", "1 to 1000000",
       "How many compute calls may wait for a thread before more are refused."},
@@ -63,7 +64,8 @@ constexpr auto kSettings = std::to_array<Setting>({
       "The process that hosts the directory, in which pools are found by name."},
      Check::kText},
     {{"directory.file", Type::kString, "", "a path; empty: no file",
-      "A file whose first line is the directory's address, where directory.address does not say it."},
+      "A file whose first line is the directory's address, where directory.address does not say "
+      "it."},
      Check::kText},
     {{"fabric.connections_max", Type::kInteger, "1024", "1 to 65536",
       "How many connections between processes may be open at once, over each fabric."},
@@ -129,7 +131,8 @@ constexpr auto kSettings = std::to_array<Setting>({
      1,
      1024},
     {{"network", Type::kString, "standard", "standard, nonet",
-      "May this process have a network? With nonet it opens no socket to others, and pools of other "
+      "May this process have a network? With nonet it opens no socket to others, and pools of "
+      "other "
       "processes cannot be connected to."},
      Check::kChoice},
     {{"redis.clients_max", Type::kInteger, "10000", "1 to 1000000",

@@ -20,7 +20,7 @@ using std::chrono::nanoseconds;
 
 // Names that are taken from the store at once, to drop them.
 constexpr std::size_t kNamesAtOnce = 1000;
-constexpr std::size_t kMaxPageNameBytes = std::size_t{4} << 20;
+constexpr std::size_t kMaxListedNameBytes = std::size_t{4} << 20;
 // What a function gets to see of what had to be read for it.
 constexpr std::uint64_t kMaxCollectedBytes = std::uint64_t{1} << 30;
 
@@ -124,7 +124,8 @@ ObjectInfo BackedBucket::InfoOf(const BackedFacts& facts) const {
 
 Status BackedBucket::Submit(std::function<void()> work) {
   // What is behind the bucket stays until the work is done: memory keeps this.
-  return executor_.Submit([memory = memory_.shared_from_this(), work = std::move(work)] { work(); });
+  return executor_.Submit(
+      [memory = memory_.shared_from_this(), work = std::move(work)] { work(); });
 }
 
 void BackedBucket::Close() {
@@ -180,9 +181,8 @@ Status BackedBucket::WriteBacked(BackingStore& backing, std::span<const PutItem>
   // The store may have the new one or the old one. If it has any, that is the object now.
   for (const PutItem& item : items) {
     if (!backing.Look(InBucket(item.key)).ok()) continue;
-    (void)InMemory(item.key, [&](Store& store) {
-      return store.Drop(item.key, item.key.ToKey(), effects);
-    });
+    (void)InMemory(item.key,
+                   [&](Store& store) { return store.Drop(item.key, item.key.ToKey(), effects); });
   }
   return status.WithContext(fmt::format("store {}", name_));
 }
@@ -227,10 +227,9 @@ Result<std::vector<ObjectInfo>> BackedBucket::Put(std::span<PutItem> items, Effe
     // The store is told the versions that memory will give.
     std::vector<PutItem> question;
     for (const PutItem& item : items) question.push_back({item.key, {}});
-    CIREIN_ASSIGN_OR_RETURN(const std::vector<Version> versions,
-                            InMemory(items[0].key, [&](Store& store) {
-                              return store.Reserve(question);
-                            }));
+    CIREIN_ASSIGN_OR_RETURN(
+        const std::vector<Version> versions,
+        InMemory(items[0].key, [&](Store& store) { return store.Reserve(question); }));
     for (std::size_t i = 0; i < items.size(); ++i) items[i].request.version = versions[i];
     CIREIN_RETURN_IF_ERROR(WriteBacked(*backing, items, effects));
   }
@@ -284,8 +283,7 @@ void BackedBucket::PublishGroup(std::vector<PutItem> items, GroupCallback done) 
 
 Result<std::optional<NamedObject>> BackedBucket::ReadIn(const KeyView& key) {
   Effects effects;  // Freed on return, with no lock held.
-  Result<std::optional<NamedObject>> read =
-      [&]() -> Result<std::optional<NamedObject>> {
+  Result<std::optional<NamedObject>> read = [&]() -> Result<std::optional<NamedObject>> {
     const std::lock_guard lock(RowLock(key));
     StoredObject stored;
     NamedObject named{key.ToKey(), {}, {}};
@@ -396,12 +394,12 @@ Result<RowInfo> BackedBucket::GetRowInfo(const KeyView& row) {
         return true;
       }));
   CIREIN_RETURN_IF_ERROR(InMemory(row, [&](Store& store) {
-    return store.WalkRow(row, pattern, std::nullopt, Load::kSizes,
-                         [&](const KeyView& key, const StoredObject& stored) {
-                           sizes[column_of(key.ToKey())] = {stored.meta_bytes + stored.data_bytes,
-                                                            true};
-                           return true;
-                         });
+    return store.WalkRow(
+        row, pattern, std::nullopt, Load::kSizes,
+        [&](const KeyView& key, const StoredObject& stored) {
+          sizes[column_of(key.ToKey())] = {stored.meta_bytes + stored.data_bytes, true};
+          return true;
+        });
   }));
   if (sizes.empty()) {
     return NotFound(fmt::format("there is nothing in row \"{}\"", row.ToKey().ToString()));
@@ -472,8 +470,7 @@ Result<std::uint64_t> BackedBucket::DropRow(BackingStore& backing, const KeyView
     if (!removed.ok() && !IsMissing(removed)) {
       return removed.WithContext(fmt::format("{} objects were dropped", dropped));
     }
-    CIREIN_ASSIGN_OR_RETURN(const std::uint64_t in_memory,
-                            InMemory(row, [&](Store& store) {
+    CIREIN_ASSIGN_OR_RETURN(const std::uint64_t in_memory, InMemory(row, [&](Store& store) {
                               return store.Drop(row, InRow(Pattern(name), name.row()), effects);
                             }));
     if (counts || in_memory != 0) ++dropped;
@@ -554,17 +551,17 @@ Result<ListPage> BackedBucket::ListBacked(const Pattern& pattern, const ListOpti
   ListPage page;
   std::size_t name_bytes = 0;
   bool full = false;
-  CIREIN_RETURN_IF_ERROR(backing->List(pattern, after, [&](const Key& key,
-                                                           const BackedFacts& facts) {
-    full = page.objects.size() >= options.page_size || name_bytes >= kMaxPageNameBytes;
-    if (full) return false;
-    if (Expired(facts.expiry_ms)) return true;
-    Key name = key;
-    page.objects.push_back(
-        {name.set_bucket({}), facts.meta_bytes, facts.data_bytes, facts.version});
-    name_bytes += key.row().size() + key.column().size();
-    return true;
-  }));
+  CIREIN_RETURN_IF_ERROR(
+      backing->List(pattern, after, [&](const Key& key, const BackedFacts& facts) {
+        full = page.objects.size() >= options.page_size || name_bytes >= kMaxListedNameBytes;
+        if (full) return false;
+        if (Expired(facts.expiry_ms)) return true;
+        Key name = key;
+        page.objects.push_back(
+            {name.set_bucket({}), facts.meta_bytes, facts.data_bytes, facts.version});
+        name_bytes += key.row().size() + key.column().size();
+        return true;
+      }));
   page.next = full ? "b:" + CursorAfter(page.objects.back().key) : "m:";
   // What memory has is what a reader gets.
   for (ListedObject& object : page.objects) {

@@ -146,13 +146,13 @@ Result<BackedObject> UnpackBacked(const Key& key, std::string_view image) {
   CIREIN_ASSIGN_OR_RETURN(const Opened opened, Open(key, image));
   const BackedHead& head = opened.head;
   if (image.size() != head.image_bytes()) {
-    return Damaged(key.ToString(), fmt::format("of its {} bytes there are {}", head.image_bytes(),
-                                               image.size()));
+    return Damaged(key.ToString(),
+                   fmt::format("of its {} bytes there are {}", head.image_bytes(), image.size()));
   }
   const std::string_view body = image.substr(sizeof(head) + head.name_bytes());
-  CIREIN_ASSIGN_OR_RETURN(
-      DataObject object, DataObject::FromString(body.substr(head.meta_bytes),
-                                                body.substr(0, head.meta_bytes), head.type));
+  CIREIN_ASSIGN_OR_RETURN(DataObject object,
+                          DataObject::FromString(body.substr(head.meta_bytes),
+                                                 body.substr(0, head.meta_bytes), head.type));
   CIREIN_RETURN_IF_ERROR(CheckBackedBody(head, object, key.ToString()));
   return BackedOf(head, std::move(object));
 }

@@ -59,8 +59,8 @@ struct PutRequest {
   /// look at it.
   bool to_backing = false;
   /// The version it was promised by an earlier put of this partition that did not store, of a group
-  /// all of them; or one of an earlier run, which is taken where the object is not stored. Zero: the
-  /// next one. For MemoryEngine alone.
+  /// all of them; or one of an earlier run, which is taken where the object is not stored. Zero:
+  /// the next one. For MemoryEngine alone.
   Version version = {};
   /// What Keeper::Prepare has made of a large object; the engine knows what it is.
   std::shared_ptr<void> prepared;

@@ -36,8 +36,8 @@ struct PublishRequest {
   std::optional<std::chrono::nanoseconds> ttl = std::nullopt;
   std::uint32_t keep = 0;  ///< Columns that stay in the row; 0: all.
   bool store = true;       ///< False: answers those who wait, and leaves nothing in memory.
-  bool to_backing = false;  ///< To be in the store behind its bucket before it counts.
   DataObject object;
+  bool to_backing = false;  ///< To be in the store behind its bucket before it counts.
 };
 
 /// All or none, as one: objects of one row, no column twice, 1 to kMaxGroupItems; not kIfVersion.
@@ -52,8 +52,8 @@ struct GroupRequest {
   std::optional<std::chrono::nanoseconds> ttl = std::nullopt;
   std::uint32_t keep = 0;
   bool store = true;
-  bool to_backing = false;
   std::vector<Item> items;
+  bool to_backing = false;
 };
 
 struct GetRequest {

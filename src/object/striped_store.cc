@@ -43,9 +43,10 @@ Status TooManyForCompute(const Pattern& pattern, std::size_t objects, std::uint6
 
 Status NoBacking(const KeyView& key) {
   return FailedPrecondition(
-      fmt::format("\"{}\" is to be written to a store, and there is none behind bucket {} where the "
-                  "object belongs",
-                  key.ToKey().ToString(), key.bucket.ToString()),
+      fmt::format(
+          "\"{}\" is to be written to a store, and there is none behind bucket {} where the "
+          "object belongs",
+          key.ToKey().ToString(), key.bucket.ToString()),
       "have all who use the pool, its members first, name the store in its URL: &store=TYPE:PATH");
 }
 
@@ -573,8 +574,8 @@ void StripedStore::RunCompute(const std::shared_ptr<QueuedCompute>& queued, Comp
     return done(NotFound(fmt::format("no object matches \"{}\"", call.pattern.ToString()),
                          "compute does not wait: publish first, or need the objects"));
   }
-  const Status submitted = environment_.compute.Submit(
-      [queued, call = std::move(call), objects = std::move(objects)] {
+  const Status submitted =
+      environment_.compute.Submit([queued, call = std::move(call), objects = std::move(objects)] {
         call.done(queued->Begin() ? RunComputeFunction(call.name, *call.function,
                                                        {call.pattern, call.args, objects})
                                   : Result<DataObject>(Cancelled("the compute was given up")));

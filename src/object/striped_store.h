@@ -30,8 +30,8 @@ class BackedBucket;
 /// operation runs on the caller's thread, because handing it to another core costs a hundred times
 /// what it takes; two meet only on one stripe.
 ///
-/// Behind a bucket there may be a store (Back): then its operations are those of a BackedBucket, over
-/// what is in memory here.
+/// Behind a bucket there may be a store (Back): then its operations are those of a BackedBucket,
+/// over what is in memory here.
 ///
 /// What must be kept by its engine before anybody hears of it is waited for after the lock is left:
 /// by the thread that called, or where there is a `done`, by nobody.

@@ -214,10 +214,9 @@ Result<std::shared_ptr<PoolBackend>> MakeMemberPool(std::string_view type, MakeR
                                                           : Behavior::kDefaultRemote);
   }
   CIREIN_ASSIGN_OR_RETURN(const StorePoolOptions options, ParseStorePoolOptions(context));
-  const bool is_member =
-      std::any_of(addresses.begin(), addresses.end(), [&](const fabric::Address& address) {
-        return IsSameMember(address, network->address());
-      });
+  const bool is_member = std::any_of(
+      addresses.begin(), addresses.end(),
+      [&](const fabric::Address& address) { return IsSameMember(address, network->address()); });
   if (is_member) {
     CIREIN_RETURN_IF_ERROR(BackBucket(*process, context.url, options.behavior));
   }

@@ -56,12 +56,12 @@ Result<BackingSpec> StoreNamed(std::string_view name, const Config& config) {
   if (found != stores.end()) return found->second;
   std::vector<std::string_view> names;
   for (const auto& [known, spec] : stores) names.push_back(known);
-  return NotFound(fmt::format("there is no store {} in the setting {}", QuoteForPeople(name),
-                              kSetting),
-                  DidYouMean(name, names,
-                             fmt::format("say what it is there, {}=TYPE:PATH, or in the URL, "
-                                         "&store=TYPE:PATH",
-                                         name)));
+  return NotFound(
+      fmt::format("there is no store {} in the setting {}", QuoteForPeople(name), kSetting),
+      DidYouMean(name, names,
+                 fmt::format("say what it is there, {}=TYPE:PATH, or in the URL, "
+                             "&store=TYPE:PATH",
+                             name)));
 }
 
 Result<BackingSpec> BackingIn(const ResourceUrl& url, const Config& config) {

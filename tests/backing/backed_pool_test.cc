@@ -142,15 +142,16 @@ TEST_P(BackedPoolTest, WriteAroundLeavesNothingInMemory) {
 TEST_P(BackedPoolTest, AWantLooksIntoTheStoreBeforeItWaits) {
   ASSERT_OK(pool_.Publish(Key("row1", "column"), MakeObject("data")));
   Restart();
-  for (const Pattern& pattern :
-       {Pattern(Key("row1", "column")), Pattern::ColumnPrefix("row1", "col"),
-        Pattern::RowPrefix("row")}) {
+  for (const Pattern& pattern : {Pattern(Key("row1", "column")),
+                                 Pattern::ColumnPrefix("row1", "col"), Pattern::RowPrefix("row")}) {
     Restart();
     test::Countdown answered(3);
     for (int i = 0; i < 3; ++i) {
       pool_.Want(pattern, [&](const Result<NamedObject>& named) {
         EXPECT_OK(named);
-        if (named.ok()) EXPECT_EQ(named->object.text(), "data");
+        if (named.ok()) {
+          EXPECT_EQ(named->object.text(), "data");
+        }
         answered.CountDown();
       });
     }
@@ -196,7 +197,8 @@ TEST_P(BackedPoolTest, ListAndRowInfoAreOfMemoryAndStoreTogether) {
   EXPECT_EQ(pool_.RowInfo(Key("row"))->columns, 30U);
   EXPECT_EQ(pool_.RowInfo(Key("row"))->availability, Availability::kLocalMemory);
   for (const std::string cursor : {"x", "b:", "b:1:b:row", "m:nothing"}) {
-    EXPECT_EQ(pool_.List(Pattern::RowPrefix(""), {.cursor = cursor}).ok(), cursor == "b:") << cursor;
+    EXPECT_EQ(pool_.List(Pattern::RowPrefix(""), {.cursor = cursor}).ok(), cursor == "b:")
+        << cursor;
   }
   Restart();
   EXPECT_EQ(pool_.RowInfo(Key("row"))->columns, 20U);
@@ -228,8 +230,11 @@ TEST_P(BackedPoolTest, OfManyPublishersOfOneKeyOneSucceeds) {
       for (int i = 0; i < kKeys; ++i) {
         const auto info =
             pool_.Publish(Key("row" + std::to_string(i)), MakeObject(std::to_string(thread)));
-        if (info.ok()) ++published;
-        if (!info.ok()) EXPECT_CODE(info, kAlreadyExists);
+        if (info.ok()) {
+          ++published;
+        } else {
+          EXPECT_CODE(info, kAlreadyExists);
+        }
       }
     });
   }
@@ -245,17 +250,17 @@ TEST_P(BackedPoolTest, OfManyPublishersOfOneKeyOneSucceeds) {
 }
 
 TEST_P(BackedPoolTest, GroupsAreWhollyThereOrRefused) {
-  const auto infos = pool_.PublishGroup(
-      {{Key("row", "a"), MakeObject("1")}, {Key("row", "b"), MakeObject("2")}});
+  const auto infos =
+      pool_.PublishGroup({{Key("row", "a"), MakeObject("1")}, {Key("row", "b"), MakeObject("2")}});
   if (GetParam() == "posix") {
     EXPECT_CODE(infos, kUnimplemented);
     EXPECT_CODE(pool_.RowInfo(Key("row")), kNotFound);
     return;
   }
   ASSERT_OK(infos);
-  EXPECT_CODE(pool_.PublishGroup(
-                  {{Key("row", "c"), MakeObject("3")}, {Key("row", "a"), MakeObject("2")}}),
-              kAlreadyExists);
+  EXPECT_CODE(
+      pool_.PublishGroup({{Key("row", "c"), MakeObject("3")}, {Key("row", "a"), MakeObject("2")}}),
+      kAlreadyExists);
   Restart();
   EXPECT_EQ(pool_.RowInfo(Key("row"))->columns, 2U);
   EXPECT_EQ(pool_.Info(Key("row", "b"))->version, (*infos)[1].version);
@@ -324,7 +329,8 @@ struct WithDirectory {
 class BackedUrlTest : public WithDirectory, public test::LibraryTest {
  protected:
   BackedUrlTest()
-      : LibraryTest({{"backing.stores", " disk=posix:" + directory_.path() + " ; bad=posix:/none"}}) {
+      : LibraryTest(
+            {{"backing.stores", " disk=posix:" + directory_.path() + " ; bad=posix:/none"}}) {
     backing::RegisterBackingStores();
   }
   std::string path() const { return directory_.path(); }
@@ -335,7 +341,8 @@ TEST_F(BackedUrlTest, NamesAStoreByItselfOrByItsNameOrAsKelpieDoes) {
   const Pool pool = Open("local:[a]/x&store=posix:" + path());
   ASSERT_OK(pool.Publish(Key("row"), MakeObject("data")));
   const std::string as_kelpie = "&iom=any&iom_type=PosixIndividualObjects&iom_path=" + path();
-  for (const std::string& options : {std::string("&store=disk"), std::string("&iom=disk"), as_kelpie}) {
+  for (const std::string& options :
+       {std::string("&store=disk"), std::string("&iom=disk"), as_kelpie}) {
     EXPECT_OK(Try("local:[a]/x" + options)) << options;
   }
   EXPECT_CODE(Try("local:[a]/x&store=posix:" + path() + "/other"), kFailedPrecondition);
@@ -398,10 +405,10 @@ class FailingStore final : public BackingStore {
 };
 
 TEST_F(BackedUrlTest, AnErrorOfAStoreReachesWhoAsked) {
-  (void)RegisterBackingStoreType(
-      {"failing", "fails", {}, [](const BackingStoreContext& context) {
-         return Result<std::shared_ptr<BackingStore>>(std::make_shared<FailingStore>(context.path));
-       }});
+  (void)RegisterBackingStoreType({"failing", "fails", {}, [](const BackingStoreContext& context) {
+                                    return Result<std::shared_ptr<BackingStore>>(
+                                        std::make_shared<FailingStore>(context.path));
+                                  }});
   for (const std::string how : {"fail", "throw"}) {
     const StatusCode code = how == "fail" ? StatusCode::kIoError : StatusCode::kAborted;
     const Pool pool = Open("local:[" + how + "]/x&store=failing:" + how);
@@ -460,8 +467,8 @@ TEST_F(BackedMembersTest, MembersMayShareADirectory) {
   MemberProcesses members(2);
   for (std::size_t i = 0; i < members.size(); ++i) Back(members.at(i), store);
   const std::string own = Process::Current()->network().value()->address();
-  const Pool pool = Open("dht:/backed&behavior=WriteAround&store=" + store +
-                         members.UrlOptions({own}));
+  const Pool pool =
+      Open("dht:/backed&behavior=WriteAround&store=" + store + members.UrlOptions({own}));
   for (int i = 0; i < 50; ++i) {
     ASSERT_OK(pool.Publish(Key("row" + std::to_string(i)), MakeObject(std::to_string(i))));
   }

@@ -148,7 +148,8 @@ TEST_P(BackingStoreTest, ListsTheColumnsOfARowInOrderAndGoesOnBehindAName) {
 TEST_P(BackingStoreTest, WritesAGroupAsOneOrSaysThatItCannot) {
   std::vector<BackedItem> items;
   for (int i = 0; i < 100; ++i) {
-    items.push_back({In(Key("row", std::to_string(i))), {MakeObject(std::to_string(i)), {1, 1}, 0}});
+    items.push_back(
+        {In(Key("row", std::to_string(i))), {MakeObject(std::to_string(i)), {1, 1}, 0}});
   }
   const Status written = store_->Write(items);
   if (GetParam() == "posix") {
@@ -173,8 +174,8 @@ TEST_P(BackingStoreTest, DoesWhatASortedMapDoes) {
       case 1: {
         const Entry entry{std::string(random.Below(40), 'd'), std::string(random.Below(4), 'm'),
                           Version{1, static_cast<std::uint64_t>(step)}};
-        ASSERT_OK(Write(key, MakeObject(std::get<0>(entry), std::get<1>(entry)),
-                        std::get<2>(entry)));
+        ASSERT_OK(
+            Write(key, MakeObject(std::get<0>(entry), std::get<1>(entry)), std::get<2>(entry)));
         model.insert_or_assign(key, entry);
         break;
       }
@@ -271,7 +272,8 @@ TEST(RegisterBackingStoreTypeTest, RefusesWhatCannotBe) {
   EXPECT_CODE(RegisterBackingStoreType({"Upper", "", {}, factory}), kInvalidArgument);
   EXPECT_CODE(RegisterBackingStoreType({"nothing", "", {}, {}}), kInvalidArgument);
   ASSERT_OK(RegisterBackingStoreType({"throws", "", {}, factory}));
-  EXPECT_THAT(BackingStoreTypeNames(), testing::IsSupersetOf({"hdf5", "posix", "rocksdb", "throws"}));
+  EXPECT_THAT(BackingStoreTypeNames(),
+              testing::IsSupersetOf({"hdf5", "posix", "rocksdb", "throws"}));
   const Status thrown = OpenStore("throws:/x").status();
   EXPECT_CODE(thrown, kAborted);
   EXPECT_THAT(thrown.ToString(), HasSubstr("no store today"));

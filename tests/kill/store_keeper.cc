@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Writes one object again and again into a store, each time all of another byte, until it is killed:
-// `store_keeper STORE`. Prints its process, and then the number of each write that was answered.
+// Writes one object again and again into a store, each time all of another byte, until it is
+// killed: `store_keeper STORE`. Prints its process, and then the number of each write that was
+// answered.
 
 #include <cstdint>
 #include <cstdio>

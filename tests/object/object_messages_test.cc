@@ -85,6 +85,7 @@ GroupRequest RandomGroup(Random& random) {
     request.items.push_back({std::string(test::kColumnNames[i]), RandomObject(random)});
   }
   if (random.OneIn(2)) request.items.back().column.reset();
+  request.to_backing = random.OneIn(2);
   return request;
 }
 
@@ -165,7 +166,8 @@ bool Same(const ObjectInfo& a, const ObjectInfo& b) {
 }
 bool Same(const PublishRequest& a, const PublishRequest& b) {
   return a.key == b.key && a.mode == b.mode && a.if_version == b.if_version && a.ttl == b.ttl &&
-         a.keep == b.keep && a.store == b.store && a.to_backing == b.to_backing && Same(a.object, b.object);
+         a.keep == b.keep && a.store == b.store && a.to_backing == b.to_backing &&
+         Same(a.object, b.object);
 }
 bool Same(const GroupRequest::Item& a, const GroupRequest::Item& b) {
   return a.column == b.column && Same(a.object, b.object);
@@ -181,7 +183,8 @@ bool Same(const std::vector<T>& a, const std::vector<T>& b) {
 }
 bool Same(const GroupRequest& a, const GroupRequest& b) {
   return a.bucket == b.bucket && a.row == b.row && a.mode == b.mode && a.ttl == b.ttl &&
-         a.keep == b.keep && a.store == b.store && a.to_backing == b.to_backing && Same(a.items, b.items);
+         a.keep == b.keep && a.store == b.store && a.to_backing == b.to_backing &&
+         Same(a.items, b.items);
 }
 bool Same(const GetRequest& a, const GetRequest& b) { return a.key == b.key; }
 bool Same(const InfoRequest& a, const InfoRequest& b) { return a.key == b.key; }
@@ -295,6 +298,7 @@ TEST(ObjectMessages, HaveTheseBytes) {
   request.if_version = {1, 2};
   request.ttl = nanoseconds(3);
   request.keep = 4;
+  request.to_backing = true;
   request.object = MakeObject("d", "m", 0x102);
   const std::string_view expected{
       "\x01\x01"                                 // Version, publish.
@@ -303,8 +307,9 @@ TEST(ObjectMessages, HaveTheseBytes) {
       "\x02\0\0\0\0\0\0\0"                       // .2.
       "\x01\x03\0\0\0\0\0\0\0"                   // Time to live.
       "\x04\0\0\0\x01"                           // How many columns stay, and that it stays.
+      "\x01"                                     // Written to a store, too.
       "\x02\x01\x01\0\0\0\x01\0\0\0\0\0\0\0md",  // Type, sizes, meta, data.
-      60};
+      61};
   const Bytes bytes = Encoded(Request(request));
   EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), expected);
 }
