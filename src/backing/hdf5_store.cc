@@ -15,7 +15,7 @@
 #include <fmt/format.h>
 
 #include "backing/durability.h"
-#include "backing/file_names.h"
+#include "backing/sharded_directory.h"
 #include "base/text.h"
 #include "object/backed_image.h"
 #include "runtime/file.h"
@@ -105,8 +105,9 @@ Result<Handle> OpenFile(const std::string& path) {
   // Files are replaced as a whole, never changed: nobody needs to be kept out.
   H5Pset_file_locking(access.get(), false, true);
   Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
-  if (!file.ok()) return Unreadable(path);
-  return file;
+  if (file.ok()) return file;
+  CIREIN_RETURN_IF_ERROR(FileBytes(path).status());  // It may have been removed just now.
+  return Unreadable(path);
 }
 
 std::vector<std::string> NamesIn(const Handle& file) {
@@ -192,19 +193,12 @@ Result<BackedHead> ReadHead(const Handle& file, const std::string& path, const s
 
 class Hdf5Store final : public BackingStore {
  public:
-  Hdf5Store(std::string root, FileKept kept) : root_(std::move(root)), kept_(kept) {}
+  Hdf5Store(const std::string& root, FileKept kept) : files_(root, kept, kRowEnding) {}
 
   Status Write(std::span<const BackedItem> items) override {
-    const Key& first = items[0].key;
-    const std::string directory = DirectoryOf(first);
-    CIREIN_RETURN_IF_ERROR(MakeDirectories(directory));
-    if (kept_ == FileKept::kOnMedium) {
-      CIREIN_RETURN_IF_ERROR(SyncDirectory(BucketPath(first.bucket())));
-      CIREIN_RETURN_IF_ERROR(SyncDirectory(root_));
-    }
     std::vector<std::string> replaced;
     for (const BackedItem& item : items) replaced.push_back(DatasetOf(item.key));
-    return Rewrite(first, replaced, items).status();
+    return Rewrite(items[0].key, replaced, items).status();
   }
 
   Result<BackedObject> Read(const Key& key) override {
@@ -236,38 +230,28 @@ class Hdf5Store final : public BackingStore {
   Status Remove(const Key& key) override {
     const std::string name = DatasetOf(key);
     CIREIN_ASSIGN_OR_RETURN(const std::size_t left, Rewrite(key, {name}, {}));
-    if (left > 0) return OkStatus();
-    CIREIN_RETURN_IF_ERROR(RemoveFile(PathOf(key)));
-    return kept_ == FileKept::kOnMedium ? SyncDirectory(DirectoryOf(key)) : OkStatus();
+    return left > 0 ? OkStatus() : files_.Remove(key.bucket(), key.row(), FileNameOf(key.row()));
   }
 
   // By shard, there by file name, there by column.
   Status List(const Pattern& pattern, const std::optional<Key>& after,
               const Visitor& visit) override {
-    const std::string bucket = BucketPath(pattern.bucket());
     if (!pattern.row_is_prefix()) {
       const Key row = Key(pattern.row()).set_bucket(pattern.bucket());
       return ListRow(PathOf(row), pattern, after, visit).status();
     }
-    const auto shards = ListDirectory(bucket);
-    if (shards.code() == StatusCode::kNotFound) return OkStatus();
-    CIREIN_RETURN_IF_ERROR(shards.status());
-    const auto from = after ? std::pair(ShardOf(after->row()), FileOf(after->row()))
-                            : std::pair(std::string(), std::string());
-    for (const DirectoryEntry& shard : *shards) {
-      if (shard.kind != DirectoryEntry::Kind::kDirectory || shard.name < from.first) continue;
-      const std::string directory = bucket + "/" + shard.name;
-      CIREIN_ASSIGN_OR_RETURN(const auto entries, ListDirectory(directory));
-      for (const DirectoryEntry& entry : entries) {
-        if (!entry.name.ends_with(kRowEnding) || std::pair(shard.name, entry.name) < from ||
-            !MayBeginWith(entry.name, pattern.row())) {
-          continue;
-        }
+    CIREIN_ASSIGN_OR_RETURN(
+        const auto shards,
+        files_.Shards(pattern, after ? std::optional(after->row()) : std::nullopt));
+    const std::string first = after ? PathOf(*after) : "";
+    for (const std::string& shard : shards) {
+      CIREIN_ASSIGN_OR_RETURN(const auto names, files_.FilesIn(shard, pattern));
+      for (const std::string& name : names) {
+        const std::string path = shard + "/" + name;
+        if (path < first) continue;
         CIREIN_ASSIGN_OR_RETURN(
             const bool goes_on,
-            ListRow(directory + "/" + entry.name, pattern,
-                    std::pair(shard.name, entry.name) == from ? after : std::optional<Key>(),
-                    visit));
+            ListRow(path, pattern, path == first ? after : std::optional<Key>(), visit));
         if (!goes_on) return OkStatus();
       }
     }
@@ -275,12 +259,9 @@ class Hdf5Store final : public BackingStore {
   }
 
  private:
-  std::string BucketPath(Bucket bucket) const { return root_ + "/" + bucket.ToString(); }
-  std::string DirectoryOf(const Key& key) const {
-    return BucketPath(key.bucket()) + "/" + ShardOf(key.row());
+  std::string PathOf(const Key& key) const {
+    return files_.PathOf(key.bucket(), key.row(), FileNameOf(key.row()));
   }
-  static std::string FileOf(std::string_view row) { return FileNameOf(row).append(kRowEnding); }
-  std::string PathOf(const Key& key) const { return DirectoryOf(key) + "/" + FileOf(key.row()); }
 
   static Result<BackedHead> HeadOf(const Handle& file, const std::string& path, const Key& key) {
     const std::string name = DatasetOf(key);
@@ -325,7 +306,8 @@ class Hdf5Store final : public BackingStore {
       }
     }
     const std::span<const std::byte> part(image);
-    CIREIN_RETURN_IF_ERROR(WriteFileAtomically(PathOf(row), std::span(&part, 1), kept_));
+    CIREIN_RETURN_IF_ERROR(
+        files_.Write(row.bucket(), row.row(), FileNameOf(row.row()), std::span(&part, 1)));
     return objects;
   }
 
@@ -387,8 +369,7 @@ class Hdf5Store final : public BackingStore {
                        [&](const auto& each) { return visit(each.first, each.second); });
   }
 
-  const std::string root_;
-  const FileKept kept_;
+  ShardedDirectory files_;
 };
 
 Result<std::shared_ptr<BackingStore>> OpenHdf5(const BackingStoreContext& context) {

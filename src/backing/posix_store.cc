@@ -4,25 +4,20 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <mutex>
-#include <set>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "backing/durability.h"
-#include "backing/file_names.h"
+#include "backing/sharded_directory.h"
 #include "object/backed_image.h"
-#include "runtime/file.h"
 #include "runtime/input_file.h"
 
 namespace cirein::backing {
 namespace {
 
 constexpr std::string_view kObjectEnding = ".obj";
-// What is being written, or was when its process was killed.
-constexpr std::string_view kUnfinished = ".obj.tmp-";
 
 /// A file of an object, open, with its head read and checked.
 struct OpenImage {
@@ -50,23 +45,20 @@ Result<OpenImage> OpenAt(std::string path) {
 
 class PosixStore final : public BackingStore {
  public:
-  PosixStore(std::string root, FileKept kept) : root_(std::move(root)), kept_(kept) {}
+  PosixStore(const std::string& root, FileKept kept) : files_(root, kept, kObjectEnding) {}
 
   Status Write(std::span<const BackedItem> items) override {
     if (items.size() > 1) {
       return Unimplemented("a posix store cannot write several objects as one",
                            "publish them one by one, or use a rocksdb or hdf5 store");
     }
-    for (const BackedItem& item : items) {
-      CIREIN_RETURN_IF_ERROR(PrepareShard(item.key));
-      const BackedHead head = MakeBackedHead(item);
-      const std::array<std::span<const std::byte>, 5> parts = {
-          std::as_bytes(std::span(&head, 1)), std::as_bytes(std::span(item.key.row())),
-          std::as_bytes(std::span(item.key.column())), item.value.object.meta(),
-          item.value.object.data()};
-      CIREIN_RETURN_IF_ERROR(WriteFileAtomically(PathOf(item.key), parts, kept_));
-    }
-    return OkStatus();
+    const BackedItem& item = items[0];
+    const BackedHead head = MakeBackedHead(item);
+    const std::array<std::span<const std::byte>, 5> parts = {
+        std::as_bytes(std::span(&head, 1)), std::as_bytes(std::span(item.key.row())),
+        std::as_bytes(std::span(item.key.column())), item.value.object.meta(),
+        item.value.object.data()};
+    return files_.Write(item.key.bucket(), item.key.row(), FileNameOf(item.key), parts);
   }
 
   Result<BackedObject> Read(const Key& key) override {
@@ -88,78 +80,41 @@ class PosixStore final : public BackingStore {
   }
 
   Status Remove(const Key& key) override {
-    CIREIN_RETURN_IF_ERROR(RemoveFile(PathOf(key)));
-    return kept_ == FileKept::kOnMedium ? SyncDirectory(DirectoryOf(key)) : OkStatus();
+    return files_.Remove(key.bucket(), key.row(), FileNameOf(key));
   }
 
   // By shard, and there by row and column.
   Status List(const Pattern& pattern, const std::optional<Key>& after,
               const Visitor& visit) override {
-    const std::string bucket = BucketPath(pattern.bucket());
-    if (!pattern.row_is_prefix()) {
-      const std::string shard = ShardOf(pattern.row());
-      return ListShard(bucket + "/" + shard, pattern, after, visit).status();
-    }
-    const auto shards = ListDirectory(bucket);
-    if (shards.code() == StatusCode::kNotFound) return OkStatus();
-    CIREIN_RETURN_IF_ERROR(shards.status());
-    const std::string first = after ? ShardOf(after->row()) : "";
-    for (const DirectoryEntry& shard : *shards) {
-      if (shard.kind != DirectoryEntry::Kind::kDirectory || shard.name < first) continue;
-      CIREIN_ASSIGN_OR_RETURN(const bool goes_on,
-                              ListShard(bucket + "/" + shard.name, pattern,
-                                        shard.name == first ? after : std::optional<Key>(), visit));
+    CIREIN_ASSIGN_OR_RETURN(
+        const auto shards,
+        files_.Shards(pattern, after ? std::optional(after->row()) : std::nullopt));
+    for (const std::string& shard : shards) {
+      const bool is_first = after && shard == files_.ShardPath(after->bucket(), after->row());
+      CIREIN_ASSIGN_OR_RETURN(
+          const bool goes_on,
+          ListShard(shard, pattern, is_first ? after : std::optional<Key>(), visit));
       if (!goes_on) return OkStatus();
     }
     return OkStatus();
   }
 
  private:
-  std::string BucketPath(Bucket bucket) const { return root_ + "/" + bucket.ToString(); }
-  std::string DirectoryOf(const Key& key) const {
-    return BucketPath(key.bucket()) + "/" + ShardOf(key.row());
-  }
-  static std::string FileOf(const Key& key) { return FileNameOf(key).append(kObjectEnding); }
-  std::string PathOf(const Key& key) const { return DirectoryOf(key) + "/" + FileOf(key); }
-
   Result<OpenImage> OpenKey(const Key& key) const {
-    CIREIN_ASSIGN_OR_RETURN(OpenImage image, OpenAt(PathOf(key)));
+    CIREIN_ASSIGN_OR_RETURN(OpenImage image,
+                            OpenAt(files_.PathOf(key.bucket(), key.row(), FileNameOf(key))));
     if (BackedKey(image.head, image.name) == key) return image;
     return DataLoss(fmt::format("'{}' has an object of another name", image.path),
                     "somebody moved files about: move it back");
   }
 
-  /// The directory of a row is there, and free of what died there.
-  Status PrepareShard(const Key& key) {
-    const std::string directory = DirectoryOf(key);
-    const std::lock_guard lock(mutex_);
-    if (prepared_.contains(directory)) return OkStatus();
-    CIREIN_RETURN_IF_ERROR(MakeDirectories(directory));
-    if (kept_ == FileKept::kOnMedium) {
-      CIREIN_RETURN_IF_ERROR(SyncDirectory(BucketPath(key.bucket())));
-      CIREIN_RETURN_IF_ERROR(SyncDirectory(root_));
-    }
-    CIREIN_ASSIGN_OR_RETURN(const auto entries, ListDirectory(directory));
-    for (const DirectoryEntry& entry : entries) {
-      if (entry.name.ends_with(kObjectEnding) || entry.name.find(kUnfinished) == std::string::npos) {
-        continue;
-      }
-      CIREIN_RETURN_IF_ERROR(RemoveIfLeftBehind(directory + "/" + entry.name));
-    }
-    prepared_.insert(directory);
-    return OkStatus();
-  }
-
   /// False when the visitor ended it.
-  static Result<bool> ListShard(const std::string& directory, const Pattern& pattern,
-                                const std::optional<Key>& after, const Visitor& visit) {
-    const auto entries = ListDirectory(directory);
-    if (entries.code() == StatusCode::kNotFound) return true;
-    CIREIN_RETURN_IF_ERROR(entries.status());
+  Result<bool> ListShard(const std::string& shard, const Pattern& pattern,
+                         const std::optional<Key>& after, const Visitor& visit) const {
+    CIREIN_ASSIGN_OR_RETURN(const auto names, files_.FilesIn(shard, pattern));
     std::vector<std::pair<Key, BackedFacts>> found;
-    for (const DirectoryEntry& entry : *entries) {
-      if (!entry.name.ends_with(kObjectEnding) || !MayBeginWith(entry.name, pattern.row())) continue;
-      const Result<OpenImage> image = OpenAt(directory + "/" + entry.name);
+    for (const std::string& name : names) {
+      const Result<OpenImage> image = OpenAt(shard + "/" + name);
       if (image.code() == StatusCode::kNotFound) continue;  // Dropped meanwhile.
       CIREIN_RETURN_IF_ERROR(image.status());
       Key key = BackedKey(image->head, image->name);
@@ -172,10 +127,7 @@ class PosixStore final : public BackingStore {
                        [&](const auto& each) { return visit(each.first, each.second); });
   }
 
-  const std::string root_;
-  const FileKept kept_;
-  std::mutex mutex_;
-  std::set<std::string> prepared_;  // Directories. Guarded by mutex_.
+  ShardedDirectory files_;
 };
 
 Result<std::shared_ptr<BackingStore>> OpenPosix(const BackingStoreContext& context) {

@@ -450,8 +450,11 @@ TEST_F(BackedMembersTest, AMemberThatRestartsKeepsItsKeys) {
   }
   members.Stop(0);
   members.StartAgain(0);
-  const Status refused =
-      pool.Publish(Key("new"), MakeObject("x"), {.overwrite = Overwrite::kYes}).status();
+  Status refused;
+  ASSERT_TRUE(test::Eventually([&] {
+    refused = pool.Publish(Key("new"), MakeObject("x")).status();
+    return refused.code() != StatusCode::kUnavailable;  // Until it is found at its address again.
+  }));
   EXPECT_CODE(refused, kFailedPrecondition) << "it has no store behind it yet";
   Back(members.at(0), store);
   EXPECT_EQ(members.ObjectsAt(0), 0U);
