@@ -32,7 +32,7 @@ TEST_F(StoreVerbsTest, WhatOneRunHasPutAnotherFinds) {
   EXPECT_EQ(RunForTest({"get", pool, "row|column"}).out, "kept");
   EXPECT_EQ(RunForTest({"put", pool, "row|column", "--data", "again"}).code, 6) << "write-once";
   EXPECT_THAT(RunForTest({"info", pool, "row|column", "-o", "csv"}).out, HasSubstr("disk"));
-  EXPECT_THAT(RunForTest({"list", pool, "-o", "csv"}).out, HasSubstr("column"));
+  EXPECT_THAT(RunForTest({"list", pool, "row|*", "-o", "csv"}).out, HasSubstr("column"));
   const std::vector<std::string> by_name = {"--set",
                                             "backing.stores=disk=posix:" + directory_.path()};
   EXPECT_EQ(
