@@ -247,7 +247,7 @@ class Hdf5Store final : public BackingStore {
     for (const std::string& shard : shards) {
       CIREIN_ASSIGN_OR_RETURN(const auto names, files_.FilesIn(shard, pattern));
       for (const std::string& name : names) {
-        const std::string path = shard + "/" + name;
+        const std::string path = fmt::format("{}/{}", shard, name);
         if (path < first) continue;
         CIREIN_ASSIGN_OR_RETURN(
             const bool goes_on,

@@ -114,7 +114,7 @@ class PosixStore final : public BackingStore {
     CIREIN_ASSIGN_OR_RETURN(const auto names, files_.FilesIn(shard, pattern));
     std::vector<std::pair<Key, BackedFacts>> found;
     for (const std::string& name : names) {
-      const Result<OpenImage> image = OpenAt(shard + "/" + name);
+      const Result<OpenImage> image = OpenAt(fmt::format("{}/{}", shard, name));
       if (image.code() == StatusCode::kNotFound) continue;  // Dropped meanwhile.
       CIREIN_RETURN_IF_ERROR(image.status());
       Key key = BackedKey(image->head, image->name);

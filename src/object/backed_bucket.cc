@@ -174,7 +174,7 @@ Status BackedBucket::WriteBacked(BackingStore& backing, std::span<const PutItem>
     written.push_back(
         {InBucket(item.key), {request.object, request.version, ToWall(request.expires)}});
   }
-  const Status status = backing.Write(written);
+  Status status = backing.Write(written);
   // The handles here must not be the last ones under a lock.
   for (BackedItem& item : written) effects.garbage.push_back(std::move(item.value.object));
   if (status.ok()) return status;
@@ -256,7 +256,7 @@ Result<ObjectInfo> BackedBucket::Publish(const KeyView& key, PutRequest&& reques
   return infos.front();
 }
 
-void BackedBucket::Publish(const KeyView& key, PutRequest&& request, PublishCallback done) {
+void BackedBucket::Publish(const KeyView& key, PutRequest&& request, const PublishCallback& done) {
   const auto held = std::make_shared<PutRequest>(std::move(request));
   const Status submitted = Submit([this, key = InBucket(key), held, done] {
     done(Publish(KeyView(bucket_, key), std::move(*held)));
@@ -264,7 +264,7 @@ void BackedBucket::Publish(const KeyView& key, PutRequest&& request, PublishCall
   if (!submitted.ok()) done(submitted);
 }
 
-void BackedBucket::PublishGroup(std::vector<PutItem> items, GroupCallback done) {
+void BackedBucket::PublishGroup(std::vector<PutItem> items, const GroupCallback& done) {
   struct Group {
     std::vector<Key> keys;  // What the items see.
     std::vector<PutItem> items;
@@ -288,7 +288,7 @@ Result<std::optional<NamedObject>> BackedBucket::ReadIn(const KeyView& key) {
     StoredObject stored;
     NamedObject named{key.ToKey(), {}, {}};
     CIREIN_ASSIGN_OR_RETURN(const bool in_memory, InMemory(key, [&](Store& store) {
-                              const Result<bool> hit = store.Look(key, Load::kObject, stored);
+                              Result<bool> hit = store.Look(key, Load::kObject, stored);
                               if (hit.ok() && *hit) named.info = store.InfoOf(stored);
                               return hit;
                             }));
@@ -331,7 +331,7 @@ Result<DataObject> BackedBucket::Get(const KeyView& key) {
 
 Operation BackedBucket::Want(const Pattern& pattern, TimePoint end, WantCallback done) {
   const auto want = std::make_shared<StoreWant>(std::move(done));
-  const Operation parked = memory_.WantHere(
+  Operation parked = memory_.WantHere(
       pattern, end, [want](Result<NamedObject> named) { want->Answer(std::move(named)); });
   if (parked.done()) return parked;
   const Status submitted = Submit([this, pattern, want, parked] {

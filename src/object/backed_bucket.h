@@ -60,8 +60,8 @@ class BackedBucket {
   void Close();
 
   Result<ObjectInfo> Publish(const KeyView& key, PutRequest&& request);
-  void Publish(const KeyView& key, PutRequest&& request, PublishCallback done);
-  void PublishGroup(std::vector<PutItem> items, GroupCallback done);
+  void Publish(const KeyView& key, PutRequest&& request, const PublishCallback& done);
+  void PublishGroup(std::vector<PutItem> items, const GroupCallback& done);
   Result<DataObject> Get(const KeyView& key);
   Operation Want(const Pattern& pattern, TimePoint end, WantCallback done);
   Result<std::uint64_t> Drop(const Pattern& pattern, TimePoint end);

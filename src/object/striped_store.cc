@@ -221,7 +221,7 @@ Result<ObjectInfo> StripedStore::Publish(const KeyView& key, PutRequest&& reques
 
 void StripedStore::Publish(const KeyView& key, PutRequest&& request, PublishCallback done) {
   if (const auto backed = BackedBy(key.bucket)) {
-    return backed->Publish(key, std::move(request), std::move(done));
+    return backed->Publish(key, std::move(request), done);
   }
   Stripe& stripe = StripeFor(key);
   if (stripe.keeper == nullptr) return done(Publish(key, std::move(request)));
@@ -242,7 +242,7 @@ void StripedStore::Publish(const KeyView& key, PutRequest&& request, PublishCall
 void StripedStore::PublishGroup(std::vector<PutItem> items, GroupCallback done) {
   if (items.empty()) return done(std::vector<ObjectInfo>());
   if (const auto backed = BackedBy(items[0].key.bucket)) {
-    return backed->PublishGroup(std::move(items), std::move(done));
+    return backed->PublishGroup(std::move(items), done);
   }
   if (items[0].request.to_backing) return done(NoBacking(items[0].key));
   Stripe& stripe = StripeFor(items[0].key);
