@@ -18,7 +18,7 @@ Result<FileKept> DurabilityOf(const BackingStoreContext& context) {
                          "process)");
 }
 
-Status CheckDirectory(const std::string& path) {
+Result<FileDescriptor> TakeDirectory(const std::string& path) {
   if (path.empty()) {
     return InvalidArgument("a store needs a directory", "give TYPE:/path/to/a/directory");
   }
@@ -27,11 +27,12 @@ Status CheckDirectory(const std::string& path) {
     return NotFound(fmt::format("there is no directory '{}'", EscapeForPeople(path, 4096)),
                     "make it first (mkdir -p), on the medium that is to keep the objects");
   }
-  const std::string probe = path + "/.writable";
-  CIREIN_RETURN_IF_ERROR(WriteFileAtomically(probe, "x"));
-  const Status removed = RemoveFile(probe);
-  // Another process may look at the same moment.
-  return removed.code() == StatusCode::kNotFound ? OkStatus() : removed;
+  Result<FileDescriptor> held = HoldFile(path + "/.lock");
+  if (held.code() != StatusCode::kFailedPrecondition) return held;
+  return FailedPrecondition(
+      fmt::format("the store in '{}' is in use", EscapeForPeople(path, 4096)),
+      "one process at a time has a store: give each member a directory of its own, by a name that "
+      "the setting backing.stores explains in each (&store=NAME)");
 }
 
 }  // namespace cirein::backing

@@ -4,6 +4,7 @@
 #include "cirein/backing_store.h"
 
 #include "runtime/file.h"
+#include "runtime/file_descriptor.h"
 
 namespace cirein::backing {
 
@@ -11,7 +12,9 @@ namespace cirein::backing {
 /// or process, with the system. InvalidArgument for anything else.
 Result<FileKept> DurabilityOf(const BackingStoreContext& context);
 
-/// The directory a store is in: there, and open to writing. Errors say so.
-Status CheckDirectory(const std::string& path);
+/// The directory that a store is in, held until the descriptor is closed: memory goes before the
+/// store, so two processes over one store would not see each other's writes. FailedPrecondition
+/// when it is held already; NotFound when it is not there; errors of writing to it.
+Result<FileDescriptor> TakeDirectory(const std::string& path);
 
 }  // namespace cirein::backing

@@ -193,7 +193,7 @@ Result<BackedHead> ReadHead(const Handle& file, const std::string& path, const s
 
 class Hdf5Store final : public BackingStore {
  public:
-  Hdf5Store(const std::string& root, FileKept kept) : files_(root, kept, kRowEnding) {}
+  explicit Hdf5Store(std::unique_ptr<ShardedDirectory> files) : files_(std::move(files)) {}
 
   Status Write(std::span<const BackedItem> items) override {
     std::vector<std::string> replaced;
@@ -230,7 +230,7 @@ class Hdf5Store final : public BackingStore {
   Status Remove(const Key& key) override {
     const std::string name = DatasetOf(key);
     CIREIN_ASSIGN_OR_RETURN(const std::size_t left, Rewrite(key, {name}, {}));
-    return left > 0 ? OkStatus() : files_.Remove(key.bucket(), key.row(), FileNameOf(key.row()));
+    return left > 0 ? OkStatus() : files_->Remove(key.bucket(), key.row(), FileNameOf(key.row()));
   }
 
   // By shard, there by file name, there by column.
@@ -242,10 +242,10 @@ class Hdf5Store final : public BackingStore {
     }
     CIREIN_ASSIGN_OR_RETURN(
         const auto shards,
-        files_.Shards(pattern, after ? std::optional(after->row()) : std::nullopt));
+        files_->Shards(pattern, after ? std::optional(after->row()) : std::nullopt));
     const std::string first = after ? PathOf(*after) : "";
     for (const std::string& shard : shards) {
-      CIREIN_ASSIGN_OR_RETURN(const auto names, files_.FilesIn(shard, pattern));
+      CIREIN_ASSIGN_OR_RETURN(const auto names, files_->FilesIn(shard, pattern));
       for (const std::string& name : names) {
         const std::string path = fmt::format("{}/{}", shard, name);
         if (path < first) continue;
@@ -260,7 +260,7 @@ class Hdf5Store final : public BackingStore {
 
  private:
   std::string PathOf(const Key& key) const {
-    return files_.PathOf(key.bucket(), key.row(), FileNameOf(key.row()));
+    return files_->PathOf(key.bucket(), key.row(), FileNameOf(key.row()));
   }
 
   static Result<BackedHead> HeadOf(const Handle& file, const std::string& path, const Key& key) {
@@ -307,7 +307,7 @@ class Hdf5Store final : public BackingStore {
     }
     const std::span<const std::byte> part(image);
     CIREIN_RETURN_IF_ERROR(
-        files_.Write(row.bucket(), row.row(), FileNameOf(row.row()), std::span(&part, 1)));
+        files_->Write(row.bucket(), row.row(), FileNameOf(row.row()), std::span(&part, 1)));
     return objects;
   }
 
@@ -369,13 +369,13 @@ class Hdf5Store final : public BackingStore {
                        [&](const auto& each) { return visit(each.first, each.second); });
   }
 
-  ShardedDirectory files_;
+  const std::unique_ptr<ShardedDirectory> files_;
 };
 
 Result<std::shared_ptr<BackingStore>> OpenHdf5(const BackingStoreContext& context) {
   CIREIN_ASSIGN_OR_RETURN(const FileKept kept, DurabilityOf(context));
-  CIREIN_RETURN_IF_ERROR(CheckDirectory(context.path));
-  return std::shared_ptr<BackingStore>(std::make_shared<Hdf5Store>(context.path, kept));
+  CIREIN_ASSIGN_OR_RETURN(auto files, ShardedDirectory::Open(context.path, kept, kRowEnding));
+  return std::shared_ptr<BackingStore>(std::make_shared<Hdf5Store>(std::move(files)));
 }
 
 }  // namespace

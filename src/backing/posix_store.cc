@@ -45,7 +45,7 @@ Result<OpenImage> OpenAt(std::string path) {
 
 class PosixStore final : public BackingStore {
  public:
-  PosixStore(const std::string& root, FileKept kept) : files_(root, kept, kObjectEnding) {}
+  explicit PosixStore(std::unique_ptr<ShardedDirectory> files) : files_(std::move(files)) {}
 
   Status Write(std::span<const BackedItem> items) override {
     if (items.size() > 1) {
@@ -58,7 +58,7 @@ class PosixStore final : public BackingStore {
         std::as_bytes(std::span(&head, 1)), std::as_bytes(std::span(item.key.row())),
         std::as_bytes(std::span(item.key.column())), item.value.object.meta(),
         item.value.object.data()};
-    return files_.Write(item.key.bucket(), item.key.row(), FileNameOf(item.key), parts);
+    return files_->Write(item.key.bucket(), item.key.row(), FileNameOf(item.key), parts);
   }
 
   Result<BackedObject> Read(const Key& key) override {
@@ -80,7 +80,7 @@ class PosixStore final : public BackingStore {
   }
 
   Status Remove(const Key& key) override {
-    return files_.Remove(key.bucket(), key.row(), FileNameOf(key));
+    return files_->Remove(key.bucket(), key.row(), FileNameOf(key));
   }
 
   // By shard, and there by row and column.
@@ -88,9 +88,9 @@ class PosixStore final : public BackingStore {
               const Visitor& visit) override {
     CIREIN_ASSIGN_OR_RETURN(
         const auto shards,
-        files_.Shards(pattern, after ? std::optional(after->row()) : std::nullopt));
+        files_->Shards(pattern, after ? std::optional(after->row()) : std::nullopt));
     for (const std::string& shard : shards) {
-      const bool is_first = after && shard == files_.ShardPath(after->bucket(), after->row());
+      const bool is_first = after && shard == files_->ShardPath(after->bucket(), after->row());
       CIREIN_ASSIGN_OR_RETURN(
           const bool goes_on,
           ListShard(shard, pattern, is_first ? after : std::optional<Key>(), visit));
@@ -102,7 +102,7 @@ class PosixStore final : public BackingStore {
  private:
   Result<OpenImage> OpenKey(const Key& key) const {
     CIREIN_ASSIGN_OR_RETURN(OpenImage image,
-                            OpenAt(files_.PathOf(key.bucket(), key.row(), FileNameOf(key))));
+                            OpenAt(files_->PathOf(key.bucket(), key.row(), FileNameOf(key))));
     if (BackedKey(image.head, image.name) == key) return image;
     return DataLoss(fmt::format("'{}' has an object of another name", image.path),
                     "somebody moved files about: move it back");
@@ -111,7 +111,7 @@ class PosixStore final : public BackingStore {
   /// False when the visitor ended it.
   Result<bool> ListShard(const std::string& shard, const Pattern& pattern,
                          const std::optional<Key>& after, const Visitor& visit) const {
-    CIREIN_ASSIGN_OR_RETURN(const auto names, files_.FilesIn(shard, pattern));
+    CIREIN_ASSIGN_OR_RETURN(const auto names, files_->FilesIn(shard, pattern));
     std::vector<std::pair<Key, BackedFacts>> found;
     for (const std::string& name : names) {
       const Result<OpenImage> image = OpenAt(fmt::format("{}/{}", shard, name));
@@ -127,13 +127,13 @@ class PosixStore final : public BackingStore {
                        [&](const auto& each) { return visit(each.first, each.second); });
   }
 
-  ShardedDirectory files_;
+  const std::unique_ptr<ShardedDirectory> files_;
 };
 
 Result<std::shared_ptr<BackingStore>> OpenPosix(const BackingStoreContext& context) {
   CIREIN_ASSIGN_OR_RETURN(const FileKept kept, DurabilityOf(context));
-  CIREIN_RETURN_IF_ERROR(CheckDirectory(context.path));
-  return std::shared_ptr<BackingStore>(std::make_shared<PosixStore>(context.path, kept));
+  CIREIN_ASSIGN_OR_RETURN(auto files, ShardedDirectory::Open(context.path, kept, kObjectEnding));
+  return std::shared_ptr<BackingStore>(std::make_shared<PosixStore>(std::move(files)));
 }
 
 }  // namespace

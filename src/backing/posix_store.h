@@ -6,8 +6,7 @@
 namespace cirein::backing {
 
 /// `posix:DIR`: a file per object, DIR/BUCKET/SHARD/NAME.obj, written beside its place and renamed
-/// into it. Several processes may use one directory, each for rows of its own. Option:
-/// durability=power|process.
+/// into it. Option: durability=power|process.
 BackingStoreType PosixStoreType();
 
 }  // namespace cirein::backing

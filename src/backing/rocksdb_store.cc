@@ -30,11 +30,6 @@ Status StatusOf(const rocksdb::Status& status, std::string_view doing) {
   if (status.IsNoSpace() || status.subcode() == rocksdb::Status::SubCode::kNoSpace) {
     return IoError(text, "free space on its file system (df -h), or choose another one");
   }
-  if (status.IsBusy() || status.ToString().find("lock") != std::string::npos) {
-    return FailedPrecondition(text,
-                              "another process has it open: give each member a directory of its "
-                              "own, such as by a name of the setting backing.stores");
-  }
   return IoError(text, "look into the file LOG in its directory");
 }
 
@@ -84,7 +79,8 @@ std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), sli
 
 class RocksdbStore final : public BackingStore {
  public:
-  RocksdbStore(std::unique_ptr<rocksdb::DB> db, FileKept kept) : db_(std::move(db)) {
+  RocksdbStore(FileDescriptor held, std::unique_ptr<rocksdb::DB> db, FileKept kept)
+      : held_(std::move(held)), db_(std::move(db)) {
     write_.sync = kept == FileKept::kOnMedium;
   }
 
@@ -157,13 +153,14 @@ class RocksdbStore final : public BackingStore {
     return StatusOf(status, "write");
   }
 
+  const FileDescriptor held_;  // Until the database is closed.
   const std::unique_ptr<rocksdb::DB> db_;
   rocksdb::WriteOptions write_;
 };
 
 Result<std::shared_ptr<BackingStore>> OpenRocksdb(const BackingStoreContext& context) {
   CIREIN_ASSIGN_OR_RETURN(const FileKept kept, DurabilityOf(context));
-  CIREIN_RETURN_IF_ERROR(CheckDirectory(context.path));
+  CIREIN_ASSIGN_OR_RETURN(FileDescriptor held, TakeDirectory(context.path));
   rocksdb::Options options;
   options.create_if_missing = true;
   options.paranoid_checks = true;
@@ -173,7 +170,7 @@ Result<std::shared_ptr<BackingStore>> OpenRocksdb(const BackingStoreContext& con
   CIREIN_RETURN_IF_ERROR(
       StatusOf(rocksdb::DB::Open(options, context.path, &db), "open its database"));
   return std::shared_ptr<BackingStore>(
-      std::make_shared<RocksdbStore>(std::unique_ptr<rocksdb::DB>(db), kept));
+      std::make_shared<RocksdbStore>(std::move(held), std::unique_ptr<rocksdb::DB>(db), kept));
 }
 
 }  // namespace

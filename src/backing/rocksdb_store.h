@@ -5,8 +5,8 @@
 
 namespace cirein::backing {
 
-/// `rocksdb:DIR`: a RocksDB database, which one process at a time may open. Writes several objects
-/// as one. Option: durability=power|process. In a build without RocksDB it opens none, and says so.
+/// `rocksdb:DIR`: a RocksDB database. Writes several objects as one. Option:
+/// durability=power|process. In a build without RocksDB it opens none, and says so.
 BackingStoreType RocksdbStoreType();
 
 }  // namespace cirein::backing

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "backing/durability.h"
 #include "base/hash.h"
 #include "base/text.h"
 
@@ -44,6 +45,14 @@ std::string FileNameOf(const Key& key) {
   std::string name = PercentEncode(key.row());
   if (key.has_column()) name += "+" + PercentEncode(key.column());
   return Shortened(std::move(name));
+}
+
+Result<std::unique_ptr<ShardedDirectory>> ShardedDirectory::Open(const std::string& root,
+                                                                 FileKept kept,
+                                                                 std::string_view ending) {
+  CIREIN_ASSIGN_OR_RETURN(FileDescriptor held, TakeDirectory(root));
+  return std::unique_ptr<ShardedDirectory>(
+      new ShardedDirectory(root, std::move(held), kept, ending));
 }
 
 std::string ShardedDirectory::ShardPath(Bucket bucket, std::string_view row) const {

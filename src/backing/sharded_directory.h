@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cirein/key.h"
 #include "cirein/pattern.h"
 
 #include "runtime/file.h"
+#include "runtime/file_descriptor.h"
 
 namespace cirein::backing {
 
@@ -25,14 +28,14 @@ std::string FileNameOf(std::string_view name);
 std::string FileNameOf(const Key& key);
 
 /// Files of rows below a directory, ROOT/BUCKET/SHARD/FILE: each row has one of 256 shards, "00" to
-/// "ff". Files are written beside their place and renamed into it. Several processes may use one.
+/// "ff". Files are written beside their place and renamed into it.
 ///
 /// Thread-safe; calls block. Errors as in runtime/file.h.
 class ShardedDirectory {
  public:
-  /// All files end with `ending`, which is static text.
-  ShardedDirectory(std::string root, FileKept kept, std::string_view ending)
-      : root_(std::move(root)), kept_(kept), ending_(ending) {}
+  /// All files end with `ending`, which is static text. Errors as TakeDirectory.
+  static Result<std::unique_ptr<ShardedDirectory>> Open(const std::string& root, FileKept kept,
+                                                        std::string_view ending);
 
   std::string ShardPath(Bucket bucket, std::string_view row) const;
   /// `name` is a FileNameOf something.
@@ -49,11 +52,15 @@ class ShardedDirectory {
   Result<std::vector<std::string>> FilesIn(const std::string& shard, const Pattern& pattern) const;
 
  private:
+  ShardedDirectory(std::string root, FileDescriptor held, FileKept kept, std::string_view ending)
+      : root_(std::move(root)), held_(std::move(held)), kept_(kept), ending_(ending) {}
+
   std::string BucketPath(Bucket bucket) const { return root_ + "/" + bucket.ToString(); }
   /// The shard is there, and free of what died in it.
   Status Prepare(Bucket bucket, std::string_view row);
 
   const std::string root_;
+  const FileDescriptor held_;
   const FileKept kept_;
   const std::string_view ending_;
   std::mutex mutex_;

@@ -234,6 +234,16 @@ Status RemoveIfLeftBehind(const std::string& path) {
   return OkStatus();
 }
 
+Result<FileDescriptor> HoldFile(const std::string& path) {
+  FileDescriptor file(RetryInterrupted(
+      [&] { return open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666); }));
+  if (!file.is_open()) return FileError("open", path, errno);
+  if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
+  if (errno != EWOULDBLOCK) return FileError("lock", path, errno);
+  return FailedPrecondition(fmt::format("'{}' is held already", path),
+                            "find who has it open (fuser), or wait for its end");
+}
+
 Status SyncDirectory(const std::string& path) {
   const FileDescriptor directory(
       RetryInterrupted([&] { return open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));

@@ -10,6 +10,8 @@
 
 #include "cirein/status.h"
 
+#include "runtime/file_descriptor.h"
+
 /// Files as the store needs them. Every function blocks, may be called from any thread, and fails
 /// with the path, the system's words and a next step: NotFound, PermissionDenied, AlreadyExists, or
 /// IoError (a full disk too).
@@ -62,6 +64,9 @@ Status RemoveFile(const std::string& path);
 /// Removes a file that WriteFileAtomically left beside another one when its process was killed;
 /// leaves one that is still being filled, by any process. One that is gone is fine.
 Status RemoveIfLeftBehind(const std::string& path);
+/// Opens a file, making it if it is not there, and holds it alone until the descriptor is closed or
+/// the process ends. FailedPrecondition when it is held already, by any process or by this one.
+Result<FileDescriptor> HoldFile(const std::string& path);
 /// Waits until the names in a directory are on the medium.
 Status SyncDirectory(const std::string& path);
 /// Makes a directory and those above it that are missing; one that exists is fine.

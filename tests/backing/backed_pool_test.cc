@@ -34,6 +34,19 @@ using test::MakeObject;
 using test::MemberProcesses;
 using testing::HasSubstr;
 
+std::vector<Key> ListAll(const Pool& pool, std::uint32_t page_size) {
+  std::vector<Key> keys;
+  ListOptions options{.page_size = page_size};
+  do {
+    const auto page = pool.List(Pattern::RowPrefix(""), options);
+    EXPECT_OK(page);
+    if (!page.ok()) break;
+    for (const ListedObject& object : page->objects) keys.push_back(object.key);
+    options.cursor = page->next;
+  } while (!options.cursor.empty());
+  return keys;
+}
+
 class BackedPoolTest : public test::LibraryTest,
                        public testing::WithParamInterface<std::string_view> {
  protected:
@@ -64,18 +77,6 @@ class BackedPoolTest : public test::LibraryTest,
   std::string Need(const Key& key) const {
     const auto object = pool_.Need(key, {.deadline = 5s});
     return object.ok() ? std::string(object->text()) : object.status().ToString();
-  }
-  static std::vector<Key> ListAll(const Pool& pool, std::uint32_t page_size) {
-    std::vector<Key> keys;
-    ListOptions options{.page_size = page_size};
-    do {
-      const auto page = pool.List(Pattern::RowPrefix(""), options);
-      EXPECT_OK(page);
-      if (!page.ok()) break;
-      for (const ListedObject& object : page->objects) keys.push_back(object.key);
-      options.cursor = page->next;
-    } while (!options.cursor.empty());
-    return keys;
   }
 
   const TemporaryDirectory directory_ = TemporaryDirectory::Create().value();
@@ -461,23 +462,27 @@ TEST_F(BackedMembersTest, AMemberThatRestartsKeepsItsKeys) {
   EXPECT_EQ(pool.Info(Key("row3"))->availability, Availability::kDisk);
   EXPECT_EQ(pool.Need(Key("row3"))->text(), "x");
   EXPECT_EQ(pool.Info(Key("row3"))->availability, Availability::kRemoteMemory);
-  EXPECT_EQ(pool.List(Pattern::RowPrefix("row"))->objects.size(), 20U);
+  EXPECT_EQ(ListAll(pool, 7).size(), 20U);
   EXPECT_EQ(pool.Drop(Pattern::RowPrefix("row")).value(), 20U);
 }
 
-TEST_F(BackedMembersTest, MembersMayShareADirectory) {
-  const std::string store = "posix:" + directory_.path() + "?durability=process";
+TEST_F(BackedMembersTest, EachMemberHasAStoreOfItsOwn) {
+  const auto store = [&](const std::string& name) {
+    EXPECT_OK(MakeDirectories(directory_.File(name)));
+    return "posix:" + directory_.File(name) + "?durability=process";
+  };
   MemberProcesses members(2);
-  for (std::size_t i = 0; i < members.size(); ++i) Back(members.at(i), store);
+  for (std::size_t i = 0; i < members.size(); ++i) Back(members.at(i), store(std::to_string(i)));
   const std::string own = Process::Current()->network().value()->address();
   const Pool pool =
-      Open("dht:/backed&behavior=WriteAround&store=" + store + members.UrlOptions({own}));
+      Open("dht:/backed&behavior=WriteAround&store=" + store("own") + members.UrlOptions({own}));
   for (int i = 0; i < 50; ++i) {
     ASSERT_OK(pool.Publish(Key("row" + std::to_string(i)), MakeObject(std::to_string(i))));
   }
   for (int i = 0; i < 50; ++i) {
     EXPECT_EQ(pool.Need(Key("row" + std::to_string(i)))->text(), std::to_string(i));
   }
+  EXPECT_EQ(ListAll(pool, 1000).size(), 50U);
   EXPECT_EQ(pool.Drop(Pattern::RowPrefix("row")).value(), 50U);
 }
 

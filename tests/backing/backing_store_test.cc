@@ -242,6 +242,8 @@ TEST_P(BackingStoreTest, SaysWhatIsWrongWithADirectoryOrAnOption) {
   EXPECT_CODE(missing, kNotFound);
   EXPECT_THAT(std::string(missing.hint()), HasSubstr("mkdir"));
   EXPECT_CODE(OpenStore(Spec("")), kInvalidArgument);
+  EXPECT_CODE(OpenStore(Spec(path) + "?durability=process"), kFailedPrecondition) << "in use";
+  EXPECT_OK(OpenStore(Spec(path))) << "the same one, shared";
   ASSERT_OK(WriteFileAtomically(path + "/file", "x"));
   EXPECT_THAT(OpenStore(Spec(path + "/file")).status().ToString(), HasSubstr("file"));
   EXPECT_FALSE(OpenStore(Spec("/proc/self/fdinfo")).ok()) << "cannot be written to";

@@ -19,6 +19,7 @@
 #include "dpm/verify.h"
 #include "pool/pool_backing.h"
 #include "region/directory_space.h"
+#include "runtime/file.h"
 #include "runtime/temporary_directory.h"
 #include "support/forwarding_pool.h"
 #include "support/library_test.h"
@@ -101,6 +102,11 @@ class PoolModelTest : public test::LibraryTest, public testing::WithParamInterfa
       ResourceUrl backed = ResourceUrl::Parse(url).value();
       backed.set_bucket(Bucket::FromLabel("default"));
       for (std::size_t i = 0; i < members_->size(); ++i) {
+        if (backed.option("store")) {  // Each has one of its own.
+          const std::string own = directory_.File(std::to_string(i));
+          ASSERT_OK(MakeDirectories(own));
+          backed.set_option("store", "hdf5:" + own + "?durability=process");
+        }
         ASSERT_OK(BackBucket(members_->at(i), backed, Behavior(Behavior::kDefaultRemoteIom)));
       }
     }

@@ -67,6 +67,15 @@ TEST_F(FileTest, RemovesWhatWasLeftBehindButNotWhatIsBeingFilled) {
   EXPECT_TRUE(RemoveIfLeftBehind(path).ok()) << "gone is fine";
 }
 
+TEST_F(FileTest, HoldsAFileAlone) {
+  auto held = HoldFile(Path("lock"));
+  ASSERT_TRUE(held.ok());
+  EXPECT_EQ(HoldFile(Path("lock")).code(), StatusCode::kFailedPrecondition);
+  held->Close();
+  EXPECT_TRUE(HoldFile(Path("lock")).ok());
+  EXPECT_EQ(HoldFile(Path("none/lock")).code(), StatusCode::kNotFound);
+}
+
 TEST_F(FileTest, WritesWithoutWaitingForTheMedium) {
   const std::string text = "text";
   const std::array parts = {std::as_bytes(std::span(text))};
