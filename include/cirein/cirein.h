@@ -3,6 +3,7 @@
 
 /// Everything a user of Cirein needs.
 #include "cirein/arena.h"
+#include "cirein/backing_store.h"
 #include "cirein/behavior.h"
 #include "cirein/compute.h"
 #include "cirein/config.h"

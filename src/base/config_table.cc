@@ -33,6 +33,10 @@ constexpr std::int64_t kMaxQueue = 1'000'000;
 constexpr std::int64_t kMaxClients = 1'000'000;
 
 constexpr auto kSettings = std::to_array<Setting>({
+    {{"backing.stores", Type::kString, "", "NAME=TYPE:PATH, several parted by ';'",
+      "Stores that the URLs of pools name, by &store=NAME: what such a name means in this "
+      "process."},
+     Check::kText},
     {{"compute.libraries", Type::kString, "", "paths parted by :; empty: none",
       "Shared libraries whose compute functions are made known at the start."},
      Check::kText},

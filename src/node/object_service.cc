@@ -337,6 +337,7 @@ PutRequest ObjectService::Core::PutOf(DataObject object, const Publishes& reques
   if (request.ttl) put.expires = clock_.EndOf(*request.ttl);
   put.keep = request.keep;
   put.store = request.store;
+  put.to_backing = request.to_backing;
   return put;
 }
 

@@ -307,12 +307,14 @@ template <typename Publishes>
 void WriteLeft(Writer& out, const Publishes& request) {
   out.Number(request.keep);
   out.Number<std::uint8_t>(request.store ? 1 : 0);
+  out.Number<std::uint8_t>(request.to_backing ? 1 : 0);
 }
 
 template <typename Publishes>
 void ReadLeft(Reader& in, Publishes& request) {
   request.keep = in.NumberUpTo(kMaxKeptColumns, "how many columns stay");
   request.store = in.Mark("whether it stays");
+  request.to_backing = in.Mark("whether it is written to the store");
 }
 
 // Requests.

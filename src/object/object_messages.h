@@ -43,7 +43,8 @@ struct PublishRequest {
   Version if_version = {};  ///< Of kIfVersion.
   std::optional<std::chrono::nanoseconds> ttl = std::nullopt;
   std::uint32_t keep = 0;  ///< Columns that stay in the row; 0: all.
-  bool store = true;       ///< False: answers those who wait, and leaves nothing.
+  bool store = true;       ///< False: answers those who wait, and leaves nothing in memory.
+  bool to_backing = false;  ///< To be in the store behind its bucket before it counts.
   DataObject object;
   Lent lent = std::nullopt;
 };
@@ -62,6 +63,7 @@ struct GroupRequest {
   std::uint32_t keep = 0;
   bool store = true;
   std::vector<Item> items;
+  bool to_backing = false;
 };
 
 struct GetRequest {

@@ -21,6 +21,7 @@
 #include "pool/group_membership.h"
 #include "pool/member_list.h"
 #include "pool/member_route.h"
+#include "pool/pool_backing.h"
 #include "pool/process.h"
 #include "pool/process_network.h"
 #include "pool/remote_pool.h"
@@ -221,12 +222,21 @@ Status CheckEnough(const ResourceUrl& url, std::size_t members) {
       "start more of them, or lower min_members");
 }
 
+/// What the directory says of the pool and the URL does not.
+Status TakeOptions(const ResourceUrl& entry, PoolContext* context) {
+  for (const auto& [name, value] : entry.options()) {
+    if (!context->url.option(name)) context->url.set_option(name, value);
+  }
+  if (const auto behavior = context->url.option("behavior")) {
+    CIREIN_ASSIGN_OR_RETURN(context->behavior, Behavior::Parse(*behavior));
+  }
+  return OkStatus();
+}
+
 Result<std::shared_ptr<PoolBackend>> MakeMemberPool(std::string_view type, MakeRoute make_route,
                                                     PoolContext context) {
   const std::shared_ptr<Process> process = Process::Current();
   if (process == nullptr) return FailedPrecondition("the library is not started");
-  if (!context.behavior) context.behavior = Behavior(Behavior::kDefaultRemote);
-  CIREIN_ASSIGN_OR_RETURN(const StorePoolOptions options, ParseStorePoolOptions(context));
   CIREIN_ASSIGN_OR_RETURN(std::vector<fabric::Address> addresses, MembersIn(context.url));
   CIREIN_ASSIGN_OR_RETURN(ProcessNetwork* const network, process->network());
   std::optional<Directory> directory;
@@ -239,12 +249,21 @@ Result<std::shared_ptr<PoolBackend>> MakeMemberPool(std::string_view type, MakeR
       CIREIN_ASSIGN_OR_RETURN(const DirectoryInfo entry, EntryOf(context.url, type, *directory));
       addresses = AddressesOf(entry);
       revision = entry.revision;
+      CIREIN_RETURN_IF_ERROR(TakeOptions(entry.url, &context));
     } else {
       CIREIN_ASSIGN_OR_RETURN(const Group joined, process->JoinGroup(form, Deadline()));
       CIREIN_ASSIGN_OR_RETURN(addresses, MembersIn(joined.WithMembers(context.url)));
     }
   }
+  if (!context.behavior) {
+    context.behavior = Behavior(NamesBacking(context.url) ? Behavior::kDefaultRemoteIom
+                                                          : Behavior::kDefaultRemote);
+  }
+  CIREIN_ASSIGN_OR_RETURN(const StorePoolOptions options, ParseStorePoolOptions(context));
   CIREIN_RETURN_IF_ERROR(CheckEnough(context.url, addresses.size()));
+  if (RanksOf(addresses, network->address()).own) {
+    CIREIN_RETURN_IF_ERROR(BackBucket(*process, context.url, options.behavior));
+  }
   CIREIN_ASSIGN_OR_RETURN(
       const std::shared_ptr<MemberPool> pool,
       MemberPool::Make({type, std::move(context), make_route, options, *process, *network},
@@ -261,7 +280,7 @@ PoolType MemberPoolType(const char* name, const char* description, MakeRoute mak
   own.emplace_back("ag#");
   return {.name = name,
           .description = description,
-          .options = StorePoolOptionNames(std::move(own)),
+          .options = BackedOptionNames(StorePoolOptionNames(std::move(own))),
           .factory = [name, make_route](const PoolContext& context) {
             return MakeMemberPool(name, make_route, context);
           }};

@@ -203,6 +203,7 @@ class RemotePool final : public PoolBackend {
     request.ttl = terms.age;
     request.keep = terms.keep;
     request.store = terms.store;
+    request.to_backing = terms.to_backing;
     return Ask<ObjectInfo>(
         Effect::kChanges, options.deadline,
         [request = std::move(request)](ObjectClient& client, Deadline deadline, auto answered) {
@@ -222,6 +223,7 @@ class RemotePool final : public PoolBackend {
     request.ttl = terms.age;
     request.keep = terms.keep;
     request.store = terms.store;
+    request.to_backing = terms.to_backing;
     for (PublishItem& item : items) {
       wire::GroupRequest::Item sent;
       if (item.key.has_column()) sent.column = item.key.column();

@@ -78,6 +78,7 @@ PublishRequest RandomPublish(Random& random) {
   request.ttl = RandomTime(random);
   request.keep = static_cast<std::uint32_t>(random.Below(kMaxKeptColumns + 1));
   request.store = random.OneIn(2);
+  request.to_backing = random.OneIn(2);
   MakeRandom(random, request.object, request.lent);
   return request;
 }
@@ -97,6 +98,7 @@ GroupRequest RandomGroup(Random& random) {
     MakeRandom(random, item.object, item.lent);
   }
   if (random.OneIn(2)) request.items.back().column.reset();
+  request.to_backing = random.OneIn(2);
   return request;
 }
 
@@ -189,7 +191,8 @@ bool Same(const ObjectInfo& a, const ObjectInfo& b) {
 }
 bool Same(const PublishRequest& a, const PublishRequest& b) {
   return a.key == b.key && a.mode == b.mode && a.if_version == b.if_version && a.ttl == b.ttl &&
-         a.keep == b.keep && a.store == b.store && a.lent == b.lent && Same(a.object, b.object);
+         a.keep == b.keep && a.store == b.store && a.to_backing == b.to_backing &&
+         a.lent == b.lent && Same(a.object, b.object);
 }
 bool Same(const GroupRequest::Item& a, const GroupRequest::Item& b) {
   return a.column == b.column && a.lent == b.lent && Same(a.object, b.object);
@@ -205,7 +208,8 @@ bool Same(const std::vector<T>& a, const std::vector<T>& b) {
 }
 bool Same(const GroupRequest& a, const GroupRequest& b) {
   return a.bucket == b.bucket && a.row == b.row && a.mode == b.mode && a.ttl == b.ttl &&
-         a.keep == b.keep && a.store == b.store && Same(a.items, b.items);
+         a.keep == b.keep && a.store == b.store && a.to_backing == b.to_backing &&
+         Same(a.items, b.items);
 }
 bool Same(const GetRequest& a, const GetRequest& b) { return a.key == b.key; }
 bool Same(const InfoRequest& a, const InfoRequest& b) { return a.key == b.key; }
@@ -328,6 +332,7 @@ TEST(ObjectMessages, HaveTheseBytes) {
   request.if_version = {1, 2};
   request.ttl = nanoseconds(3);
   request.keep = 4;
+  request.to_backing = true;
   request.object = MakeObject("d", "m", 0x102);
   const std::string_view expected{
       "\x01\x01"                              // Version, publish.
@@ -336,9 +341,10 @@ TEST(ObjectMessages, HaveTheseBytes) {
       "\x02\0\0\0\0\0\0\0"                    // .2.
       "\x01\x03\0\0\0\0\0\0\0"                // Time to live.
       "\x04\0\0\0\x01"                        // How many columns stay, and that it stays.
+      "\x01"                                  // Written to a store, too.
       "\x02\x01\x01\0\0\0\x01\0\0\0\0\0\0\0"  // Type, sizes,
       "\0md",                                 // data that are here, meta, data.
-      61};
+      62};
   const auto text = [](const Bytes& bytes) {
     return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   };
@@ -349,7 +355,7 @@ TEST(ObjectMessages, HaveTheseBytes) {
   constexpr std::string_view kLent{"\x05\0\0\0\0\0\0\0\x01m\x03\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0",
                                    26};
   const Bytes lent = Encoded(Request(request));
-  EXPECT_EQ(text(lent), std::string(expected.substr(0, 50)) + std::string(kLent));
+  EXPECT_EQ(text(lent), std::string(expected.substr(0, 51)) + std::string(kLent));
 }
 
 std::string RefusalOf(const Request& request) {
@@ -372,7 +378,7 @@ TEST(ObjectMessages, SayWhatIsWrong) {
                                     std::string(kMaxCursorBytes + 1, 'c')}),
               HasSubstr("cursor"));
   PublishRequest publish{InBucket(Key("row")), PutMode::kOverwrite, {}, nanoseconds(0), 0, true,
-                         MakeObject("x")};
+                         false, MakeObject("x"), std::nullopt};
   EXPECT_THAT(RefusalOf(publish), HasSubstr("time to live"));
   publish.ttl.reset();
   publish.keep = kMaxKeptColumns + 1;
