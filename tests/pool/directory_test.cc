@@ -11,10 +11,13 @@
 
 #include "cirein/cirein.h"
 
+#include "runtime/file.h"
 #include "runtime/notification.h"
+#include "runtime/temporary_directory.h"
 #include "runtime/thread_group.h"
 #include "support/library_test.h"
 #include "support/member_processes.h"
+#include "support/objects.h"
 #include "support/status_matchers.h"
 #include "support/waiting.h"
 
@@ -179,6 +182,41 @@ TEST_F(DirectoryAwayTest, IsToldWithinTheDeadline) {
     EXPECT_CODE(status, kUnavailable);
   }
   EXPECT_CODE(Directory::Connect().status(), kFailedPrecondition) << "no setting says where";
+}
+
+struct OwnFolder {
+  const TemporaryDirectory folder_ = TemporaryDirectory::Create().value();
+};
+
+class DirectoryMovesTest : protected OwnFolder, public test::LibraryTest {
+ protected:
+  DirectoryMovesTest() : LibraryTest({{"directory.file", folder_.File("directory")}}) {}
+
+  /// From now on it is hosted there, and knows one pool with this member.
+  void HostAt(const std::string& host, const std::string& member) const {
+    const ResourceUrl url = ResourceUrl::Parse("dht:/pool").value();
+    const Result<Directory> directory = Directory::Connect(host);
+    ASSERT_OK(directory);
+    ASSERT_OK(directory->Define(url));
+    ASSERT_OK(directory->Join(url, {"member", member}));
+    ASSERT_OK(WriteFileAtomically(folder_.File("directory"), host + "\n"));
+  }
+};
+
+// Both come to the same revision, and the first one is gone, so nobody is told of a change.
+TEST_F(DirectoryMovesTest, PoolsThatAreConnectedFollowIt) {
+  test::MemberProcesses hosts(2);
+  test::MemberProcesses members(2);
+  ASSERT_NO_FATAL_FAILURE(HostAt(hosts.address(0), members.address(0)));
+  const Pool pool = Open("dht:/pool");
+  ASSERT_OK(pool.Publish(Key("row"), test::MakeObject("x")));
+  EXPECT_EQ(members.ObjectsAt(0), 1U);
+  ASSERT_NO_FATAL_FAILURE(HostAt(hosts.address(1), members.address(1)));
+  hosts.Stop(0);
+  EXPECT_TRUE(test::Eventually([&] {
+    EXPECT_OK(pool.Publish(Key("row"), test::MakeObject("y"), {.overwrite = Overwrite::kYes}));
+    return members.ObjectsAt(1) == 1;
+  }));
 }
 
 }  // namespace
