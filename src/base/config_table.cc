@@ -75,7 +75,7 @@ constexpr auto kSettings = std::to_array<Setting>({
      Check::kRange,
      1,
      65536},
-    {{"fabric.inline_max", Type::kBytes, "64KiB", "0 to 2MiB",
+    {{"fabric.inline_max", Type::kBytes, "256KiB", "0 to 2MiB",
       "Objects with more data than this do not travel in messages between processes: the other side "
       "reads them where they are."},
      Check::kRange,

@@ -23,7 +23,7 @@ class ObjectTransfers : public std::enable_shared_from_this<ObjectTransfers> {
 
   struct Options {
     /// Data of one object that go into the message itself.
-    std::uint64_t inline_bytes_max = 64ULL << 10;
+    std::uint64_t inline_bytes_max = 256ULL << 10;
     /// A larger object is not fetched.
     std::uint64_t object_bytes_max = DataObject::kMaxDataBytes;
   };
