@@ -84,7 +84,7 @@ check: ## layers, seams, headers, words, form and docs
 SEEDS ?= 2000
 .PHONY: simulate
 simulate: release ## run SEEDS (2000) seeds of each scenario, each twice
-	@for scenario in echo store redis; do \
+	@for scenario in echo store redis pools; do \
 	  build/bin/cirein simulate --scenario $$scenario --seeds $(SEEDS) --jobs $(JOBS) --twice --shrink || exit; \
 	done
 

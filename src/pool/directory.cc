@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "pool/directory_text.h"
 #include "pool/member_list.h"
+#include "pool/pool_backing.h"
 #include "pool/process.h"
 #include "pool/process_network.h"
 #include "runtime/file.h"
@@ -78,12 +79,26 @@ Result<std::string> AddressFromSettings(const Config& config) {
   if (file.empty()) {
     return FailedPrecondition("nobody said where the directory is",
                               "set directory.address or directory.file, or name the pool's members "
-                              "in its URL (&num=N&ag0=HOST:PORT...)");
+                              "in its URL (&num=N&ag0=HOST:PORT...) or by group.form");
   }
   Result<std::string> address =
       ReadFirstLine(file, "start its host: cirein serve --directory-file");
   if (!address.ok()) return address.status().WithContext("setting directory.file");
   return address;
+}
+
+/// If the member is this process, others may ask it from now on: what belongs behind its objects is
+/// there before.
+Status BackOwn(const ResourceUrl& url, const std::string& member) {
+  const std::shared_ptr<Process> process = Process::Current();
+  if (process == nullptr || !NamesBacking(url)) return OkStatus();
+  CIREIN_ASSIGN_OR_RETURN(ProcessNetwork* const network, process->network());
+  if (!IsSameMember(member, network->address())) return OkStatus();
+  Behavior behavior(Behavior::kDefaultRemoteIom);
+  if (const auto text = url.option("behavior")) {
+    CIREIN_ASSIGN_OR_RETURN(behavior, Behavior::Parse(*text));
+  }
+  return BackBucket(*process, url, behavior);
 }
 
 }  // namespace
@@ -190,6 +205,7 @@ Result<DirectoryInfo> Directory::Join(const ResourceUrl& url, const DirectoryMem
   CIREIN_RETURN_IF_ERROR(CheckMemberName(member.name));
   CIREIN_ASSIGN_OR_RETURN(const std::string address, MemberAddress(member.address));
   return Apply(named, [&](DirectoryInfo& entry) -> Status {
+    if (!entry.url.path().empty()) CIREIN_RETURN_IF_ERROR(BackOwn(entry.url, address));
     if (entry.url.path().empty() && entry.revision > 0) {
       return FailedPrecondition(fmt::format("\"{}\" was dropped", named.BucketPath()),
                                 "define it anew");

@@ -457,6 +457,24 @@ TEST_P(ObjectClientTest, AWantThatWasGivenUpIsNotAnsweredTwice) {
   EXPECT_EQ(client("a").late_answers(), 0U);
 }
 
+// The node parks wants of rows that begin alike on another thread: giving one up may come before.
+TEST_P(ObjectClientTest, AWantThatWasGivenUpAtOnceLeavesNobodyWaiting) {
+  for (const Pattern& pattern : {Pattern(Key("row")), Pattern::RowPrefix("ro")}) {
+    Answer<NamedObject> answer;
+    RunAt("b", [&] {
+      Result<Operation> sent = client("b").Want(In(pattern), kNoDeadline, answer.Callback());
+      ASSERT_OK(sent);
+      EXPECT_TRUE(sent->Cancel());
+    });
+    EXPECT_CODE(*answer, kCancelled);
+    ASSERT_TRUE(RunUntil([&] { return client("b").late_answers() > 0; })) << pattern.ToString();
+    RunFor(1s);
+    EXPECT_EQ(service_->parked_wants(), 0U) << pattern.ToString();
+    EXPECT_EQ(Stats().waiting, 0U) << pattern.ToString();
+    clients_["b"] = Connect("b");
+  }
+}
+
 TEST_P(ObjectClientTest, WantsOfAConnectionThatEndsAreForgotten) {
   std::vector<Answer<NamedObject>> answers(20);
   for (std::size_t i = 0; i < answers.size(); ++i) {
