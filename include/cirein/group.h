@@ -37,12 +37,8 @@ class Group {
   /// group); those of files and of the directory. Thread-safe.
   static Result<Group> Join(std::string_view form = {}, Deadline deadline = {});
 
-  /// Where this process is reached, for programs that exchange addresses by themselves. Begins the
-  /// network. Errors: FailedPrecondition (library not started, no network).
-  static Result<std::string> OwnAddress();
-
-  /// Of addresses that were exchanged otherwise. InvalidArgument: there is no such rank, an address
-  /// is none or stands twice.
+  /// Of addresses (OwnAddress of each) that were exchanged otherwise. InvalidArgument: there is no
+  /// such rank, an address is none or stands twice.
   static Result<Group> Of(std::optional<std::size_t> rank, std::vector<std::string> addresses);
 
   /// This process's; nullopt: it is none of the group, and only uses its pools.

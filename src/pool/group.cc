@@ -23,13 +23,6 @@ Result<Group> Group::Join(std::string_view form, Deadline deadline) {
   return process->JoinGroup(form, deadline);
 }
 
-Result<std::string> Group::OwnAddress() {
-  const std::shared_ptr<Process> process = Process::Current();
-  if (process == nullptr) return NotStarted();
-  CIREIN_ASSIGN_OR_RETURN(const ProcessNetwork* const network, process->network());
-  return network->address();
-}
-
 Result<Group> Group::Of(std::optional<std::size_t> rank, std::vector<std::string> addresses) {
   if (addresses.empty() || addresses.size() > kMaxMembers) {
     return InvalidArgument(fmt::format("a group cannot have {} processes", addresses.size()),

@@ -117,7 +117,7 @@ TEST_F(GroupTest, SaysWhatIsNotSaid) {
 
 TEST_F(GroupTest, AddressesThatAProgramHasExchangedItself) {
   EXPECT_CODE(Group::Join(), kFailedPrecondition) << "the library is not started";
-  EXPECT_CODE(Group::OwnAddress(), kFailedPrecondition);
+  EXPECT_CODE(OwnAddress(), kFailedPrecondition);
   const auto group = Group::Of(1, {"127.0.0.1:7000", "127.0.0.1:7001"});
   ASSERT_OK(group);
   EXPECT_EQ(group->rank(), 1U);
