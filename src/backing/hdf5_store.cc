@@ -31,6 +31,8 @@ constexpr std::string_view kRowEnding = ".h5";
 constexpr const char* kRow = "@row";
 constexpr const char* kHead = "@head";
 constexpr std::string_view kMeta = "@meta";
+// The name of a file in memory: HDF5 looks whether it is there, so it must never be.
+constexpr const char* kNowhere = "/dev/null/row";
 
 /// Debian's HDF5 takes one thread at a time. While one holds this, the library says nothing by
 /// itself.
@@ -283,7 +285,7 @@ class Hdf5Store final : public BackingStore {
       const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
       constexpr std::size_t kGrowBytes = std::size_t{1} << 16;
       H5Pset_fapl_core(access.get(), kGrowBytes, false);
-      const Handle made(H5Fcreate("row", H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose);
+      const Handle made(H5Fcreate(kNowhere, H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose);
       if (!made.ok()) return Unmade("a file");
       CIREIN_ASSIGN_OR_RETURN(const std::size_t copied, CopyOthers(row, without, made));
       objects += copied;

@@ -5,6 +5,8 @@
 
 #include <array>
 #include <memory>
+#include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -79,9 +81,24 @@ std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), sli
 
 class RocksdbStore final : public BackingStore {
  public:
-  RocksdbStore(FileDescriptor held, std::unique_ptr<rocksdb::DB> db, FileKept kept)
-      : held_(std::move(held)), db_(std::move(db)) {
+  RocksdbStore(std::string path, FileDescriptor held, FileKept kept)
+      : path_(std::move(path)), held_(std::move(held)) {
     write_.sync = kept == FileKept::kOnMedium;
+  }
+
+  /// Closes the database, if it is open, and opens it.
+  Status OpenAnew() {
+    const std::unique_lock lock(mutex_);
+    db_.reset();
+    rocksdb::Options options;
+    options.create_if_missing = true;
+    options.paranoid_checks = true;
+    // What a crash cut off was not answered; anything else that is wrong with the log must be told.
+    options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+    rocksdb::DB* db = nullptr;
+    const rocksdb::Status opened = rocksdb::DB::Open(options, path_, &db);
+    db_.reset(db);
+    return StatusOf(opened, "open its database");
   }
 
   Status Write(std::span<const BackedItem> items) override {
@@ -103,15 +120,15 @@ class RocksdbStore final : public BackingStore {
   }
 
   Result<BackedObject> Read(const Key& key) override {
-    rocksdb::PinnableSlice image;
+    std::string image;
     CIREIN_RETURN_IF_ERROR(Get(key, &image));
-    return UnpackBacked(key, ViewOf(image));
+    return UnpackBacked(key, image);
   }
 
   Result<BackedFacts> Look(const Key& key) override {
-    rocksdb::PinnableSlice image;
+    std::string image;
     CIREIN_RETURN_IF_ERROR(Get(key, &image));
-    return UnpackBackedFacts(key, ViewOf(image));
+    return UnpackBackedFacts(key, image);
   }
 
   Status Remove(const Key& key) override {
@@ -124,6 +141,8 @@ class RocksdbStore final : public BackingStore {
   Status List(const Pattern& pattern, const std::optional<Key>& after,
               const Visitor& visit) override {
     const std::string prefix = PrefixOf(pattern);
+    const std::shared_lock lock(mutex_);
+    if (db_ == nullptr) return NotOpen();
     const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(rocksdb::ReadOptions()));
     std::string from = prefix;
     // The least name behind that one.
@@ -139,38 +158,45 @@ class RocksdbStore final : public BackingStore {
   }
 
  private:
-  Status Get(const Key& key, rocksdb::PinnableSlice* image) const {
-    const rocksdb::Status status =
-        db_->Get(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), NameOf(key), image);
+  Status NotOpen() const {
+    return IoError(
+        fmt::format("the database in '{}' could not be opened again after a write failed", path_),
+        "make room on its file system; the next write tries anew");
+  }
+
+  Status Get(const Key& key, std::string* image) const {
+    const std::shared_lock lock(mutex_);
+    if (db_ == nullptr) return NotOpen();
+    const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), NameOf(key), image);
     if (status.IsNotFound()) return NotFound(fmt::format("no \"{}\"", key.ToString()));
     return StatusOf(status, fmt::format("read \"{}\"", key.ToString()));
   }
 
-  Status Commit(rocksdb::WriteBatch& batch) const {
-    rocksdb::Status status = db_->Write(write_, &batch);
-    // After a write that failed it takes none before it is told to; perhaps there is room by now.
-    if (!status.ok() && db_->Resume().ok()) status = db_->Write(write_, &batch);
-    return StatusOf(status, "write");
+  Status Commit(rocksdb::WriteBatch& batch) {
+    {
+      const std::shared_lock lock(mutex_);
+      if (db_ != nullptr && db_->Write(write_, &batch).ok()) return OkStatus();
+    }
+    // After a write that failed it takes none any more; perhaps there is room by now.
+    CIREIN_RETURN_IF_ERROR(OpenAnew());
+    const std::shared_lock lock(mutex_);
+    if (db_ == nullptr) return NotOpen();
+    return StatusOf(db_->Write(write_, &batch), "write");
   }
 
+  const std::string path_;
   const FileDescriptor held_;  // Until the database is closed.
-  const std::unique_ptr<rocksdb::DB> db_;
   rocksdb::WriteOptions write_;
+  mutable std::shared_mutex mutex_;  // Held alone by who opens the database, shared by its users.
+  std::unique_ptr<rocksdb::DB> db_;  // Guarded by mutex_.
 };
 
 Result<std::shared_ptr<BackingStore>> OpenRocksdb(const BackingStoreContext& context) {
   CIREIN_ASSIGN_OR_RETURN(const FileKept kept, DurabilityOf(context));
   CIREIN_ASSIGN_OR_RETURN(FileDescriptor held, TakeDirectory(context.path));
-  rocksdb::Options options;
-  options.create_if_missing = true;
-  options.paranoid_checks = true;
-  // What a crash cut off was not answered; anything else that is wrong with the log must be told.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  rocksdb::DB* db = nullptr;
-  CIREIN_RETURN_IF_ERROR(
-      StatusOf(rocksdb::DB::Open(options, context.path, &db), "open its database"));
-  return std::shared_ptr<BackingStore>(
-      std::make_shared<RocksdbStore>(std::move(held), std::unique_ptr<rocksdb::DB>(db), kept));
+  const auto store = std::make_shared<RocksdbStore>(context.path, std::move(held), kept);
+  CIREIN_RETURN_IF_ERROR(store->OpenAnew());
+  return std::shared_ptr<BackingStore>(store);
 }
 
 }  // namespace
