@@ -21,8 +21,8 @@ namespace {
 constexpr const char* kExported = "cirein_compute_library";
 constexpr std::uint32_t kMaxFunctions = 1024;
 
-cirein_bytes BytesOf(std::span<const std::byte> bytes) { return {bytes.data(), bytes.size()}; }
-cirein_bytes BytesOf(std::string_view text) { return {text.data(), text.size()}; }
+cirein_bytes ForeignBytes(std::span<const std::byte> bytes) { return {bytes.data(), bytes.size()}; }
+cirein_bytes ForeignBytes(std::string_view text) { return {text.data(), text.size()}; }
 
 /// What one call of a function makes.
 class ExportedOutput {
@@ -79,11 +79,11 @@ Result<DataObject> RunExported(cirein_compute_function function, const ComputeIn
   std::vector<cirein_compute_object> objects;
   objects.reserve(input.objects.size());
   for (const NamedObject& named : input.objects) {
-    objects.push_back({named.key.has_column() ? BytesOf(named.key.column()) : cirein_bytes{},
-                       BytesOf(named.object.meta()), BytesOf(named.object.data()),
+    objects.push_back({named.key.has_column() ? ForeignBytes(named.key.column()) : cirein_bytes{},
+                       ForeignBytes(named.object.meta()), ForeignBytes(named.object.data()),
                        named.object.type()});
   }
-  const cirein_compute_input given = {BytesOf(input.pattern.row()), BytesOf(input.args),
+  const cirein_compute_input given = {BytesOf(input.pattern.row()), ForeignBytes(input.args),
                                       objects.data(), objects.size()};
   ExportedOutput output;
   const std::int32_t code = function(&given, output.face());

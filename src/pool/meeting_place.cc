@@ -23,7 +23,6 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kTokenDigits = 16;
 constexpr std::size_t kMissingNamed = 16;
-constexpr std::uint64_t kAddressBytesMax = 4096;
 constexpr milliseconds kFirstPause{2};
 constexpr milliseconds kLongestPause{250};
 
@@ -60,7 +59,7 @@ class FolderPlace final : public MeetingPlace {
       if (!who) continue;
       std::string& address = addresses_[name];
       if (address.empty()) {
-        Result<std::string> read = ReadFirstLine(PathOf(name), kAddressBytesMax, "remove it");
+        Result<std::string> read = ReadFirstLine(PathOf(name), "remove it");
         if (read.code() == StatusCode::kNotFound) continue;  // Gone since it was listed.
         if (!read.ok()) return read.status();
         address = std::move(*read);

@@ -612,8 +612,13 @@ TEST_P(ObjectClientAloneTest, AnswersToSomethingElseAreNotBelieved) {
     EXPECT_CODE(result, kUnavailable);
     EXPECT_THAT(result.status().message(), HasSubstr("unknown"));
   };
-  const wire::GroupRequest group{
-      kBucket, "row", PutMode::kOverwrite, std::nullopt, 0, true, {{std::nullopt, MakeObject("x")}}};
+  const wire::GroupRequest group{kBucket,
+                                 "row",
+                                 PutMode::kOverwrite,
+                                 std::nullopt,
+                                 0,
+                                 true,
+                                 {{std::nullopt, MakeObject("x")}}};
   ListOptions options{.page_size = 1, .cursor = {}, .deadline = kSoon};
   expect_unknown(Get("a", Key("row")));  // No bytes at all.
   liar.bytes = wire::Encode(wire::Reply(std::uint64_t{1}));

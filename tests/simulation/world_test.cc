@@ -129,17 +129,18 @@ TEST_F(WorldTest, AClockMayRunOnFromOneProcessToTheNext) {
   for (const bool runs_on : {true, false}) {
     World world(7, fabric::CostModel::Tcp());
     std::vector<std::chrono::nanoseconds> ahead;  // Of the world's clock.
-    Machine& machine = world.AddMachine(
-        {.name = "a",
-         .start = [&](Process& process) -> Result<std::unique_ptr<Program>> {
-           ahead.push_back(process.host.environment().clock.Now() - world.now());
-           return std::make_unique<Program>();
-         },
-         .clock_runs_on = runs_on});
+    Machine& machine =
+        world.AddMachine({.name = "a",
+                          .start = [&](Process& process) -> Result<std::unique_ptr<Program>> {
+                            ahead.push_back(process.host.environment().clock.Now() - world.now());
+                            return Counter::Start(process);
+                          },
+                          .clock_runs_on = runs_on});
     world.Start();
     for (int i = 0; i < 10; ++i) {
+      const TimePoint end = world.now() + 500ms;
       world.scheduler().RunAfter(100ms, [&] { machine.Crash(Machine::End::kPower, 10ms); });
-      while (world.scheduler().RunOne(world.now() + 200ms)) {
+      while (world.scheduler().RunOne(end)) {
       }
     }
     ASSERT_GT(ahead.size(), 5U);
