@@ -83,7 +83,7 @@ Result<DataObject> RunExported(cirein_compute_function function, const ComputeIn
                        ForeignBytes(named.object.meta()), ForeignBytes(named.object.data()),
                        named.object.type()});
   }
-  const cirein_compute_input given = {BytesOf(input.pattern.row()), ForeignBytes(input.args),
+  const cirein_compute_input given = {ForeignBytes(input.pattern.row()), ForeignBytes(input.args),
                                       objects.data(), objects.size()};
   ExportedOutput output;
   const std::int32_t code = function(&given, output.face());
