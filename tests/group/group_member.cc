@@ -193,8 +193,8 @@ void RunKilled(const Group& group, Pool& pool) {
   const std::string other = group.addresses()[1];
   const RemoteMemory memory = RemoteMemory::Parse(network.Ask(other, {"show", ""}).value()).value();
   Answers answers;
-  answers.left = 9;
-  for (int i = 0; i < 8; ++i) {
+  answers.left = 5;
+  for (int i = 0; i < 4; ++i) {
     network.Read(other, memory, {.offset = 0, .bytes = memory.bytes},
                  [&](const Result<DataObject>& read) { answers.Add(read.status()); });
   }

@@ -75,7 +75,7 @@ TEST_F(GroupProcessTest, APoolTypeOfTheProgramHasTwoMembers) {
 TEST_F(GroupProcessTest, ItHearsWhenTheOtherMemberIsKilled) {
   const Processes processes = StartAll(2, "killed");
   const CommandRun told = processes[0]->Wait();
-  EXPECT_EQ(told.code, 0);
+  ASSERT_EQ(told.code, 0) << "and the other one lives";
   EXPECT_EQ(told.out, "rank 0 was told that rank 1 is gone\n");
   EXPECT_EQ(processes[1]->Wait().code, 128) << "by a signal";
   EXPECT_EQ(Left(), 1U) << "who is killed leaves where it was";

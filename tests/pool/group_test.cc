@@ -192,9 +192,9 @@ TEST_F(DirectoryGroupTest, ProcessesMeetInTheDirectory) {
   test::MemberProcesses host(1);
   const Directory directory = Directory::Connect(host.address(0)).value();
   const auto place = MakeDirectoryPlace(directory, "run", 2).value();
-  const Attendee other{.rank = 1, .size = 2, .token = 7, .address = "127.0.0.1:7001"};
+  const Attendee other{.rank = 1, .size = 2, .token = 7, .address = host.address(0)};
   ASSERT_OK(place->Come(other));
-  const Attendee self{.rank = 0, .size = 2, .token = 8, .address = "127.0.0.1:7000"};
+  const Attendee self{.rank = 0, .size = 2, .token = 8, .address = Group::OwnAddress().value()};
   const auto met = Meet(*place, self,
                         {.clock = RealClock::Instance(),
                          .end = test::EndOfPatience(),
@@ -202,7 +202,7 @@ TEST_F(DirectoryGroupTest, ProcessesMeetInTheDirectory) {
                          .gives_up = [] { return false; }});
   ASSERT_OK(met);
   EXPECT_EQ(met->size(), 2U);
-  EXPECT_THAT(met->at(1), HasSubstr("127.0.0.1:7001"));
+  EXPECT_EQ(met->at(1), other.address);
   ASSERT_OK(place->Remove(other));
   ASSERT_OK(place->Remove(other)) << "which is not there any more";
   const auto alone = Meet(*place, self,

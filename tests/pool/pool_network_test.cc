@@ -67,6 +67,7 @@ class PoolNetworkTest : public test::LibraryTest {
     return {exposed_.grant.id, exposed_.grant.key, exposed_.grant.bytes, access};
   }
 
+  Notification go_on_;  // Of handlers, which may begin when a test has ended.
   std::optional<test::MemberProcesses> peer_;
   std::optional<PoolNetwork> network_;
   ProcessNetwork::Exposed exposed_;
@@ -150,9 +151,8 @@ TEST_F(PoolNetworkTest, AHandlerIsThereAsLongAsItsHandle) {
 }
 
 TEST_F(PoolNetworkTest, AnAnswerThatDoesNotComeEndsWithTheDeadline) {
-  Notification go_on;
-  PeerHandles("slow", [&](std::string_view) {
-    EXPECT_TRUE(test::Await(go_on));
+  PeerHandles("slow", [this](std::string_view) {
+    EXPECT_TRUE(test::Await(go_on_));
     return std::string();
   });
   EXPECT_CODE(network_->Ask(Peer(), {"slow", ""}, 20ms), kDeadlineExceeded);
@@ -163,7 +163,7 @@ TEST_F(PoolNetworkTest, AnAnswerThatDoesNotComeEndsWithTheDeadline) {
   });
   EXPECT_TRUE(operation.Cancel());
   EXPECT_TRUE(test::Await(cancelled));
-  go_on.Notify();
+  go_on_.Notify();
 }
 
 TEST_F(PoolNetworkTest, ReadsAndWritesExposedMemory) {
@@ -217,10 +217,9 @@ TEST_F(PoolNetworkTest, WhatIsExposedGoesWithItsHandle) {
 TEST_F(PoolNetworkTest, AMemberThatGoesInTheMiddleIsNamed) {
   const std::string peer = Peer();
   std::atomic<bool> inside{false};
-  Notification go_on;
   PeerHandles("last", [&](std::string_view) {
     inside = true;
-    EXPECT_TRUE(test::Await(go_on));
+    EXPECT_TRUE(test::Await(go_on_));
     return std::string("too late");
   });
   const RemoteMemory memory = PeerExposes(test::MakeObjectOf(64), MemoryAccess::kRead);
@@ -233,7 +232,7 @@ TEST_F(PoolNetworkTest, AMemberThatGoesInTheMiddleIsNamed) {
   ASSERT_TRUE(test::Eventually([&] { return inside.load(); }));
   std::thread stopper([&] { peer_->Stop(0); });
   EXPECT_TRUE(test::Await(answered));
-  go_on.Notify();
+  go_on_.Notify();
   stopper.join();
   for (int i = 0; i < 2; ++i) {
     const Status gone = network_->Read(peer, memory, {.offset = 0, .bytes = 8}).status();
