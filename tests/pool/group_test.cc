@@ -194,7 +194,7 @@ TEST_F(DirectoryGroupTest, ProcessesMeetInTheDirectory) {
   const auto place = MakeDirectoryPlace(directory, "run", 2).value();
   const Attendee other{.rank = 1, .size = 2, .token = 7, .address = host.address(0)};
   ASSERT_OK(place->Come(other));
-  const Attendee self{.rank = 0, .size = 2, .token = 8, .address = Group::OwnAddress().value()};
+  const Attendee self{.rank = 0, .size = 2, .token = 8, .address = OwnAddress().value()};
   const auto met = Meet(*place, self,
                         {.clock = RealClock::Instance(),
                          .end = test::EndOfPatience(),
