@@ -115,7 +115,7 @@ check-format: develop-setup ## fail where clang-format would change something
 tidy: develop-setup ## run clang-tidy over src and simulation (half an hour)
 	@$(call configure,tidy)
 	@scripts/tidy
-tidy-changed: develop-setup ## run it over what has changed since the commit that .ci/linted names
+tidy-changed: develop-setup ## run it over what differs from .ci/linted
 	@$(call configure,tidy)
 	@scripts/tidy --changed
 

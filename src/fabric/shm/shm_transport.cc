@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric/shm/shm_transport.h"
 
-#include <utility>
 
 #include <fmt/format.h>
 
@@ -24,7 +23,7 @@ Result<std::unique_ptr<ShmTransport>> ShmTransport::Create(Reactor& home,
                            "choose a power of two from 4 KiB to 64 MiB");
   }
   auto endpoint = std::make_shared<ShmEndpoint>(home, options);
-  return std::unique_ptr<ShmTransport>(new ShmTransport(std::move(endpoint)));
+  return std::unique_ptr<ShmTransport>(new ShmTransport(endpoint));
 }
 
 }  // namespace cirein::fabric
