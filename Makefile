@@ -84,7 +84,7 @@ check: ## layers, seams, headers, words, form and docs
 SEEDS ?= 2000
 .PHONY: simulate
 simulate: release ## run SEEDS (2000) seeds of each scenario, each twice
-	@for scenario in echo store redis pools; do \
+	@for scenario in echo store redis; do \
 	  build/bin/cirein simulate --scenario $$scenario --seeds $(SEEDS) --jobs $(JOBS) --twice --shrink || exit; \
 	done
 
@@ -115,7 +115,7 @@ check-format: develop-setup ## fail where clang-format would change something
 tidy: develop-setup ## run clang-tidy over src and simulation (half an hour)
 	@$(call configure,tidy)
 	@scripts/tidy
-tidy-changed: develop-setup ## run it over what has changed since the commit that .ci/linted names
+tidy-changed: develop-setup ## run it over what differs from .ci/linted
 	@$(call configure,tidy)
 	@scripts/tidy --changed
 
