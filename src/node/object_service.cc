@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/sabotage.h"
+#include "node/connection_holder.h"
 #include "object/object_messages.h"
 #include "runtime/gate.h"
 
@@ -73,11 +74,13 @@ wire::Reply ReplyOf(Result<T> result) {
 /// lock, is the one who answers it or lets it go.
 class ObjectService::Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(std::shared_ptr<StripedStore> store, const Environment& environment, Executor& executor)
+  Core(std::shared_ptr<StripedStore> store, const Environment& environment, Executor& executor,
+       nanoseconds lease)
       : store_(std::move(store)),
         clock_(environment.clock),
         timers_(environment.timers),
-        executor_(executor) {}
+        executor_(executor),
+        lease_(lease) {}
 
   void Stop();
   std::size_t parked_wants() const;
@@ -91,11 +94,14 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   struct ParkedWant;
   using Wants = std::unordered_map<std::uint64_t, std::shared_ptr<ParkedWant>>;
   struct Client {
-    explicit Client(std::shared_ptr<Connection> connection_in)
-        : connection(std::move(connection_in)) {}
+    Client(std::shared_ptr<Connection> connection_in, const std::shared_ptr<StripedStore>& store,
+           nanoseconds lease)
+        : connection(std::move(connection_in)),
+          holder(std::make_shared<ConnectionHolder>(connection, store, lease)) {}
     const std::shared_ptr<Connection> connection;
-    bool gone = false;  // Guarded by mutex_, as the wants are.
-    Wants wants;        // By the client's number.
+    const std::shared_ptr<CopyHolder> holder;  // Of what it is lent.
+    bool gone = false;                         // Guarded by mutex_, as the wants are.
+    Wants wants;                               // By the client's number.
   };
   /// A request that is to be answered.
   struct Call {
@@ -130,12 +136,14 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   void Do(const Call& call, wire::ListRequest&& request);
   void Do(const Call& call, wire::CancelRequest&& request);
   void Do(const Call& call, wire::ComputeRequest&& request);
+  void Do(const Call& call, wire::RecallRequest&& request);
 
   template <typename Publishes>
   PutRequest PutOf(DataObject object, const Publishes& request) const;
   void Publish(const Call& call, wire::PublishRequest&& request);
   void PublishGroup(const Call& call, wire::GroupRequest&& request);
 
+  void Lend(const Call& call, wire::WantRequest&& request, TimePoint end);
   void Park(const Call& call, std::uint64_t number, const Pattern& pattern, TimePoint end);
   std::shared_ptr<ParkedWant> AddWant(const Call& call, std::uint64_t number);
   void ArmWant(const std::shared_ptr<ParkedWant>& want, Operation operation, TimePoint end);
@@ -154,6 +162,7 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   const Clock& clock_;
   TimerService& timers_;
   Executor& executor_;
+  const nanoseconds lease_;
   std::atomic<std::uint64_t> repeated_answers_{0};
   Gate gate_;  // Whoever uses any of the above is inside.
 
@@ -175,7 +184,7 @@ void ObjectService::Core::Connected(const std::shared_ptr<Connection>& connectio
   const Gate::Holder inside = gate_.TryEnter();
   if (!inside) return;
   const std::lock_guard lock(mutex_);
-  clients_.insert_or_assign(connection.get(), std::make_shared<Client>(connection));
+  clients_.insert_or_assign(connection.get(), std::make_shared<Client>(connection, store_, lease_));
 }
 
 void ObjectService::Core::Forget(const Connection& connection) {
@@ -334,8 +343,9 @@ void ObjectService::Core::Do(const Call& call, wire::GetRequest&& request) {
 
 void ObjectService::Core::Do(const Call& call, wire::DropRequest&& request) {
   const TimePoint end = clock_.EndOf(DeadlineOf(request.deadline));
-  Submit(call, [this, pattern = std::move(request.pattern), end] {
-    return ReplyOf(store_->Drop(pattern, end));
+  SubmitWork(call, [this, call, pattern = std::move(request.pattern), end] {
+    store_->Drop(pattern, end,
+                 [call](Result<std::uint64_t> count) { call.Answer(ReplyOf(std::move(count))); });
   });
 }
 
@@ -362,20 +372,43 @@ void ObjectService::Core::Do(const Call& call, wire::ListRequest&& request) {
 
 // The function's turn comes on a compute thread, and it may take as long as it likes there.
 void ObjectService::Core::Do(const Call& call, wire::ComputeRequest&& request) {
-  store_->Compute(
-      request.pattern, request.function, request.args,
-      [call](Result<DataObject> object) { call.Answer(ReplyOf(std::move(object))); });
+  store_->Compute(request.pattern, request.function, request.args,
+                  [call](Result<DataObject> object) { call.Answer(ReplyOf(std::move(object))); });
 }
 
 // Wants.
 
 void ObjectService::Core::Do(const Call& call, wire::WantRequest&& request) {
   const TimePoint end = clock_.EndOf(DeadlineOf(request.deadline));
+  if (request.lease && lease_ > nanoseconds::zero()) return Lend(call, std::move(request), end);
   if (!request.pattern.row_is_prefix()) return Park(call, request.number, request.pattern, end);
   // Looks through all rows first, and what it sees may not be kept yet.
   SubmitWork(call, [this, call, request = std::move(request), end] {
     Park(call, request.number, request.pattern, end);
   });
+}
+
+// What must be waited for is not lent: the client's time would have run from when it asked.
+void ObjectService::Core::Lend(const Call& call, wire::WantRequest&& request, TimePoint end) {
+  const Key key = request.pattern.key();
+  store_->Lend(KeyView(request.pattern.bucket(), key), call.client->holder, lease_,
+               [weak = weak_from_this(), call, request, end](Result<LentObject> lent) {
+                 const std::shared_ptr<Core> core = weak.lock();
+                 if (core == nullptr) return;
+                 const Gate::Holder inside = core->gate_.TryEnter();
+                 if (!inside) return;
+                 if (!lent.ok()) return call.Answer(lent.status());
+                 if (lent->named.object.is_null()) {
+                   return core->Park(call, request.number, request.pattern, end);
+                 }
+                 NamedObject named = FromOutside(std::move(lent->named));
+                 if (lent->lease == nanoseconds::zero()) return call.Answer(std::move(named));
+                 call.Answer(wire::LeasedObject{std::move(named), lent->lease});
+               });
+}
+
+void ObjectService::Core::Do(const Call& call, wire::RecallRequest&& /*request*/) {
+  call.Answer(Unimplemented("a node holds no copies of its clients"));
 }
 
 void ObjectService::Core::Do(const Call& call, wire::CancelRequest&& request) {
@@ -419,7 +452,8 @@ std::shared_ptr<ObjectService::Core::ParkedWant> ObjectService::Core::AddWant(
     }
   }
   if (twice) {
-    call.Answer(InvalidArgument(fmt::format("a want with the number {} is parked already", number)));
+    call.Answer(
+        InvalidArgument(fmt::format("a want with the number {} is parked already", number)));
     return nullptr;
   }
   call.Answer(
@@ -491,8 +525,8 @@ void ObjectService::Core::LetGo(std::vector<std::shared_ptr<ParkedWant>> wants) 
 }
 
 ObjectService::ObjectService(std::shared_ptr<StripedStore> store, const Environment& environment,
-                             Executor& executor)
-    : core_(std::make_shared<Core>(std::move(store), environment, executor)) {}
+                             Executor& executor, std::chrono::nanoseconds lease)
+    : core_(std::make_shared<Core>(std::move(store), environment, executor, lease)) {}
 
 ObjectService::~ObjectService() { Stop(); }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -32,8 +33,10 @@ class ObjectService final : public fabric::Service {
   static constexpr std::size_t kWantsPerConnection = 100'000;
 
   /// What `executor` runs may block. It, the environment and the store's users outlive Stop.
+  /// `lease` is how long clients may keep copies of what they read, if they ask to; zero: not at
+  /// all. Whoever had this address, or these objects, before must have ended that long ago.
   ObjectService(std::shared_ptr<StripedStore> store, const Environment& environment,
-                Executor& executor);
+                Executor& executor, std::chrono::nanoseconds lease = std::chrono::nanoseconds(0));
   /// Stops it, if nobody has. Not while a transport still listens with it.
   ~ObjectService() override;
 

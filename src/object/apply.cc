@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "object/store.h"
 
 namespace cirein {
@@ -17,10 +19,25 @@ Result<bool> Store::Look(const KeyView& key, Load load, StoredObject& found) {
   return hit;
 }
 
+// It could not be waited for inside of all these partitions.
+Status Store::RefuseIfLent(std::span<Change* const> changes) const {
+  if (leases_.empty()) return OkStatus();
+  for (const Change* change : changes) {
+    if (!leases_.IsLent(
+            change->key, [](const auto&) { return true; }, clock_.Now()))
+      continue;
+    return FailedPrecondition(
+        fmt::format("other processes hold copies of \"{}\"", change->key.ToKey().ToString()),
+        "let no pool with ReadToLocal read what transactions change");
+  }
+  return OkStatus();
+}
+
 Status Store::Apply(std::span<Part> parts, Effects& effects) {
   absl::InlinedVector<Engine::Part, 2> engines;
   for (Part& part : parts) {
     CIREIN_RETURN_IF_ERROR(part.store->RefuseIfClosed());
+    CIREIN_RETURN_IF_ERROR(part.store->RefuseIfLent(part.changes));
     engines.push_back({part.store->engine_.get(), part.changes});
   }
   if (engines.empty()) return OkStatus();

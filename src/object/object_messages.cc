@@ -354,11 +354,14 @@ void Write(Writer& out, const WantRequest& request) {
   out.Number(request.number);
   Write(out, request.pattern);
   out.OptionalTime(request.deadline);
+  out.Number<std::uint8_t>(request.lease ? 1 : 0);
 }
 void Read(Reader& in, WantRequest& request) {
   request.number = in.Number<std::uint64_t>("the want's number");
   request.pattern = ReadPattern(in);
   request.deadline = in.OptionalTime("the deadline");
+  request.lease = in.Mark("whether it is kept");
+  if (request.lease && !request.pattern.is_exact()) in.Refuse("a copy of many keys is to be kept");
 }
 
 void Write(Writer& out, const DropRequest& request) {
@@ -409,9 +412,13 @@ void Read(Reader& in, ComputeRequest& request) {
   request.pattern = ReadPattern(in);
   if (request.pattern.row_is_prefix()) in.Refuse("a function is to run over many rows");
   request.function = in.Name("the function");
-  const auto bytes = in.NumberUpTo<std::uint32_t>(kMaxComputeArgsBytes, "the size of the arguments");
+  const auto bytes =
+      in.NumberUpTo<std::uint32_t>(kMaxComputeArgsBytes, "the size of the arguments");
   request.args = in.Text(bytes, "the arguments");
 }
+
+void Write(Writer& out, const RecallRequest& request) { WriteKey(out, request.key); }
+void Read(Reader& in, RecallRequest& request) { request.key = ReadKey(in); }
 
 // Answers.
 
@@ -522,6 +529,17 @@ void Read(Reader& in, ListPage& page) {
 
 void Write(Writer& out, const ComputedObject& computed) { Write(out, computed.object); }
 void Read(Reader& in, ComputedObject& computed) { computed.object = ReadObject(in); }
+
+void Write(Writer& out, const LeasedObject& leased) {
+  Write(out, leased.named);
+  out.Number(static_cast<std::uint64_t>(leased.lease.count()));
+}
+void Read(Reader& in, LeasedObject& leased) {
+  Read(in, leased.named);
+  const auto lease = in.NumberUpTo<std::uint64_t>(INT64_MAX, "the lease");
+  if (lease == 0) in.Refuse("the lease is nothing");
+  leased.lease = nanoseconds(static_cast<std::int64_t>(lease));
+}
 
 // Any of several kinds of message, by the byte that says which.
 

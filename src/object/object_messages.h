@@ -64,6 +64,8 @@ struct WantRequest {
   std::uint64_t number = 0;
   Pattern pattern;
   std::optional<std::chrono::nanoseconds> deadline = std::nullopt;
+  /// Would the client keep a copy? Of one key only.
+  bool lease = false;
 };
 
 struct DropRequest {
@@ -98,18 +100,32 @@ struct ComputeRequest {
   std::string args;
 };
 
+/// From a node to its client: it must not keep its copy of this any longer. Answered with how many
+/// it had.
+struct RecallRequest {
+  Key key;
+};
+
 /// The order is the format's: a verb's byte is its place here, from 1.
-using Request = std::variant<PublishRequest, GroupRequest, GetRequest, WantRequest, DropRequest,
-                             InfoRequest, RowInfoRequest, ListRequest, CancelRequest, ComputeRequest>;
+using Request =
+    std::variant<PublishRequest, GroupRequest, GetRequest, WantRequest, DropRequest, InfoRequest,
+                 RowInfoRequest, ListRequest, CancelRequest, ComputeRequest, RecallRequest>;
 
 /// What a function made, which has no name.
 struct ComputedObject {
   DataObject object;
 };
 
+/// An object that may be kept for so long, counted from when it was asked for, and until it is
+/// called back.
+struct LeasedObject {
+  NamedObject named;
+  std::chrono::nanoseconds lease{0};  ///< More than nothing.
+};
+
 /// The order is the format's: a kind's byte is its place here, from 1. A Status is an error.
 using Reply = std::variant<Status, ObjectInfo, std::vector<ObjectInfo>, NamedObject, std::uint64_t,
-                           RowInfo, ListPage, ComputedObject>;
+                           RowInfo, ListPage, ComputedObject, LeasedObject>;
 
 /// InvalidArgument for what no message can say: a name or cursor that is too long, no object. The
 /// other limits are looked at by Decode.

@@ -61,6 +61,7 @@ void Store::Collect(const KeyView& key, const DataObject& object, const ObjectIn
 
 Result<ObjectInfo> Store::Publish(const KeyView& key, PutRequest&& request, Effects& effects) {
   CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
+  if (!leases_.empty()) CIREIN_RETURN_IF_ERROR(CallBackFor(key, request, effects));
   ObjectInfo info = InfoOfNew(request, request.object, {});
   // The engine takes the handle; those who wait, and they are rare, need one more.
   const DataObject published = waiters_.empty() ? DataObject() : request.object;
@@ -78,6 +79,7 @@ Result<ObjectInfo> Store::Publish(const KeyView& key, PutRequest&& request, Effe
 
 Result<std::vector<ObjectInfo>> Store::PublishGroup(std::span<PutItem> items, Effects& effects) {
   CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
+  if (!leases_.empty()) CIREIN_RETURN_IF_ERROR(CallBackFor(items, effects));
   std::vector<ObjectInfo> infos;
   std::vector<DataObject> published;
   for (const PutItem& item : items) {

@@ -29,11 +29,15 @@ ObjectInfo Store::InfoOf(const StoredObject& stored) const {
 }
 
 bool Store::Sweep(std::size_t max_rows, Effects& effects) {
-  return engine_ != nullptr && engine_->Sweep(max_rows, effects.garbage);
+  leases_.Purge(clock_.Now());
+  const bool more = engine_ != nullptr && engine_->Sweep(max_rows, effects.garbage);
+  return more || leases_.size() != 0;
 }
 
-std::unique_ptr<Engine> Store::Close(std::vector<std::shared_ptr<Waiter>>& waiters) {
+std::unique_ptr<Engine> Store::Close(std::vector<std::shared_ptr<Waiter>>& waiters,
+                                     std::vector<std::shared_ptr<Recall>>& recalls) {
   waiters_.CollectAll(waiters);
+  leases_.Clear(recalls);
   return std::move(engine_);
 }
 
@@ -50,6 +54,7 @@ Store::Stats& Store::Stats::operator+=(const Stats& other) {
   changes += other.changes;
   computes += other.computes;
   waiting += other.waiting;
+  lent += other.lent;
   engine.rows += other.engine.rows;
   engine.objects += other.engine.objects;
   engine.used_bytes += other.engine.used_bytes;
@@ -63,6 +68,7 @@ Store::Stats& Store::Stats::operator+=(const Stats& other) {
 Store::Stats Store::GetStats() const {
   Stats stats = stats_;
   stats.waiting = waiters_.size();
+  stats.lent = leases_.size();
   if (engine_ != nullptr) stats.engine = engine_->GetStats();
   return stats;
 }

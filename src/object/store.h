@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,6 +13,7 @@
 #include "cirein/operations.h"
 
 #include "object/engine.h"
+#include "object/lease_table.h"
 #include "object/row_watches.h"
 #include "object/waiters.h"
 #include "runtime/clock.h"
@@ -26,6 +29,18 @@ struct Effects {
   };
   Garbage garbage;  ///< Freed.
   std::vector<Answer> answers;
+  /// Set by a change that was not made, whatever it said, because copies of what it changes are
+  /// lent: `lent` are called back, and when the recall is over the change is asked for again, with
+  /// the recall in its effects.
+  std::shared_ptr<Recall> recall;
+  std::vector<LeaseTable::Lent> lent;
+};
+
+/// An object that was looked for to be kept elsewhere.
+struct LentObject {
+  NamedObject named;  ///< A null object: it is not there.
+  /// How long a copy may be kept; zero: not at all.
+  std::chrono::nanoseconds lease{0};
 };
 
 /// The object operations over one partition, whatever its engine: what write-once means, who waits,
@@ -55,6 +70,12 @@ class Store {
   Result<bool> Get(const KeyView& key, StoredObject& found);
   /// The same, with sizes alone if need be, which are not counted.
   Result<bool> Look(const KeyView& key, Load load, StoredObject& found);
+  /// lend.cc. As Get, and lends what is there for `longest` at most.
+  Result<LentObject> Lend(const KeyView& key, const std::shared_ptr<CopyHolder>& holder,
+                          std::chrono::nanoseconds longest);
+  /// Would a publish have to call copies back?
+  bool MustRecall(const KeyView& key, const PutRequest& request) const;
+  LeaseTable& leases() noexcept { return leases_; }
   /// Would Publish be taken? Says why not, as Publish does, and changes nothing but statistics of
   /// what was refused.
   Status Check(const KeyView& key, const PutRequest& request);
@@ -103,12 +124,13 @@ class Store {
   void CountListPage() noexcept { ++stats_.list_pages; }
   void CountCompute() noexcept { ++stats_.computes; }
 
-  /// Frees some expired objects; true while some will expire.
+  /// Frees some expired objects, and leases; true while some will expire.
   bool Sweep(std::size_t max_rows, Effects& effects);
 
-  /// Ends it: everyone who waits comes out, every call from now on is Unavailable. The engine's
-  /// objects are handed out to be let go by the caller.
-  std::unique_ptr<Engine> Close(std::vector<std::shared_ptr<Waiter>>& waiters);
+  /// Ends it: everyone who waits comes out, changes that do too, every call from now on is
+  /// Unavailable. The engine's objects are handed out to be let go by the caller.
+  std::unique_ptr<Engine> Close(std::vector<std::shared_ptr<Waiter>>& waiters,
+                                std::vector<std::shared_ptr<Recall>>& recalls);
 
   /// See Engine; 0 once closed.
   std::uint64_t TakeTicket() noexcept { return engine_ == nullptr ? 0 : engine_->TakeTicket(); }
@@ -127,6 +149,7 @@ class Store {
     std::uint64_t changes = 0;   ///< Of transactions.
     std::uint64_t computes = 0;  ///< Rows looked at for a compute, whether it ran or not.
     std::uint64_t waiting = 0;
+    std::uint64_t lent = 0;  ///< Copies elsewhere.
     Engine::Stats engine;
 
     Stats& operator+=(const Stats& other);
@@ -138,6 +161,13 @@ class Store {
 
  private:
   Status RefuseIfClosed() const;
+  Status RefuseIfLent(std::span<Change* const> changes) const;
+  /// Before a change. An error and a recall in `effects`: not yet. `check` says whether the change
+  /// would be refused, and is asked only if something is lent.
+  Status CallBack(const KeyView& row, const LeaseTable::Meant& meant,
+                  const std::function<Status()>& check, Effects& effects);
+  Status CallBackFor(const KeyView& key, const PutRequest& request, Effects& effects);
+  Status CallBackFor(std::span<const PutItem> items, Effects& effects);
   ObjectInfo InfoOfNew(const PutRequest& request, const DataObject& object, Version version) const;
   void CollectApplied(const KeyView& key, const DataObject& object, Effects& effects);
   void Collect(const KeyView& key, const DataObject& object, const ObjectInfo& info,
@@ -147,6 +177,7 @@ class Store {
   const Clock& clock_;
   WaiterTable waiters_;
   RowWatches watches_;
+  LeaseTable leases_;
   Stats stats_;
 };
 

@@ -183,11 +183,9 @@ Status StripedStore::Prepare(Stripe& stripe, const KeyView& key, PutRequest& req
 }
 
 // What the store does not take of the request dies with the caller's: outside of the stripe.
-Result<ObjectInfo> StripedStore::Publish(const KeyView& key, PutRequest&& request) {
-  Stripe& stripe = StripeFor(key);
-  CIREIN_RETURN_IF_ERROR(Prepare(stripe, key, request));
+Result<ObjectInfo> StripedStore::PublishHere(Stripe& stripe, const KeyView& key,
+                                             PutRequest& request, Effects& effects) {
   const bool expires = request.expires != kEndOfTime;
-  Effects effects;  // Freed on return, outside of the stripe.
   auto [info, ticket] =
       Inside(stripe, [&](Store& store) { return store.Publish(key, std::move(request), effects); });
   if (ticket != 0) {
@@ -201,14 +199,60 @@ Result<ObjectInfo> StripedStore::Publish(const KeyView& key, PutRequest&& reques
   return std::move(info);
 }
 
+Result<ObjectInfo> StripedStore::Publish(const KeyView& key, PutRequest&& request) {
+  Stripe& stripe = StripeFor(key);
+  CIREIN_RETURN_IF_ERROR(Prepare(stripe, key, request));
+  Effects effects;  // Freed on return, outside of the stripe.
+  Result<ObjectInfo> info = PublishHere(stripe, key, request, effects);
+  while (effects.recall != nullptr) {
+    AwaitRecall(effects);
+    info = PublishHere(stripe, key, request, effects);
+  }
+  return info;
+}
+
+std::optional<Result<ObjectInfo>> StripedStore::TryPublish(const KeyView& key,
+                                                           PutRequest& request) {
+  Stripe& stripe = StripeFor(key);
+  if (Status prepared = Prepare(stripe, key, request); !prepared.ok()) return prepared;
+  Effects effects;
+  Result<ObjectInfo> info = PublishHere(stripe, key, request, effects);
+  if (effects.recall == nullptr) return info;
+  // The copies are on their way back already when it is published by the other form.
+  Tell(effects);
+  const std::lock_guard lock(stripe.mutex);
+  stripe.store.leases().Leave(key);
+  return std::nullopt;
+}
+
 void StripedStore::Publish(const KeyView& key, PutRequest&& request, PublishCallback done) {
   Stripe& stripe = StripeFor(key);
-  if (stripe.keeper == nullptr) return done(Publish(key, std::move(request)));
   if (Status prepared = Prepare(stripe, key, request); !prepared.ok()) return done(prepared);
+  PublishAfter(key, std::move(request), nullptr, std::move(done));
+}
+
+void StripedStore::PublishAfter(const KeyView& key, PutRequest&& request,
+                                std::shared_ptr<Recall> recall, PublishCallback done) {
+  Stripe& stripe = StripeFor(key);
+  const auto again = [&](Effects& effects) {
+    CallBack(effects, [self = shared_from_this(), bucket = key.bucket, name = key.ToKey(),
+                       held = std::make_shared<PutRequest>(std::move(request)),
+                       after = effects.recall, done = std::move(done)] {
+      self->PublishAfter(KeyView(bucket, name), std::move(*held), after, done);
+    });
+  };
+  if (stripe.keeper == nullptr) {
+    Effects effects;
+    effects.recall = std::move(recall);
+    Result<ObjectInfo> info = PublishHere(stripe, key, request, effects);
+    return effects.recall != nullptr ? again(effects) : done(std::move(info));
+  }
   const bool expires = request.expires != kEndOfTime;
   auto effects = std::make_shared<Effects>();
+  effects->recall = std::move(recall);
   auto [info, ticket] = Inside(
       stripe, [&](Store& store) { return store.Publish(key, std::move(request), *effects); });
+  if (effects->recall != nullptr) return again(*effects);
   if (expires && info.ok()) ArmSweep();
   WhenKept(stripe, ticket,
            [effects, done = std::move(done), info = std::move(info)](const Status& kept) {
@@ -220,14 +264,37 @@ void StripedStore::Publish(const KeyView& key, PutRequest&& request, PublishCall
 void StripedStore::PublishGroup(std::vector<PutItem> items, GroupCallback done) {
   if (items.empty()) return done(std::vector<ObjectInfo>());
   Stripe& stripe = StripeFor(items[0].key);
-  bool expires = false;
   for (PutItem& item : items) {
     if (Status status = Prepare(stripe, item.key, item.request); !status.ok()) return done(status);
-    expires = expires || item.request.expires != kEndOfTime;
   }
+  PublishGroupAfter(std::move(items), nullptr, std::move(done));
+}
+
+void StripedStore::PublishGroupAfter(std::vector<PutItem> items, std::shared_ptr<Recall> recall,
+                                     GroupCallback done) {
+  Stripe& stripe = StripeFor(items[0].key);
+  bool expires = false;
+  for (const PutItem& item : items) expires = expires || item.request.expires != kEndOfTime;
   auto effects = std::make_shared<Effects>();
+  effects->recall = std::move(recall);
   auto [infos, ticket] =
       Inside(stripe, [&](Store& store) { return store.PublishGroup(items, *effects); });
+  if (effects->recall != nullptr) {
+    struct Held {
+      std::vector<Key> keys;
+      std::vector<PutItem> items;
+    };
+    const auto held = std::make_shared<Held>();
+    held->keys.reserve(items.size());  // Where they are is seen by the items.
+    for (PutItem& item : items) {
+      held->keys.push_back(item.key.ToKey());
+      held->items.push_back({KeyView(item.key.bucket, held->keys.back()), std::move(item.request)});
+    }
+    return CallBack(*effects, [self = shared_from_this(), held, recall = effects->recall,
+                               done = std::move(done)] {
+      self->PublishGroupAfter(std::move(held->items), recall, done);
+    });
+  }
   if (expires && infos.ok()) ArmSweep();
   WhenKept(stripe, ticket,
            [effects, done = std::move(done), infos = std::move(infos)](const Status& kept) {
@@ -341,35 +408,68 @@ Result<std::optional<Engine::RowName>> StripedStore::EachRow(
   return std::optional<Engine::RowName>();
 }
 
-Result<std::uint64_t> StripedStore::Drop(const Pattern& pattern, TimePoint end) {
+/// How far a drop has come.
+struct StripedStore::DropState {
+  Pattern pattern;
+  TimePoint end = kEndOfTime;
   std::uint64_t dropped = 0;
-  const auto drop_row = [&](const KeyView& row) -> Status {
-    Effects effects;
-    CIREIN_ASSIGN_OR_RETURN(const std::uint64_t count, WithStripe(row, [&](Store& store) {
-                              return store.Drop(row, pattern, effects);
-                            }));
-    dropped += count;
-    return OkStatus();
-  };
+  Engine::RowName from = {};
+  Effects effects = {};  ///< Of the row where it is.
+  DropCallback done = nullptr;
+};
+
+Status StripedStore::DropSome(DropState& state) {
   Status status;
-  if (pattern.row_is_prefix()) {
-    const auto walked = EachRow(pattern, {}, SIZE_MAX, end, [&](const Engine::RowName& row) {
-      status = drop_row(KeyView(row.bucket, row.name));
-      return status.ok();
-    });
-    if (walked.status().code() == StatusCode::kDeadlineExceeded) {
-      status = DeadlineExceeded(
-          fmt::format("dropping \"{}\" took too long: {} objects are gone, others may not be",
-                      pattern.ToString(), dropped),
-          "drop again to go on, or give a later deadline");
-    } else if (!walked.ok()) {
-      status = walked.status();
+  const auto drop_row = [&](const KeyView& row) {
+    Effects effects;
+    effects.recall = std::move(state.effects.recall);
+    const Result<std::uint64_t> count =
+        WithStripe(row, [&](Store& store) { return store.Drop(row, state.pattern, effects); });
+    if (effects.recall != nullptr) {
+      state.effects = std::move(effects);
+      return false;
     }
-  } else {
-    status = drop_row(KeyView(pattern.bucket(), pattern.row()));
+    status = count.status();
+    if (count.ok()) state.dropped += *count;
+    return count.ok();
+  };
+  if (!state.pattern.row_is_prefix()) {
+    drop_row(KeyView(state.pattern.bucket(), state.pattern.row()));
+    return status;
   }
-  if (!status.ok()) return status;
-  return dropped;
+  const auto stopped =
+      EachRow(state.pattern, state.from, SIZE_MAX, state.end,
+              [&](const Engine::RowName& row) { return drop_row(KeyView(row.bucket, row.name)); });
+  if (stopped.status().code() == StatusCode::kDeadlineExceeded) {
+    return DeadlineExceeded(
+        fmt::format("dropping \"{}\" took too long: {} objects are gone, others may not be",
+                    state.pattern.ToString(), state.dropped),
+        "drop again to go on, or give a later deadline");
+  }
+  if (!stopped.ok()) return stopped.status();
+  if (*stopped) state.from = **stopped;
+  return status;
+}
+
+Result<std::uint64_t> StripedStore::Drop(const Pattern& pattern, TimePoint end) {
+  DropState state{.pattern = pattern, .end = end};
+  for (;;) {
+    CIREIN_RETURN_IF_ERROR(DropSome(state));
+    if (state.effects.recall == nullptr) return state.dropped;
+    AwaitRecall(state.effects);
+  }
+}
+
+void StripedStore::Drop(const Pattern& pattern, TimePoint end, DropCallback done) {
+  DropRest(std::make_shared<DropState>(
+      DropState{.pattern = pattern, .end = end, .done = std::move(done)}));
+}
+
+void StripedStore::DropRest(const std::shared_ptr<DropState>& state) {
+  const Status status = DropSome(*state);
+  if (!status.ok()) return state->done(status);
+  if (state->effects.recall == nullptr) return state->done(state->dropped);
+  CallBack(state->effects, [self = shared_from_this(), state] { self->DropRest(state); });
 }
 
 Result<ObjectInfo> StripedStore::Info(const KeyView& key) {
@@ -524,12 +624,14 @@ Operation StripedStore::Compute(const Pattern& pattern, std::string_view functio
 void StripedStore::Close() {
   for (const std::unique_ptr<Stripe>& stripe : stripes_) {
     std::vector<std::shared_ptr<Waiter>> waiters;
+    std::vector<std::shared_ptr<Recall>> recalls;
     std::unique_ptr<Engine> engine;
     {
       const std::lock_guard lock(stripe->mutex);
-      engine = stripe->store.Close(waiters);
+      engine = stripe->store.Close(waiters, recalls);
     }
     Answer(waiters, LibraryFinished());
+    for (const auto& recall : recalls) recall->Finish();
   }
 }
 

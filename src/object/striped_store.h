@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -55,17 +56,28 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   StripedStore(const StripedStore&) = delete;
   StripedStore& operator=(const StripedStore&) = delete;
 
+  /// Waits for copies elsewhere, if need be: those with `done` do not.
   Result<ObjectInfo> Publish(const KeyView& key, PutRequest&& request);
   void Publish(const KeyView& key, PutRequest&& request, PublishCallback done);
+  /// nullopt, and nothing was done, when copies elsewhere must be called back first.
+  std::optional<Result<ObjectInfo>> TryPublish(const KeyView& key, PutRequest& request);
   /// Objects of one row, no key twice: all or none, as one.
   void PublishGroup(std::vector<PutItem> items, GroupCallback done);
   /// The object if it is there: a null object if not. Does not wait.
   Result<DataObject> Get(const KeyView& key);
+  using LendCallback = std::function<void(Result<LentObject>)>;
+  /// The same, and lends what is there for `longest` at most: until then, or until it has come
+  /// back, nobody changes it.
+  void Lend(const KeyView& key, const std::shared_ptr<CopyHolder>& holder,
+            std::chrono::nanoseconds longest, LendCallback done);
+  /// A copy of this key, which has its bucket, is gone.
+  void Returned(const Key& key, std::uint64_t lease);
   /// Answers at once when something that matches is there; else parks. The Operation cancels.
   /// A row prefix is looked for until `end`; parked it stays until it is cancelled.
   Operation Want(const Pattern& pattern, TimePoint end, WantCallback done);
   /// Stops at `end` between two rows.
   Result<std::uint64_t> Drop(const Pattern& pattern, TimePoint end);
+  void Drop(const Pattern& pattern, TimePoint end, DropCallback done);
   Result<ObjectInfo> Info(const KeyView& key);
   Result<RowInfo> GetRowInfo(const KeyView& row);
   Result<ListPage> List(const Pattern& pattern, const ListOptions& options);
@@ -129,6 +141,7 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   };
   class ParkedWant;
   class QueuedCompute;
+  struct DropState;
   friend class Transaction;
 
   StripedStore(const Environment& environment, Engine::PlaceOf place_of, std::size_t stripes);
@@ -147,6 +160,23 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   static auto Inside(Stripe& stripe, Operate&& operate);
   static void WhenKept(Stripe& stripe, std::uint64_t ticket, std::function<void(Status)> done);
   static Status Prepare(Stripe& stripe, const KeyView& key, PutRequest& request);
+  /// One try of a publish.
+  Result<ObjectInfo> PublishHere(Stripe& stripe, const KeyView& key, PutRequest& request,
+                                 Effects& effects);
+  void PublishAfter(const KeyView& key, PutRequest&& request, std::shared_ptr<Recall> recall,
+                    PublishCallback done);
+  void PublishGroupAfter(std::vector<PutItem> items, std::shared_ptr<Recall> recall,
+                         GroupCallback done);
+  /// Goes on with it; not at its end when a recall must be awaited first.
+  Status DropSome(DropState& state);
+  void DropRest(const std::shared_ptr<DropState>& state);
+  /// Asks for the copies back.
+  static void Tell(Effects& effects);
+  /// Calls back what the effects say, and has `resume` run when that is over: elsewhere, because it
+  /// may be over on a thread that must not wait.
+  void CallBack(Effects& effects, std::function<void()> resume);
+  /// The same; returns when it is over.
+  void AwaitRecall(Effects& effects);
 
   static void Answer(std::span<const std::shared_ptr<Waiter>> waiters,
                      const Result<NamedObject>& result);

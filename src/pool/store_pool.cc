@@ -28,7 +28,10 @@ class StorePool final : public PoolBackend {
 
   std::optional<Result<ObjectInfo>> TryPublish(const Key& key, DataObject& object,
                                                const PublishOptions& options) override {
-    return store_->Publish(View(key), Request(std::move(object), options));
+    PutRequest request = Request(std::move(object), options);
+    auto info = store_->TryPublish(View(key), request);
+    if (!info) object = std::move(request.object);
+    return info;
   }
 
   Operation PublishGroup(std::vector<PublishItem> items, const PublishOptions& options,
@@ -53,7 +56,7 @@ class StorePool final : public PoolBackend {
   }
 
   Operation Drop(const Pattern& pattern, Deadline deadline, DropCallback done) override {
-    done(store_->Drop(InBucket(pattern), clock_.EndOf(deadline)));
+    store_->Drop(InBucket(pattern), clock_.EndOf(deadline), std::move(done));
     return Operation();
   }
 

@@ -88,7 +88,7 @@ GroupRequest RandomGroup(Random& random) {
 }
 
 Request RandomRequest(Random& random) {
-  switch (random.Below(10)) {
+  switch (random.Below(12)) {
     case 0:
       return RandomPublish(random);
     case 1:
@@ -97,6 +97,10 @@ Request RandomRequest(Random& random) {
       return GetRequest{InBucket(RandomKey(random))};
     case 3:
       return WantRequest{random.Below(9), InBucket(RandomPattern(random)), RandomTime(random)};
+    case 9:
+      return WantRequest{random.Below(9), InBucket(RandomKey(random)), RandomTime(random), true};
+    case 10:
+      return RecallRequest{InBucket(RandomKey(random))};
     case 4:
       return DropRequest{InBucket(RandomPattern(random)), RandomTime(random)};
     case 5:
@@ -126,7 +130,7 @@ ListPage RandomPage(Random& random) {
 }
 
 Reply RandomReply(Random& random) {
-  switch (random.Below(8)) {
+  switch (random.Below(9)) {
     case 0:
       return Status(static_cast<StatusCode>(1 + random.Below(14)), RandomText(random, 50),
                     RandomText(random, 50));
@@ -148,6 +152,9 @@ Reply RandomReply(Random& random) {
                      static_cast<Availability>(random.Below(7))};
     case 6:
       return ComputedObject{RandomObject(random)};
+    case 7:
+      return LeasedObject{{RandomKey(random), RandomObject(random), RandomInfo(random)},
+                          nanoseconds(static_cast<std::int64_t>(RandomNumber(random) >> 1) | 1)};
     default:
       return RandomPage(random);
   }
@@ -185,8 +192,10 @@ bool Same(const GroupRequest& a, const GroupRequest& b) {
 bool Same(const GetRequest& a, const GetRequest& b) { return a.key == b.key; }
 bool Same(const InfoRequest& a, const InfoRequest& b) { return a.key == b.key; }
 bool Same(const WantRequest& a, const WantRequest& b) {
-  return a.number == b.number && a.pattern == b.pattern && a.deadline == b.deadline;
+  return a.number == b.number && a.pattern == b.pattern && a.deadline == b.deadline &&
+         a.lease == b.lease;
 }
+bool Same(const RecallRequest& a, const RecallRequest& b) { return a.key == b.key; }
 bool Same(const CancelRequest& a, const CancelRequest& b) { return a.number == b.number; }
 bool Same(const ComputeRequest& a, const ComputeRequest& b) {
   return a.pattern == b.pattern && a.function == b.function && a.args == b.args;
@@ -206,6 +215,9 @@ bool Same(const Status& a, const Status& b) {
 }
 bool Same(const NamedObject& a, const NamedObject& b) {
   return a.key == b.key && Same(a.info, b.info) && Same(a.object, b.object);
+}
+bool Same(const LeasedObject& a, const LeasedObject& b) {
+  return Same(a.named, b.named) && a.lease == b.lease;
 }
 bool Same(std::uint64_t a, std::uint64_t b) { return a == b; }
 bool Same(const RowInfo& a, const RowInfo& b) {
@@ -278,7 +290,7 @@ TEST(ObjectMessages, AnyBytesAreRefusedOrReadWhole) {
     std::string text = RandomText(random, 60);
     if (text.size() >= 2) {
       text[0] = static_cast<char>(kVersion);
-      text[1] = static_cast<char>(random.Below(10));
+      text[1] = static_cast<char>(random.Below(13));
     }
     const auto bytes = std::as_bytes(std::span(text));
     ASSERT_NO_FATAL_FAILURE(ExpectBounded(Request(), bytes));
@@ -318,7 +330,10 @@ TEST(ObjectMessages, SayWhatIsWrong) {
   using testing::HasSubstr;
   EXPECT_THAT(RefusalOf(GetRequest{Key("row")}), HasSubstr("no bucket"));
   EXPECT_THAT(RefusalOf(GetRequest{InBucket(Key(""))}), HasSubstr("row is empty"));
-  EXPECT_THAT(RefusalOf(WantRequest{1, InBucket(Pattern::Row("")), std::nullopt}), HasSubstr("row"));
+  EXPECT_THAT(RefusalOf(WantRequest{1, InBucket(Pattern::Row("")), std::nullopt}),
+              HasSubstr("row"));
+  EXPECT_THAT(RefusalOf(WantRequest{1, InBucket(Pattern::Row("row")), std::nullopt, true}),
+              HasSubstr("copy of many"));
   EXPECT_THAT(RefusalOf(ListRequest{InBucket(Pattern::RowPrefix("")), 0, ""}),
               HasSubstr("page size"));
   EXPECT_THAT(RefusalOf(ListRequest{InBucket(Pattern::RowPrefix("")), 10'001, ""}),
@@ -326,8 +341,8 @@ TEST(ObjectMessages, SayWhatIsWrong) {
   EXPECT_THAT(RefusalOf(ListRequest{InBucket(Pattern::RowPrefix("")), 1,
                                     std::string(kMaxCursorBytes + 1, 'c')}),
               HasSubstr("cursor"));
-  PublishRequest publish{
-      InBucket(Key("row")), PutMode::kOverwrite, {}, nanoseconds(0), 0, true, MakeObject("x")};
+  PublishRequest publish{InBucket(Key("row")), PutMode::kOverwrite, {}, nanoseconds(0), 0, true,
+                         MakeObject("x")};
   EXPECT_THAT(RefusalOf(publish), HasSubstr("time to live"));
   publish.ttl.reset();
   publish.keep = kMaxKeptColumns + 1;
@@ -337,6 +352,14 @@ TEST(ObjectMessages, SayWhatIsWrong) {
   EXPECT_THAT(RefusalOf(ComputeRequest{InBucket(Pattern::Row("row")), "count",
                                        std::string(kMaxComputeArgsBytes + 1, 'a')}),
               HasSubstr("arguments"));
+}
+
+TEST(ObjectMessages, ALeaseOfNothingIsNone) {
+  const LeasedObject leased{{Key("row"), MakeObject("x"), {}}, nanoseconds(1)};
+  Bytes bytes = Encoded(Reply(leased));
+  EXPECT_OK(DecodeReply(bytes));
+  bytes[bytes.size() - 8] = std::byte{0};
+  EXPECT_THAT(std::string(DecodeReply(bytes).status().message()), testing::HasSubstr("lease"));
 }
 
 TEST(ObjectMessages, AGroupHasOneOfEachKey) {
