@@ -129,6 +129,18 @@ constexpr auto kSettings = std::to_array<Setting>({
       "May this process have a network? With nonet it opens no socket to others, and pools of other "
       "processes cannot be connected to."},
      Check::kChoice},
+    {{"pool.copies", Type::kBytes, "64MiB", "0 to 1024PiB",
+      "How many bytes copies of objects of other processes may take here, in pools with "
+      "ReadToLocal; 0: none are kept."},
+     Check::kRange,
+     0,
+     1024 * kBytesPerPib},
+    {{"pool.lease", Type::kDuration, "500ms", "0ns to 1m",
+      "For how long others may keep copies of objects of this process; 0: not at all. What is "
+      "overwritten or dropped while a process that holds a copy is silent waits that long."},
+     Check::kRange,
+     0,
+     60 * kNsPerSecond},
     {{"redis.clients_max", Type::kInteger, "10000", "1 to 1000000",
       "How many Redis clients cirein up serves at once; CONFIG SET maxclients changes it."},
      Check::kRange,

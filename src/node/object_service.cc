@@ -392,14 +392,12 @@ void ObjectService::Core::Do(const Call& call, wire::WantRequest&& request) {
 void ObjectService::Core::Lend(const Call& call, wire::WantRequest&& request, TimePoint end) {
   const Key key = request.pattern.key();
   store_->Lend(KeyView(request.pattern.bucket(), key), call.client->holder, lease_,
-               [weak = weak_from_this(), call, request, end](Result<LentObject> lent) {
-                 const std::shared_ptr<Core> core = weak.lock();
-                 if (core == nullptr) return;
-                 const Gate::Holder inside = core->gate_.TryEnter();
+               [call, request, end](Result<LentObject> lent) {
+                 const Gate::Holder inside = call.core->gate_.TryEnter();
                  if (!inside) return;
                  if (!lent.ok()) return call.Answer(lent.status());
                  if (lent->named.object.is_null()) {
-                   return core->Park(call, request.number, request.pattern, end);
+                   return call.core->Park(call, request.number, request.pattern, end);
                  }
                  NamedObject named = FromOutside(std::move(lent->named));
                  if (lent->lease == nanoseconds::zero()) return call.Answer(std::move(named));

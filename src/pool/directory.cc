@@ -25,7 +25,8 @@
 namespace cirein {
 namespace {
 
-constexpr std::string_view kPoolUrl = "dht:[cirein.directory]/directory";
+// No copies: an entry is read when it has changed.
+constexpr std::string_view kPoolUrl = "dht:[cirein.directory]/directory&behavior=WriteToRemote";
 constexpr std::string_view kEntryColumn = "entry";
 // Of 4096 members that join at once the last one is refused as often.
 constexpr int kChangeAttempts = 10'000;

@@ -39,6 +39,11 @@ void MemberLink::With(Use use) {
   if (!begun.ok()) Connected(begun);
 }
 
+MemberLink::Client MemberLink::client() const {
+  const std::lock_guard lock(mutex_);
+  return client_;
+}
+
 void MemberLink::Lost(const Client& client) {
   Client ended;
   const std::lock_guard lock(mutex_);

@@ -44,6 +44,8 @@ class MemberLink : public std::enable_shared_from_this<MemberLink> {
   /// Calls `use` once: inside the call when the connection is there or cannot even be begun, else
   /// when it is there or could not be made, which is Unavailable and names the member.
   void With(Use use);
+  /// The connection that is there; null when there is none.
+  Client client() const;
   /// This connection has ended: the next use makes another one.
   void Lost(const Client& client);
 
@@ -52,7 +54,7 @@ class MemberLink : public std::enable_shared_from_this<MemberLink> {
 
   Network& network_;
   const fabric::Address address_;
-  std::mutex mutex_;  // Of all below.
+  mutable std::mutex mutex_;  // Of all below.
   Client client_;
   bool connecting_ = false;
   std::vector<Use> waiting_;

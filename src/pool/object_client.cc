@@ -5,6 +5,7 @@
 #include <array>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 #include <fmt/format.h>
@@ -58,6 +59,12 @@ Result<T> ResultOf(const fabric::Address& peer, const Result<std::span<const std
   Result<wire::Reply> reply = wire::DecodeReply(*answer);
   if (!reply.ok()) return OutcomeUnknown(peer, reply.status());
   if (const Status* const error = std::get_if<Status>(&*reply)) return *error;
+  if constexpr (std::is_same_v<T, wire::LeasedObject>) {
+    // Not lent: a lease of nothing.
+    if (auto* const named = std::get_if<NamedObject>(&*reply)) {
+      *reply = wire::LeasedObject{std::move(*named), nanoseconds::zero()};
+    }
+  }
   T* const value = std::get_if<T>(&*reply);
   if (value != nullptr && (!fits || fits(*value))) return std::move(*value);
   return OutcomeUnknown(peer, Internal("the answer is one to something else"));
@@ -125,12 +132,14 @@ class ObjectClient::WantCall final : public Call<NamedObject> {
 };
 
 Status ObjectClient::Connect(fabric::Transport& transport, const fabric::Address& address,
-                             Deadline deadline, ConnectCallback done) {
+                             Deadline deadline, ConnectCallback done, CopyCache* copies) {
+  fabric::Service& service =
+      copies != nullptr ? static_cast<fabric::Service&>(*copies) : NoService::Instance();
   return transport.Connect(
-      address, NoService::Instance(), deadline,
-      [done = std::move(done)](Result<std::shared_ptr<fabric::Connection>> connection) {
+      address, service, deadline,
+      [done = std::move(done), copies](Result<std::shared_ptr<fabric::Connection>> connection) {
         if (!connection.ok()) return done(connection.status());
-        done(std::shared_ptr<ObjectClient>(new ObjectClient(std::move(*connection))));
+        done(std::shared_ptr<ObjectClient>(new ObjectClient(std::move(*connection), copies)));
       });
 }
 
@@ -140,8 +149,7 @@ void ObjectClient::Close() { connection_->Close(); }
 
 template <typename T>
 Status ObjectClient::Send(const wire::Request& request, Deadline deadline,
-                          std::function<void(Result<T>)> done,
-                          std::function<bool(const T&)> fits) {
+                          std::function<void(Result<T>)> done, std::function<bool(const T&)> fits) {
   return Send(request, deadline, std::make_shared<Call<T>>(std::move(done)), std::move(fits));
 }
 
@@ -189,6 +197,31 @@ Result<Operation> ObjectClient::Want(const Pattern& pattern, Deadline deadline, 
   CIREIN_RETURN_IF_ERROR(Send<NamedObject>(wire::WantRequest{number, pattern, LimitOf(deadline)},
                                            deadline, call, NamedBy(pattern)));
   return Operation(call);
+}
+
+Result<Operation> ObjectClient::WantToKeep(const Key& key, Deadline deadline, WantCallback done) {
+  if (kept_ == nullptr) return Want(key, deadline, std::move(done));
+  const std::uint64_t number = ++last_want_;
+  const auto call = std::make_shared<WantCall>(connection_, number, std::move(done));
+  const auto lent = std::make_shared<Call<wire::LeasedObject>>(
+      [call, kept = kept_, key, reading = kept_->Begin(key)](Result<wire::LeasedObject> leased) {
+        if (!leased.ok()) return void(call->End(leased.status()));
+        if (leased->lease > nanoseconds::zero()) {
+          kept->Keep(key, reading, leased->named, leased->lease);
+        }
+        call->End(std::move(leased->named));
+      });
+  CIREIN_RETURN_IF_ERROR(
+      Send<wire::LeasedObject>(wire::WantRequest{number, key, LimitOf(deadline), true}, deadline,
+                               lent, [named_by = NamedBy(key)](const wire::LeasedObject& leased) {
+                                 return named_by(leased.named);
+                               }));
+  return Operation(call);
+}
+
+std::optional<NamedObject> ObjectClient::FindKept(const Key& key) const {
+  if (kept_ == nullptr) return std::nullopt;
+  return kept_->Find(key);
 }
 
 Status ObjectClient::Drop(const Pattern& pattern, Deadline deadline, DropCallback done) {

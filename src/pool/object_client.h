@@ -14,6 +14,7 @@
 
 #include "fabric/transport.h"
 #include "object/object_messages.h"
+#include "pool/copy_cache.h"
 
 namespace cirein {
 
@@ -35,9 +36,10 @@ class ObjectClient {
  public:
   using ConnectCallback = std::function<void(Result<std::shared_ptr<ObjectClient>>)>;
 
-  /// Errors as Transport::Connect.
+  /// Errors as Transport::Connect. `copies`, which outlives the transport, keeps what is lent;
+  /// null: nothing is.
   static Status Connect(fabric::Transport& transport, const fabric::Address& address,
-                        Deadline deadline, ConnectCallback done);
+                        Deadline deadline, ConnectCallback done, CopyCache* copies = nullptr);
   /// Closes.
   ~ObjectClient();
   ObjectClient(const ObjectClient&) = delete;
@@ -51,6 +53,10 @@ class ObjectClient {
   /// The node parks it for as long as the deadline says. The Operation gives it up, here and there,
   /// calling back from inside Cancel.
   Result<Operation> Want(const Pattern& pattern, Deadline deadline, WantCallback done);
+  /// The same for one key, of which a copy is kept if the node lends it.
+  Result<Operation> WantToKeep(const Key& key, Deadline deadline, WantCallback done);
+  /// A copy that may still be used.
+  std::optional<NamedObject> FindKept(const Key& key) const;
   Status Drop(const Pattern& pattern, Deadline deadline, DropCallback done);
   Status Info(const Key& key, Deadline deadline, InfoCallback done);
   /// The columns of `row` are not looked at.
@@ -72,8 +78,11 @@ class ObjectClient {
   class Call;
   class WantCall;
 
-  explicit ObjectClient(std::shared_ptr<fabric::Connection> connection)
-      : connection_(std::move(connection)), late_answers_(std::make_shared<Counter>(0)) {}
+  ObjectClient(std::shared_ptr<fabric::Connection> connection, CopyCache* copies)
+      : connection_(std::move(connection)), late_answers_(std::make_shared<Counter>(0)) {
+    if (copies == nullptr || !copies->enabled()) return;
+    kept_ = std::make_shared<CopyCache::OfConnection>(*copies, *connection_);
+  }
 
   /// `fits`: may this be an answer to the request? Null: any may.
   template <typename T>
@@ -84,6 +93,7 @@ class ObjectClient {
               std::function<bool(const T&)> fits);
 
   const std::shared_ptr<fabric::Connection> connection_;
+  std::shared_ptr<CopyCache::OfConnection> kept_;  // Null: nothing is kept.
   const std::shared_ptr<Counter> late_answers_;
   Counter last_want_ = 0;
 };

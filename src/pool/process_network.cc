@@ -26,7 +26,8 @@ Result<std::unique_ptr<ProcessNetwork>> ProcessNetwork::Start(const Config& conf
   CIREIN_ASSIGN_OR_RETURN(auto thread,
                           ReactorThread::Start(RealClock::Instance(), {.name = "network"}));
   std::unique_ptr<ProcessNetwork> network(
-      new ProcessNetwork(std::move(thread), std::move(store), environment, executor));
+      new ProcessNetwork(config, std::move(thread), std::move(store), environment, executor));
+  const bool address_may_be_old = options.ofi.listen.port != 0;
   // A transport is made on its home's thread.
   std::optional<Result<std::unique_ptr<fabric::AutoTransport>>> made;
   Notification done;
@@ -38,6 +39,12 @@ Result<std::unique_ptr<ProcessNetwork>> ProcessNetwork::Start(const Config& conf
   done.WaitUntil(kEndOfTime);
   if (!made->ok()) return made->status();
   network->transport_ = std::move(**made);
+  if (address_may_be_old) {
+    // What an earlier life has lent must be over before anybody sees that it has ended.
+    Notification over;
+    const TimePoint end = environment.clock.Now() + config.GetDuration("pool.lease");
+    if (environment.timers.RunAt(end, [&over] { over.Notify(); }) != 0) over.WaitUntil(kEndOfTime);
+  }
   CIREIN_RETURN_IF_ERROR(network->transport_->Listen(network->service_));
   return network;
 }
@@ -57,7 +64,7 @@ Status ProcessNetwork::Connect(const fabric::Address& address, Deadline deadline
   if (!inside) {
     return Unavailable("this process has left the network", "connect before the library finishes");
   }
-  return ObjectClient::Connect(*transport_, address, deadline, std::move(done));
+  return ObjectClient::Connect(*transport_, address, deadline, std::move(done), &copies_);
 }
 
 }  // namespace cirein

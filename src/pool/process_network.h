@@ -9,6 +9,7 @@
 #include "fabric/auto/auto_transport.h"
 #include "node/object_service.h"
 #include "object/striped_store.h"
+#include "pool/copy_cache.h"
 #include "pool/member_link.h"
 #include "runtime/environment.h"
 #include "runtime/executor.h"
@@ -23,7 +24,8 @@ class ProcessNetwork final : public Network {
  public:
   /// Listens where fabric.listen says. `environment` and `executor` outlive it. Errors:
   /// FailedPrecondition when the setting network forbids it; those of FabricOptions and
-  /// AutoTransport; of starting a thread. Blocks until it is there.
+  /// AutoTransport; of starting a thread. Blocks until it is there: at an address that somebody may
+  /// have had before, for pool.lease, as ObjectService asks.
   static Result<std::unique_ptr<ProcessNetwork>> Start(const Config& config,
                                                        std::shared_ptr<StripedStore> store,
                                                        const Environment& environment,
@@ -35,6 +37,9 @@ class ProcessNetwork final : public Network {
   /// Which fabrics that is by, and why: one line.
   const std::string& reason() const { return transport_->reason(); }
 
+  /// Copies of other processes' objects.
+  const CopyCache& copies() const noexcept { return copies_; }
+
   Status Connect(const fabric::Address& address, Deadline deadline,
                  ObjectClient::ConnectCallback done) override;
 
@@ -43,13 +48,17 @@ class ProcessNetwork final : public Network {
   void Stop();
 
  private:
-  ProcessNetwork(std::unique_ptr<ReactorThread> thread, std::shared_ptr<StripedStore> store,
-                 const Environment& environment, Executor& executor)
-      : thread_(std::move(thread)), service_(std::move(store), environment, executor) {}
+  ProcessNetwork(const Config& config, std::unique_ptr<ReactorThread> thread,
+                 std::shared_ptr<StripedStore> store, const Environment& environment,
+                 Executor& executor)
+      : thread_(std::move(thread)),
+        service_(std::move(store), environment, executor, config.GetDuration("pool.lease")),
+        copies_(environment.clock, {.limit_bytes = config.GetBytes("pool.copies")}) {}
 
-  // The transport ends before its service and its home.
+  // The transport ends before its services and its home.
   std::unique_ptr<ReactorThread> thread_;
   node::ObjectService service_;
+  CopyCache copies_;
   Gate gate_;  // Whoever uses the transport is inside.
   std::unique_ptr<fabric::AutoTransport> transport_;
 };

@@ -20,6 +20,8 @@ constexpr std::chrono::milliseconds kRetryAfter{100};
 constexpr int kAttempts = 3;
 
 enum class Effect : std::uint8_t { kReads, kChanges };
+/// Does what was read stay here, as long as its owner lends it?
+enum class Copies : std::uint8_t { kNone, kKept };
 
 /// What all operations of a pool over one member share.
 struct Member {
@@ -53,14 +55,15 @@ class RemoteCall final : public Operation::Impl,
   bool done() const override { return over_.load(); }
 
   void Begin() {
-    member_->link->With([self = this->shared_from_this()](const Result<MemberLink::Client>& client) {
-      if (self->over_) return;
-      if (client.ok()) {
-        self->Ask(*client);
-      } else {
-        self->End(client.status());
-      }
-    });
+    member_->link->With(
+        [self = this->shared_from_this()](const Result<MemberLink::Client>& client) {
+          if (self->over_) return;
+          if (client.ok()) {
+            self->Ask(*client);
+          } else {
+            self->End(client.status());
+          }
+        });
   }
 
  private:
@@ -109,9 +112,11 @@ class RemoteCall final : public Operation::Impl,
 /// A want: parked at the member for as long as there is one, and anew at the next.
 class RemoteWant final : public Operation::Impl, public std::enable_shared_from_this<RemoteWant> {
  public:
-  RemoteWant(std::shared_ptr<Member> member, Pattern pattern, Deadline deadline, WantCallback done)
+  RemoteWant(std::shared_ptr<Member> member, Pattern pattern, Copies copies, Deadline deadline,
+             WantCallback done)
       : member_(std::move(member)),
         pattern_(std::move(pattern)),
+        keep_(copies == Copies::kKept && pattern_.is_exact()),
         end_(member_->clock.EndOf(deadline)),
         done_(std::move(done)) {}
 
@@ -131,11 +136,12 @@ class RemoteWant final : public Operation::Impl, public std::enable_shared_from_
 
  private:
   void Park(const MemberLink::Client& client) {
-    Result<Operation> parked =
-        client->Want(pattern_, member_->Left(end_),
-                     [self = shared_from_this(), client](Result<NamedObject> named) {
-                       self->Answered(client, std::move(named));
-                     });
+    WantCallback answered = [self = shared_from_this(), client](Result<NamedObject> named) {
+      self->Answered(client, std::move(named));
+    };
+    const Deadline left = member_->Left(end_);
+    Result<Operation> parked = keep_ ? client->WantToKeep(pattern_.key(), left, std::move(answered))
+                                     : client->Want(pattern_, left, std::move(answered));
     if (!parked.ok()) return Answered(client, parked.status());
     const std::lock_guard lock(mutex_);
     parked_ = *parked;
@@ -172,6 +178,7 @@ class RemoteWant final : public Operation::Impl, public std::enable_shared_from_
 
   const std::shared_ptr<Member> member_;
   const Pattern pattern_;
+  const bool keep_;
   const TimePoint end_;
   std::atomic<bool> over_{false};
   WantCallback done_;  // Of the one who ends it.
@@ -182,7 +189,10 @@ class RemoteWant final : public Operation::Impl, public std::enable_shared_from_
 class RemotePool final : public PoolBackend {
  public:
   RemotePool(std::string_view type, std::shared_ptr<Member> member, const StorePoolOptions& options)
-      : type_(type), member_(std::move(member)), options_(options) {}
+      : type_(type),
+        member_(std::move(member)),
+        options_(options),
+        copies_(options.behavior.has(Behavior::kReadToLocal) ? Copies::kKept : Copies::kNone) {}
 
   std::string_view type() const override { return type_; }
 
@@ -230,10 +240,20 @@ class RemotePool final : public PoolBackend {
   }
 
   Operation Want(const Pattern& pattern, const WantOptions& options, WantCallback done) override {
-    const auto want =
-        std::make_shared<RemoteWant>(member_, In(pattern), options.deadline, std::move(done));
+    if (auto kept = pattern.is_exact() ? FindKept(pattern.key()) : std::nullopt) {
+      done(std::move(*kept));
+      return Operation();
+    }
+    const auto want = std::make_shared<RemoteWant>(member_, In(pattern), copies_, options.deadline,
+                                                   std::move(done));
     want->Begin();
     return Operation(want);
+  }
+
+  std::optional<Result<DataObject>> TryNeed(const Key& key) override {
+    std::optional<NamedObject> kept = FindKept(key);
+    if (!kept) return std::nullopt;
+    return std::move(kept->object);
   }
 
   Operation Drop(const Pattern& pattern, Deadline deadline, DropCallback done) override {
@@ -289,6 +309,12 @@ class RemotePool final : public PoolBackend {
   Key In(Key key) const { return key.set_bucket(options_.bucket); }
   Pattern In(Pattern pattern) const { return pattern.set_bucket(options_.bucket); }
 
+  std::optional<NamedObject> FindKept(const Key& key) const {
+    if (copies_ == Copies::kNone) return std::nullopt;
+    const MemberLink::Client client = member_->link->client();
+    return client == nullptr ? std::nullopt : client->FindKept(In(key));
+  }
+
   template <typename T>
   Operation Ask(Effect effect, Deadline deadline, typename RemoteCall<T>::Send send,
                 std::function<void(Result<T>)> done) {
@@ -301,6 +327,7 @@ class RemotePool final : public PoolBackend {
   const std::string_view type_;
   const std::shared_ptr<Member> member_;
   const StorePoolOptions options_;
+  const Copies copies_;
 };
 
 }  // namespace
