@@ -22,6 +22,7 @@
 #include "pool/process.h"
 #include "pool/process_network.h"
 #include "pool/remote_pool.h"
+#include "pool/replicated_pool.h"
 #include "pool/routed_pool.h"
 #include "pool/store_pool.h"
 
@@ -29,6 +30,7 @@ namespace cirein {
 namespace {
 
 constexpr std::uint64_t kMaxRank = UINT32_MAX;
+constexpr std::uint64_t kMaxReplicas = 16;
 // A directory that was lost, and is another one now, tells nobody.
 constexpr std::chrono::seconds kLookAgain{5};
 
@@ -70,6 +72,23 @@ Result<MemberRoute> TftRoute(const PoolContext& context, std::size_t members) {
   }};
 }
 
+/// How many members have each row.
+Result<std::size_t> ReplicasOf(const PoolContext& context, const StorePoolOptions& options) {
+  const std::optional<std::string> text = context.url.option("replicas");
+  if (!text) return std::size_t{1};
+  const Result<std::uint64_t> replicas = ParseUint64(*text);
+  if (!replicas.ok() || *replicas == 0 || *replicas > kMaxReplicas) {
+    return InvalidArgument(
+        fmt::format("replicas={} is no number of members", QuoteForPeople(*text)),
+        fmt::format("give 1 to {}", kMaxReplicas));
+  }
+  if (*replicas > 1 && (options.behavior.has(Behavior::kEnableOverwrites) || options.keep != 0)) {
+    return InvalidArgument("a pool with replicas is write-once, and keeps all columns",
+                           "leave out replicas, or EnableOverwrites and keep");
+  }
+  return static_cast<std::size_t>(*replicas);
+}
+
 using MakeRoute = Result<MemberRoute> (*)(const PoolContext& context, std::size_t members);
 
 /// Of one pool: how its members are made, and where.
@@ -80,12 +99,18 @@ class MemberPool final : public RoutedPool {
     PoolContext context;
     MakeRoute make_route;
     StorePoolOptions options;
+    std::size_t replicas;
     Process& process;  ///< Outlives the pool.
     ProcessNetwork& network;
   };
 
   static Result<std::shared_ptr<MemberPool>> Make(Parts parts,
                                                   const std::vector<fabric::Address>& addresses) {
+    if (parts.replicas > addresses.size()) {
+      return InvalidArgument(
+          fmt::format("replicas={} of {} members", parts.replicas, addresses.size()),
+          "give fewer replicas, or min_members to wait for more members");
+    }
     CIREIN_ASSIGN_OR_RETURN(MemberRoute route, parts.make_route(parts.context, addresses.size()));
     Members members = MembersOf(parts, addresses);
     return std::shared_ptr<MemberPool>(
@@ -109,9 +134,10 @@ class MemberPool final : public RoutedPool {
       if (what.ok() || what.code() == StatusCode::kDeadlineExceeded) return look();
       // It could not even be watched.
       const Environment& environment = held->parts_.process.environment();
-      environment.timers.RunAt(
-          environment.clock.Now() + kLookAgain,
-          [look, &executor = held->parts_.process.pool_executor()] { (void)executor.Submit(look); });
+      environment.timers.RunAt(environment.clock.Now() + kLookAgain,
+                               [look, &executor = held->parts_.process.pool_executor()] {
+                                 (void)executor.Submit(look);
+                               });
     };
     Operation watch = directory.Watch(pool->parts_.context.url, revision, changed, kLookAgain);
     const std::lock_guard lock(pool->mutex_);
@@ -135,16 +161,29 @@ class MemberPool final : public RoutedPool {
         parts_(std::move(parts)),
         addresses_(std::move(addresses)) {}
 
+  /// Each of them with its rows alone.
   static Members MembersOf(const Parts& parts, const std::vector<fabric::Address>& addresses) {
-    Members members;
-    members.reserve(addresses.size());
-    const Environment& environment = parts.process.environment();
+    std::vector<std::shared_ptr<MemberLink>> links;  // Null: this process.
     for (const fabric::Address& address : addresses) {
-      members.push_back(
-          IsSameMember(address, parts.network.address())
-              ? MakeStorePool(parts.type, parts.process.store(), environment.clock, parts.options)
-              : MakeRemotePool(parts.type, std::make_shared<MemberLink>(parts.network, address),
-                               environment.clock, environment.timers, parts.options));
+      const bool self = IsSameMember(address, parts.network.address());
+      links.push_back(self ? nullptr : std::make_shared<MemberLink>(parts.network, address));
+    }
+    const Environment& environment = parts.process.environment();
+    const auto replica = [&](std::size_t owner, std::size_t place) {
+      StorePoolOptions options = parts.options;
+      options.bucket = BucketOfReplica(options.bucket, place);
+      const auto& link = links[(owner + place) % links.size()];
+      return link == nullptr
+                 ? MakeStorePool(parts.type, parts.process.store(), environment.clock, options)
+                 : MakeRemotePool(parts.type, link, environment.clock, environment.timers, options);
+    };
+    Members members;
+    for (std::size_t owner = 0; owner < addresses.size(); ++owner) {
+      Members replicas;
+      for (std::size_t i = 0; i < parts.replicas; ++i) replicas.push_back(replica(owner, i));
+      members.push_back(replicas.size() == 1
+                            ? replicas.front()
+                            : MakeReplicatedPool(parts.type, std::move(replicas), environment));
     }
     return members;
   }
@@ -163,6 +202,7 @@ class MemberPool final : public RoutedPool {
   void Take(const DirectoryInfo& entry) {
     const std::vector<fabric::Address> addresses = AddressesOf(entry);
     if (addresses.empty() || addresses.size() < entry.min_members()) return;
+    if (addresses.size() < parts_.replicas) return;
     Result<MemberRoute> route = parts_.make_route(parts_.context, addresses.size());
     if (!route.ok()) return;
     LogInfo("pool", "{}: {} members, as the directory says", entry.url.BucketPath(),
@@ -182,6 +222,7 @@ Result<std::shared_ptr<PoolBackend>> MakeMemberPool(std::string_view type, MakeR
   if (process == nullptr) return FailedPrecondition("the library is not started");
   if (!context.behavior) context.behavior = Behavior(Behavior::kDefaultRemote);
   CIREIN_ASSIGN_OR_RETURN(const StorePoolOptions options, ParseStorePoolOptions(context));
+  CIREIN_ASSIGN_OR_RETURN(const std::size_t replicas, ReplicasOf(context, options));
   CIREIN_ASSIGN_OR_RETURN(std::vector<fabric::Address> addresses, MembersIn(context.url));
   CIREIN_ASSIGN_OR_RETURN(ProcessNetwork* const network, process->network());
   std::optional<Directory> directory;
@@ -197,10 +238,10 @@ Result<std::shared_ptr<PoolBackend>> MakeMemberPool(std::string_view type, MakeR
     addresses = AddressesOf(entry);
     revision = entry.revision;
   }
-  CIREIN_ASSIGN_OR_RETURN(
-      const std::shared_ptr<MemberPool> pool,
-      MemberPool::Make({type, std::move(context), make_route, options, *process, *network},
-                       addresses));
+  CIREIN_ASSIGN_OR_RETURN(const std::shared_ptr<MemberPool> pool,
+                          MemberPool::Make({type, std::move(context), make_route, options, replicas,
+                                            *process, *network},
+                                           addresses));
   if (directory) MemberPool::Follow(pool, *directory, revision);
   return std::shared_ptr<PoolBackend>(pool);
 }
@@ -208,6 +249,7 @@ Result<std::shared_ptr<PoolBackend>> MakeMemberPool(std::string_view type, MakeR
 PoolType MemberPoolType(const char* name, const char* description, MakeRoute make_route,
                         std::vector<std::string> own) {
   own.emplace_back("min_members");
+  own.emplace_back("replicas");
   own.emplace_back("num");
   own.emplace_back("ag#");
   return {.name = name,

@@ -213,6 +213,84 @@ TEST_F(MemberPoolsTest, KeepsPoolsOfTheSameMembersApartByBucket) {
   EXPECT_OK(blue.Info(Key("k")));
 }
 
+TEST_F(MemberPoolsTest, KeepsPoolsOfSeveralTypesApart) {
+  MemberProcesses members(3);
+  const std::string list = members.UrlOptions({OwnAddress()});
+  std::vector<Pool> pools;
+  for (const std::string url :
+       {"dht:[one]/p", "dht:[two]/p&replicas=2", "dht:[three]/p&replicas=3", "tft:[four]/p",
+        "tft:[five]/p&replicas=2", "rft:[six]/p&rank=1", "rft:[seven]/p&rank=1&replicas=4"}) {
+    pools.push_back(Open(url + list));
+  }
+  const auto row = [](int i) { return Key(WithRowTag("row" + std::to_string(i), 5)); };
+  for (std::size_t i = 0; i < pools.size(); ++i) {
+    for (int k = 0; k < 20; ++k) {
+      ASSERT_OK(pools[i].Publish(row(k), MakeObject(std::to_string(i))));
+    }
+  }
+  for (std::size_t i = 0; i < pools.size(); ++i) {
+    for (int k = 0; k < 20; ++k) EXPECT_EQ(pools[i].Need(row(k))->text(), std::to_string(i));
+    EXPECT_EQ(pools[i].List(Pattern::RowPrefix(""))->objects.size(), 20U);
+  }
+  for (std::size_t i = 0; i < pools.size(); ++i) {
+    EXPECT_EQ(pools[i].Drop(Pattern::RowPrefix("")).value(), 20U);
+    EXPECT_CODE(pools[i].Info(row(1)), kNotFound);
+    if (i + 1 < pools.size()) EXPECT_OK(pools[i + 1].Info(row(1)));
+  }
+  EXPECT_EQ(members.ObjectsAt(0) + members.ObjectsAt(1) + members.ObjectsAt(2), 0U);
+}
+
+TEST_F(MemberPoolsTest, ACopyIsCalledBackWhoeverMakesTheChange) {
+  MemberProcesses members(1);
+  Pool pool = Open("dht:[copies]/a" + members.UrlOptions());
+  const KeyView key(Bucket::FromLabel("copies"), "row");
+  const CopyCache& copies = Process::Current()->network().value()->copies();
+  StripedStore& owner = *members.at(0).store();
+  for (int i = 0; i < 50; ++i) {
+    const std::string data = std::to_string(i);
+    PutRequest request;
+    request.object = MakeObject(data);
+    request.mode = PutMode::kOverwrite;
+    ASSERT_OK(owner.Publish(key, std::move(request))) << "in the owner's own process";
+    EXPECT_EQ(pool.Need(Key("row"))->text(), data);
+    const std::uint64_t hits = copies.GetStats().hits;
+    EXPECT_EQ(pool.Need(Key("row"))->text(), data);
+    // The lease may have been over, on a machine that is busy.
+    if (owner.GetStats().lent == 1) EXPECT_GE(copies.GetStats().hits, hits);
+  }
+  EXPECT_GT(copies.GetStats().hits, 0U);
+  EXPECT_GT(copies.GetStats().recalls, 0U);
+  ASSERT_OK(pool.Drop(Key("row")));
+  EXPECT_CODE(pool.Need(Key("row"), {.deadline = 1ms}), kDeadlineExceeded);
+}
+
+TEST_F(MemberPoolsTest, KeepsNoCopiesWithoutReadToLocal) {
+  MemberProcesses members(1);
+  Pool pool = Open("dht:[plain]/a&behavior=WriteToRemote" + members.UrlOptions());
+  ASSERT_OK(pool.Publish(Key("row"), MakeObject("x")));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(pool.Need(Key("row"))->text(), "x");
+  EXPECT_EQ(Process::Current()->network().value()->copies().GetStats().copies, 0U);
+  EXPECT_EQ(members.at(0).store()->GetStats().lent, 0U);
+}
+
+TEST_F(MemberPoolsTest, RefusesReplicasThatCannotBe) {
+  MemberProcesses members(2);
+  const std::string list = members.UrlOptions();
+  for (const std::string value : {"0", "17", "two", ""}) {
+    EXPECT_CODE(Try("dht:/a&replicas=" + value + list), kInvalidArgument) << value;
+  }
+  EXPECT_THAT(std::string(Try("dht:/a&replicas=3" + list).message()), HasSubstr("of 2 members"));
+  EXPECT_CODE(Try("dht:/a&replicas=2&keep=1" + list), kInvalidArgument);
+  EXPECT_CODE(Try("dht:/a&replicas=2&behavior=DefaultRemote_EnableOverwrites" + list),
+              kInvalidArgument);
+  Pool pool = Open("dht:/a&replicas=2" + list);
+  EXPECT_CODE(pool.Publish(Key("k"), MakeObject("x"), {.overwrite = Overwrite::kYes}),
+              kInvalidArgument);
+  EXPECT_CODE(pool.Publish(Key("k"), MakeObject("x"), {.if_version = Version{}}),
+              kInvalidArgument);
+  EXPECT_CODE(pool.List(Pattern::Row("r"), {.cursor = "9.x"}), kInvalidArgument);
+}
+
 TEST_F(MemberPoolsTest, RanksAndTagsLeadToMembers) {
   MemberProcesses members(3);
   const std::string list = members.UrlOptions();
@@ -287,6 +365,79 @@ TEST_F(MemberFaultsTest, ADeadMemberFailsItsKeysAndNoOthers) {
   EXPECT_CODE(pool.Drop(Pattern::RowPrefix("row")), kUnavailable) << "not all could be asked";
   EXPECT_CODE(pool.Need(lost, {.deadline = 300ms}), kDeadlineExceeded)
       << "who may wait, waits for the member to come again";
+}
+
+TEST_F(MemberFaultsTest, ReplicasAreReadWhileAMemberIsAway) {
+  Pool pool = Open("dht:[replicas]/a&replicas=2" + members_.UrlOptions({steady_.address(0)}));
+  const auto row = [](int i) { return Key("row" + std::to_string(i), "c"); };
+  constexpr int kRows = 20;
+  for (int i = 0; i < kRows; ++i) ASSERT_OK(pool.Publish(row(i), MakeObject(std::to_string(i))));
+  EXPECT_EQ(members_.ObjectsAt(0), kRows);
+  EXPECT_EQ(steady_.ObjectsAt(0), kRows);
+  const auto expect_all = [&] {
+    for (int i = 0; i < kRows; ++i) {
+      const auto object = pool.Need(row(i));
+      ASSERT_OK(object);
+      EXPECT_EQ(object->text(), std::to_string(i));
+      EXPECT_OK(pool.Info(row(i)));
+      EXPECT_EQ(pool.RowInfo(row(i))->columns, 1U);
+      EXPECT_EQ(pool.Compute(Pattern::Row(row(i).row()), "concat", "")->text(), std::to_string(i));
+    }
+    EXPECT_EQ(pool.List(Pattern::RowPrefix("row"))->objects.size() +
+                  pool.List(Pattern::RowPrefix("no such"))->objects.size(),
+              kRows);
+  };
+  expect_all();
+  members_.Stop(0);
+  expect_all();
+  int refused = 0;
+  int taken = 0;
+  for (int i = 0; i < kRows; ++i) {
+    const Status published =
+        pool.Publish(Key("late" + std::to_string(i)), MakeObject("x")).status();
+    if (published.ok()) {
+      ++taken;
+    } else {
+      EXPECT_CODE(published, kUnavailable);
+      EXPECT_THAT(std::string(published.message()), HasSubstr(members_.address(0)));
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 0) << "rows whose first member is away";
+  EXPECT_GT(taken, 0) << "the others go on, at fewer members";
+  EXPECT_CODE(pool.Drop(Pattern::RowPrefix("none")), kUnavailable) << "one may be out of reach";
+  members_.StartAgain(0);
+  EXPECT_EQ(members_.ObjectsAt(0), 0U);
+  expect_all();
+  for (int i = 0; i < kRows; ++i) {
+    EXPECT_CODE(pool.Publish(row(i), MakeObject("again")), kAlreadyExists)
+        << "written once, though its first member has forgotten it";
+  }
+  EXPECT_EQ(pool.Drop(Pattern::RowPrefix("row")).value(), kRows);
+  EXPECT_EQ(pool.Drop(Pattern::RowPrefix("")).value(), static_cast<std::uint64_t>(taken));
+  EXPECT_EQ(steady_.ObjectsAt(0) + members_.ObjectsAt(0), 0U);
+}
+
+TEST_F(MemberFaultsTest, AWantIsAnsweredByAnyReplicaOnce) {
+  Pool pool = Open("dht:[replicas]/a&replicas=2" + members_.UrlOptions({steady_.address(0)}));
+  std::atomic<int> count{0};
+  Notification done;
+  pool.Want(
+      Key("row", "c"),
+      [&](const Result<NamedObject>& named) {
+        EXPECT_OK(named);
+        ++count;
+        done.Notify();
+      },
+      {.deadline = test::kPatience});
+  ASSERT_TRUE(test::Eventually(
+      [&] { return members_.WaitingAt(0) == 1 && steady_.WaitingAt(0) == 1; }))
+      << "parked at both";
+  ASSERT_OK(pool.Publish(Key("row", "c"), MakeObject("x")));
+  ASSERT_TRUE(test::Await(done));
+  EXPECT_TRUE(test::Eventually(
+      [&] { return members_.WaitingAt(0) == 0 && steady_.WaitingAt(0) == 0; }));
+  EXPECT_EQ(count, 1);
 }
 
 TEST_F(MemberFaultsTest, AMemberThatComesAgainIsEmptyAndAnswersWhoWaited) {

@@ -58,6 +58,11 @@ const PoolCase kPools[] = {
     {"dhtkeep",
      "dht:/model&keep=2&behavior=DefaultRemote_EnableOverwrites%",
      {.overwrites = true, .keep = 2}},
+    {"dhtnocopies",
+     "dht:/model&behavior=WriteToRemote_EnableOverwrites%",
+     {.overwrites = true}},
+    {"dhtreplicas", "dht:/model&replicas=2%", {.written_once = true}},
+    {"tftreplicas", "tft:/model&replicas=4%self", {.written_once = true}},
     {"rft", "rft:/model&rank=4%"},
     {"tft", "tft:/model%"},
     {"trace", "trace:/model&file=@/trace&next_pool=local:/model"},
@@ -106,6 +111,12 @@ class PoolModelTest : public test::LibraryTest, public testing::WithParamInterfa
     }
   }
 
+  Overwrite RandomOverwrite() {
+    const auto overwrite = static_cast<Overwrite>(random_.Below(3));
+    const bool refused = GetParam().model.written_once && overwrite == Overwrite::kYes;
+    return refused ? Overwrite::kNo : overwrite;
+  }
+
   /// Publishes by one of the three forms.
   Result<ObjectInfo> Publish(const Key& key, const DataObject& object,
                              const PublishOptions& options) {
@@ -150,9 +161,9 @@ class PoolModelTest : public test::LibraryTest, public testing::WithParamInterfa
   void PublishStep() {
     const Key key = test::RandomKey(random_);
     PublishOptions options;
-    options.overwrite = static_cast<Overwrite>(random_.Below(3));
+    options.overwrite = RandomOverwrite();
     if (random_.OneIn(5)) options.ttl = 1h;
-    if (random_.OneIn(4)) {
+    if (!GetParam().model.written_once && random_.OneIn(4)) {
       const auto* entry = model_.Get(key);
       options.if_version = entry != nullptr && random_.OneIn(2) ? entry->version : Version{};
     }
@@ -204,7 +215,7 @@ class PoolModelTest : public test::LibraryTest, public testing::WithParamInterfa
 
   void GroupStep() {
     PublishOptions options;
-    options.overwrite = static_cast<Overwrite>(random_.Below(3));
+    options.overwrite = RandomOverwrite();
     if (random_.OneIn(5)) options.ttl = 1h;
     const std::vector<Key> keys = test::RandomGroup(random_, 5);
     const std::string meta(random_.Below(5), 'm');

@@ -17,9 +17,10 @@ namespace cirein::test {
 class PoolModel {
  public:
   struct Options {
-    bool overwrites = false;  ///< The pool's default.
-    std::size_t keep = 0;     ///< Columns kept in a row; 0: all.
-    bool stores = true;       ///< False: publishes answer those who wait, and leave nothing.
+    bool overwrites = false;    ///< The pool's default.
+    std::size_t keep = 0;       ///< Columns kept in a row; 0: all.
+    bool stores = true;         ///< False: publishes answer those who wait, and leave nothing.
+    bool written_once = false;  ///< What may overwrite is not asked of it.
   };
   PoolModel() = default;
   explicit PoolModel(Options options) : options_(options) {}
