@@ -173,6 +173,15 @@ Result<DirectoryInfo> Directory::Join(const ResourceUrl& url,
   CIREIN_ASSIGN_OR_RETURN(const ResourceUrl named, Named(url));
   CIREIN_RETURN_IF_ERROR(CheckMemberName(member.name));
   CIREIN_ASSIGN_OR_RETURN(const std::string address, MemberAddress(member.address));
+  CIREIN_ASSIGN_OR_RETURN(const Found before, Find(named));
+  const auto takes_place_of = [&](const DirectoryMember& each) {
+    return each.name == member.name && each.address != address;
+  };
+  const std::shared_ptr<Process> process = Process::Current();
+  if (process != nullptr && std::any_of(before.entry.members.begin(), before.entry.members.end(),
+                                        takes_place_of)) {
+    AwaitEarlierLeases(process->config(), process->environment());
+  }
   return Apply(named, [&](DirectoryInfo& entry) -> Status {
     if (entry.url.path().empty() && entry.revision > 0) {
       return FailedPrecondition(fmt::format("\"{}\" was dropped", named.BucketPath()),

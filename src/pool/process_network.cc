@@ -12,6 +12,13 @@
 
 namespace cirein {
 
+void AwaitEarlierLeases(const Config& config, const Environment& environment) {
+  Notification over;
+  const TimePoint end = environment.clock.Now() + config.GetDuration("pool.lease");
+  // Timers that are closed begin nothing: this process ends.
+  if (environment.timers.RunAt(end, [&over] { over.Notify(); }) != 0) over.WaitUntil(kEndOfTime);
+}
+
 Result<std::unique_ptr<ProcessNetwork>> ProcessNetwork::Start(const Config& config,
                                                               std::shared_ptr<StripedStore> store,
                                                               const Environment& environment,
@@ -39,12 +46,7 @@ Result<std::unique_ptr<ProcessNetwork>> ProcessNetwork::Start(const Config& conf
   done.WaitUntil(kEndOfTime);
   if (!made->ok()) return made->status();
   network->transport_ = std::move(**made);
-  if (address_may_be_old) {
-    // What an earlier life has lent must be over before anybody sees that it has ended.
-    Notification over;
-    const TimePoint end = environment.clock.Now() + config.GetDuration("pool.lease");
-    if (environment.timers.RunAt(end, [&over] { over.Notify(); }) != 0) over.WaitUntil(kEndOfTime);
-  }
+  if (address_may_be_old) AwaitEarlierLeases(config, environment);
   CIREIN_RETURN_IF_ERROR(network->transport_->Listen(network->service_));
   return network;
 }

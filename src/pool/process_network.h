@@ -18,6 +18,10 @@
 
 namespace cirein {
 
+/// Waits for pool.lease: what an earlier life of this process has lent is over then, and others may
+/// see that it has ended.
+void AwaitEarlierLeases(const Config& config, const Environment& environment);
+
 /// This process among others: a transport with a thread of its own, which lets them use the
 /// process's store, and makes the connections of its pools.
 class ProcessNetwork final : public Network {
