@@ -40,10 +40,11 @@ void StripedStore::Tell(Effects& effects) {
   }
 }
 
-void StripedStore::CallBack(Effects& effects, std::function<void()> resume) {
+void StripedStore::CallBack(Effects& effects, Length length, std::function<void()> resume) {
+  const bool here = length == Length::kShort && stripes_.front()->keeper == nullptr;
   effects.recall->Begin(environment_.timers,
-                        [&callbacks = environment_.callbacks, resume = std::move(resume)] {
-                          if (!callbacks.Submit(resume).ok()) resume();
+                        [here, &callbacks = environment_.callbacks, resume = std::move(resume)] {
+                          if (here || !callbacks.Submit(resume).ok()) resume();
                         });
   Tell(effects);
 }

@@ -235,11 +235,12 @@ void StripedStore::PublishAfter(const KeyView& key, PutRequest&& request,
                                 std::shared_ptr<Recall> recall, PublishCallback done) {
   Stripe& stripe = StripeFor(key);
   const auto again = [&](Effects& effects) {
-    CallBack(effects, [self = shared_from_this(), bucket = key.bucket, name = key.ToKey(),
-                       held = std::make_shared<PutRequest>(std::move(request)),
-                       after = effects.recall, done = std::move(done)] {
-      self->PublishAfter(KeyView(bucket, name), std::move(*held), after, done);
-    });
+    CallBack(effects, Length::kShort,
+             [self = shared_from_this(), bucket = key.bucket, name = key.ToKey(),
+              held = std::make_shared<PutRequest>(std::move(request)), after = effects.recall,
+              done = std::move(done)] {
+               self->PublishAfter(KeyView(bucket, name), std::move(*held), after, done);
+             });
   };
   if (stripe.keeper == nullptr) {
     Effects effects;
@@ -290,10 +291,11 @@ void StripedStore::PublishGroupAfter(std::vector<PutItem> items, std::shared_ptr
       held->keys.push_back(item.key.ToKey());
       held->items.push_back({KeyView(item.key.bucket, held->keys.back()), std::move(item.request)});
     }
-    return CallBack(*effects, [self = shared_from_this(), held, recall = effects->recall,
-                               done = std::move(done)] {
-      self->PublishGroupAfter(std::move(held->items), recall, done);
-    });
+    return CallBack(
+        *effects, Length::kShort,
+        [self = shared_from_this(), held, recall = effects->recall, done = std::move(done)] {
+          self->PublishGroupAfter(std::move(held->items), recall, done);
+        });
   }
   if (expires && infos.ok()) ArmSweep();
   WhenKept(stripe, ticket,
@@ -469,7 +471,8 @@ void StripedStore::DropRest(const std::shared_ptr<DropState>& state) {
   const Status status = DropSome(*state);
   if (!status.ok()) return state->done(status);
   if (state->effects.recall == nullptr) return state->done(state->dropped);
-  CallBack(state->effects, [self = shared_from_this(), state] { self->DropRest(state); });
+  CallBack(state->effects, Length::kLong,
+           [self = shared_from_this(), state] { self->DropRest(state); });
 }
 
 Result<ObjectInfo> StripedStore::Info(const KeyView& key) {

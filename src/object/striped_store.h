@@ -172,9 +172,10 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   void DropRest(const std::shared_ptr<DropState>& state);
   /// Asks for the copies back.
   static void Tell(Effects& effects);
-  /// Calls back what the effects say, and has `resume` run when that is over: elsewhere, because it
-  /// may be over on a thread that must not wait.
-  void CallBack(Effects& effects, std::function<void()> resume);
+  enum class Length : std::uint8_t { kShort, kLong };
+  /// Calls back what the effects say, and has `resume` run when that is over. That may be on a thread
+  /// that must not wait: what may wait, or is long, runs elsewhere then.
+  void CallBack(Effects& effects, Length length, std::function<void()> resume);
   /// The same; returns when it is over.
   void AwaitRecall(Effects& effects);
 
