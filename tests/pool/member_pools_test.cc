@@ -235,7 +235,7 @@ TEST_F(MemberPoolsTest, KeepsPoolsOfSeveralTypesApart) {
   for (std::size_t i = 0; i < pools.size(); ++i) {
     EXPECT_EQ(pools[i].Drop(Pattern::RowPrefix("")).value(), 20U);
     EXPECT_CODE(pools[i].Info(row(1)), kNotFound);
-    if (i + 1 < pools.size()) EXPECT_OK(pools[i + 1].Info(row(1)));
+    for (std::size_t k = i + 1; k < pools.size(); ++k) EXPECT_OK(pools[k].Info(row(1)));
   }
   EXPECT_EQ(members.ObjectsAt(0) + members.ObjectsAt(1) + members.ObjectsAt(2), 0U);
 }
@@ -253,10 +253,7 @@ TEST_F(MemberPoolsTest, ACopyIsCalledBackWhoeverMakesTheChange) {
     request.mode = PutMode::kOverwrite;
     ASSERT_OK(owner.Publish(key, std::move(request))) << "in the owner's own process";
     EXPECT_EQ(pool.Need(Key("row"))->text(), data);
-    const std::uint64_t hits = copies.GetStats().hits;
     EXPECT_EQ(pool.Need(Key("row"))->text(), data);
-    // The lease may have been over, on a machine that is busy.
-    if (owner.GetStats().lent == 1) EXPECT_GE(copies.GetStats().hits, hits);
   }
   EXPECT_GT(copies.GetStats().hits, 0U);
   EXPECT_GT(copies.GetStats().recalls, 0U);
