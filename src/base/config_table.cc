@@ -60,7 +60,8 @@ constexpr auto kSettings = std::to_array<Setting>({
       "The process that hosts the directory, in which pools are found by name."},
      Check::kText},
     {{"directory.file", Type::kString, "", "a path; empty: no file",
-      "A file whose first line is the directory's address, where directory.address does not say it."},
+      "A file whose first line is the directory's address, where directory.address does not say "
+      "it."},
      Check::kText},
     {{"fabric.connections_max", Type::kInteger, "1024", "1 to 65536",
       "How many connections between processes may be open at once, over each fabric."},
@@ -126,7 +127,8 @@ constexpr auto kSettings = std::to_array<Setting>({
      1,
      1024},
     {{"network", Type::kString, "standard", "standard, nonet",
-      "May this process have a network? With nonet it opens no socket to others, and pools of other "
+      "May this process have a network? With nonet it opens no socket to others, and pools of "
+      "other "
       "processes cannot be connected to."},
      Check::kChoice},
     {{"pool.copies", Type::kBytes, "64MiB", "0 to 1024PiB",

@@ -173,8 +173,8 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   /// Asks for the copies back.
   static void Tell(Effects& effects);
   enum class Length : std::uint8_t { kShort, kLong };
-  /// Calls back what the effects say, and has `resume` run when that is over. That may be on a thread
-  /// that must not wait: what may wait, or is long, runs elsewhere then.
+  /// Calls back what the effects say, and has `resume` run when that is over. That may be on a
+  /// thread that must not wait: what may wait, or is long, runs elsewhere then.
   void CallBack(Effects& effects, Length length, std::function<void()> resume);
   /// The same; returns when it is over.
   void AwaitRecall(Effects& effects);

@@ -178,8 +178,8 @@ Result<DirectoryInfo> Directory::Join(const ResourceUrl& url,
     return each.name == member.name && each.address != address;
   };
   const std::shared_ptr<Process> process = Process::Current();
-  if (process != nullptr && std::any_of(before.entry.members.begin(), before.entry.members.end(),
-                                        takes_place_of)) {
+  if (process != nullptr &&
+      std::any_of(before.entry.members.begin(), before.entry.members.end(), takes_place_of)) {
     AwaitEarlierLeases(process->config(), process->environment());
   }
   return Apply(named, [&](DirectoryInfo& entry) -> Status {

@@ -19,8 +19,8 @@ Bucket BucketOfReplica(Bucket bucket, std::size_t replica);
 /// key, and is asked first; the others are asked when it has not, or cannot be reached. The design
 /// notes' "Replicas" say what is asked of whom, and what holds when one fails.
 ///
-/// `replicas` are pools over one member each, the first one first, which have nothing but the rows of
-/// this one. `type` and `environment` outlive the pool.
+/// `replicas` are pools over one member each, the first one first, which have nothing but the rows
+/// of this one. `type` and `environment` outlive the pool.
 std::shared_ptr<PoolBackend> MakeReplicatedPool(std::string_view type,
                                                 std::vector<std::shared_ptr<PoolBackend>> replicas,
                                                 const Environment& environment);

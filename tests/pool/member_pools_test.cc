@@ -283,8 +283,7 @@ TEST_F(MemberPoolsTest, RefusesReplicasThatCannotBe) {
   Pool pool = Open("dht:/a&replicas=2" + list);
   EXPECT_CODE(pool.Publish(Key("k"), MakeObject("x"), {.overwrite = Overwrite::kYes}),
               kInvalidArgument);
-  EXPECT_CODE(pool.Publish(Key("k"), MakeObject("x"), {.if_version = Version{}}),
-              kInvalidArgument);
+  EXPECT_CODE(pool.Publish(Key("k"), MakeObject("x"), {.if_version = Version{}}), kInvalidArgument);
   EXPECT_CODE(pool.List(Pattern::Row("r"), {.cursor = "9.x"}), kInvalidArgument);
 }
 
@@ -419,21 +418,20 @@ TEST_F(MemberFaultsTest, AWantIsAnsweredByAnyReplicaOnce) {
   Pool pool = Open("dht:[replicas]/a&replicas=2" + members_.UrlOptions({steady_.address(0)}));
   std::atomic<int> count{0};
   Notification done;
-  pool.Want(
-      Key("row", "c"),
-      [&](const Result<NamedObject>& named) {
-        EXPECT_OK(named);
-        ++count;
-        done.Notify();
-      },
-      {.deadline = test::kPatience});
-  ASSERT_TRUE(test::Eventually(
-      [&] { return members_.WaitingAt(0) == 1 && steady_.WaitingAt(0) == 1; }))
-      << "parked at both";
+  pool.Want(Key("row", "c"),
+            [&](const Result<NamedObject>& named) {
+              EXPECT_OK(named);
+              ++count;
+              done.Notify();
+            },
+            {.deadline = test::kPatience});
+  ASSERT_TRUE(test::Eventually([&] {
+    return members_.WaitingAt(0) == 1 && steady_.WaitingAt(0) == 1;
+  })) << "parked at both";
   ASSERT_OK(pool.Publish(Key("row", "c"), MakeObject("x")));
   ASSERT_TRUE(test::Await(done));
-  EXPECT_TRUE(test::Eventually(
-      [&] { return members_.WaitingAt(0) == 0 && steady_.WaitingAt(0) == 0; }));
+  EXPECT_TRUE(
+      test::Eventually([&] { return members_.WaitingAt(0) == 0 && steady_.WaitingAt(0) == 0; }));
   EXPECT_EQ(count, 1);
 }
 
