@@ -2,6 +2,7 @@
 #include "pool/copy_cache.h"
 
 #include <array>
+#include <iterator>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -28,37 +29,37 @@ std::string NameOf(const Key& key) {
 
 }  // namespace
 
-CopyCache::OfConnection::OfConnection(CopyCache& cache, const fabric::Connection& connection)
-    : cache_(cache), connection_(&connection) {
-  const std::lock_guard lock(cache_.mutex_);
-  cache_.homes_.insert_or_assign(connection_, this);
+CopyCache::OfConnection::OfConnection(const CopyCache& cache, const fabric::Connection& connection)
+    : table_(cache.table_), connection_(&connection) {
+  const std::lock_guard lock(table_->mutex);
+  table_->homes.insert_or_assign(connection_, this);
 }
 
 CopyCache::OfConnection::~OfConnection() {
   Copies gone;
-  const std::lock_guard lock(cache_.mutex_);
+  const std::lock_guard lock(table_->mutex);
   // Another connection may be where this one was.
-  if (const auto found = cache_.homes_.find(connection_);
-      found != cache_.homes_.end() && found->second == this) {
-    cache_.homes_.erase(found);
+  if (const auto found = table_->homes.find(connection_);
+      found != table_->homes.end() && found->second == this) {
+    table_->homes.erase(found);
   }
-  while (!copies_.empty()) cache_.Remove(copies_.begin()->second, gone);
+  while (!copies_.empty()) table_->Remove(copies_.begin()->second, gone);
 }
 
 std::optional<NamedObject> CopyCache::OfConnection::Find(const Key& key) {
   Copies gone;
-  const std::lock_guard lock(cache_.mutex_);
+  const std::lock_guard lock(table_->mutex);
   if (copies_.empty()) return std::nullopt;
   const auto found = copies_.find(NameOf(key));
   if (found == copies_.end()) return std::nullopt;
-  const TimePoint now = cache_.clock_.Now();
+  const TimePoint now = table_->clock.Now();
   const Copies::iterator copy = found->second;
   if (copy->end <= now) {
-    cache_.Remove(copy, gone);
+    table_->Remove(copy, gone);
     return std::nullopt;
   }
-  cache_.copies_.splice(cache_.copies_.begin(), cache_.copies_, copy);
-  ++cache_.hits_;
+  table_->copies.splice(table_->copies.begin(), table_->copies, copy);
+  ++table_->hits;
   NamedObject named = copy->named;
   // Its lease ends before it does.
   if (named.info.ttl) *named.info.ttl -= now - copy->kept;
@@ -67,8 +68,8 @@ std::optional<NamedObject> CopyCache::OfConnection::Find(const Key& key) {
 
 CopyCache::Reading CopyCache::OfConnection::Begin(const Key& key) {
   const std::size_t counter = Hash64(NameOf(key)) % kRecallCounters;
-  const std::lock_guard lock(cache_.mutex_);
-  return {cache_.clock_.Now(), recalls_[counter]};
+  const std::lock_guard lock(table_->mutex);
+  return {table_->clock.Now(), recalls_[counter]};
 }
 
 void CopyCache::OfConnection::Keep(const Key& key, const Reading& reading, const NamedObject& named,
@@ -76,46 +77,53 @@ void CopyCache::OfConnection::Keep(const Key& key, const Reading& reading, const
   std::string name = NameOf(key);
   const std::size_t counter = Hash64(name) % kRecallCounters;
   const std::uint64_t bytes = named.object.user_bytes() + name.size() + kCopyBytes;
+  const std::uint64_t limit = table_->options.limit_bytes;
   Copies gone;
-  const std::lock_guard lock(cache_.mutex_);
-  if (recalls_[counter] != reading.recalls || bytes > cache_.options_.limit_bytes) return;
-  const TimePoint now = cache_.clock_.Now();
+  const std::lock_guard lock(table_->mutex);
+  if (recalls_[counter] != reading.recalls || bytes > limit) return;
+  const TimePoint now = table_->clock.Now();
   const TimePoint end = reading.begun + (lease - lease / kDriftPart);
   if (end <= now) return;
-  if (const auto old = copies_.find(name); old != copies_.end()) cache_.Remove(old->second, gone);
-  while (cache_.bytes_ + bytes > cache_.options_.limit_bytes) {
-    cache_.Remove(std::prev(cache_.copies_.end()), gone);
-  }
-  cache_.copies_.push_front({this, name, named, now, end, bytes});
-  cache_.copies_.front().named.info.availability = Availability::kLocalMemory;
-  cache_.bytes_ += bytes;
-  copies_.emplace(std::move(name), cache_.copies_.begin());
+  if (const auto old = copies_.find(name); old != copies_.end()) table_->Remove(old->second, gone);
+  Copies& all = table_->copies;
+  while (table_->bytes + bytes > limit) table_->Remove(std::prev(all.end()), gone);
+  all.push_front({this, name, named, now, end, bytes});
+  all.front().named.info.availability = Availability::kLocalMemory;
+  table_->bytes += bytes;
+  copies_.emplace(std::move(name), all.begin());
 }
 
-void CopyCache::Remove(Copies::iterator copy, Copies& gone) {
-  bytes_ -= copy->bytes;
+void CopyCache::Table::Remove(Copies::iterator copy, Copies& gone) {
+  bytes -= copy->bytes;
   copy->home->copies_.erase(copy->name);
-  gone.splice(gone.begin(), copies_, copy);
+  gone.splice(gone.begin(), copies, copy);
+}
+
+CopyCache::CopyCache(const Clock& clock, const Options& options)
+    : table_(std::make_shared<Table>(clock, options)) {}
+
+CopyCache::~CopyCache() = default;
+
+bool CopyCache::enabled() const noexcept { return table_->options.limit_bytes != 0; }
+
+CopyCache::Stats CopyCache::GetStats() const {
+  const std::lock_guard lock(table_->mutex);
+  return {table_->copies.size(), table_->bytes, table_->hits, table_->recalls};
 }
 
 std::uint64_t CopyCache::Forget(const fabric::Connection& connection, const Key& key) {
   const std::string name = NameOf(key);
   Copies gone;
-  const std::lock_guard lock(mutex_);
-  ++recalls_;
-  const auto home = homes_.find(&connection);
-  if (home == homes_.end()) return 0;
+  const std::lock_guard lock(table_->mutex);
+  ++table_->recalls;
+  const auto home = table_->homes.find(&connection);
+  if (home == table_->homes.end()) return 0;
   OfConnection& here = *home->second;
   ++here.recalls_[Hash64(name) % OfConnection::kRecallCounters];
   const auto found = here.copies_.find(name);
   if (found == here.copies_.end()) return 0;
-  Remove(found->second, gone);
+  table_->Remove(found->second, gone);
   return 1;
-}
-
-CopyCache::Stats CopyCache::GetStats() const {
-  const std::lock_guard lock(mutex_);
-  return {copies_.size(), bytes_, hits_, recalls_};
 }
 
 void CopyCache::Connected(const std::shared_ptr<fabric::Connection>& /*connection*/) {}

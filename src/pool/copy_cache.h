@@ -30,6 +30,7 @@ namespace cirein {
 class CopyCache final : public fabric::Service {
  private:
   struct Copy;
+  struct Table;
   using Copies = std::list<Copy>;  // The one used last comes first.
 
  public:
@@ -50,10 +51,10 @@ class CopyCache final : public fabric::Service {
     std::uint64_t recalls = 0;
   };
 
-  /// The copies that came on one connection. They go with this.
+  /// The copies that came on one connection. They go with this, which may outlive the cache.
   class OfConnection {
    public:
-    OfConnection(CopyCache& cache, const fabric::Connection& connection);
+    OfConnection(const CopyCache& cache, const fabric::Connection& connection);
     ~OfConnection();
     OfConnection(const OfConnection&) = delete;
     OfConnection& operator=(const OfConnection&) = delete;
@@ -72,21 +73,21 @@ class CopyCache final : public fabric::Service {
     /// be known which are being read.
     static constexpr std::size_t kRecallCounters = 64;
 
-    CopyCache& cache_;
+    const std::shared_ptr<Table> table_;
     const fabric::Connection* const connection_;
-    // All below is guarded by the cache.
+    // All below is guarded by the table.
     absl::flat_hash_map<std::string, Copies::iterator> copies_;
     std::array<std::uint64_t, kRecallCounters> recalls_{};
   };
 
-  /// `clock` outlives it.
-  CopyCache(const Clock& clock, const Options& options) : clock_(clock), options_(options) {}
-  ~CopyCache() override = default;
+  /// `clock` outlives what uses copies.
+  CopyCache(const Clock& clock, const Options& options);
+  ~CopyCache() override;
   CopyCache(const CopyCache&) = delete;
   CopyCache& operator=(const CopyCache&) = delete;
 
   /// Is anything kept at all?
-  bool enabled() const noexcept { return options_.limit_bytes != 0; }
+  bool enabled() const noexcept;
   Stats GetStats() const;
 
   void Connected(const std::shared_ptr<fabric::Connection>& connection) override;
@@ -105,20 +106,27 @@ class CopyCache final : public fabric::Service {
     TimePoint end{};
     std::uint64_t bytes = 0;
   };
+  /// All copies of the process. The members are guarded by the mutex.
+  struct Table {
+    Table(const Clock& clock_in, const Options& options_in)
+        : clock(clock_in), options(options_in) {}
+    /// Under the lock. The copy goes to `gone`, to be freed outside of it.
+    void Remove(Copies::iterator copy, Copies& gone);
+
+    const Clock& clock;
+    const Options options;
+    std::mutex mutex;
+    absl::flat_hash_map<const fabric::Connection*, OfConnection*> homes;
+    Copies copies;
+    std::uint64_t bytes = 0;
+    std::uint64_t hits = 0;
+    std::uint64_t recalls = 0;
+  };
 
   /// How many copies it had: one at most.
   std::uint64_t Forget(const fabric::Connection& connection, const Key& key);
-  /// Under the lock. The copy goes to `gone`, to be freed outside of it.
-  void Remove(Copies::iterator copy, Copies& gone);
 
-  const Clock& clock_;
-  const Options options_;
-  mutable std::mutex mutex_;  // Of all below.
-  absl::flat_hash_map<const fabric::Connection*, OfConnection*> homes_;
-  Copies copies_;
-  std::uint64_t bytes_ = 0;
-  std::uint64_t hits_ = 0;
-  std::uint64_t recalls_ = 0;
+  const std::shared_ptr<Table> table_;
 };
 
 }  // namespace cirein
