@@ -5,6 +5,7 @@ namespace cirein {
 
 // Those who wait stay parked: a drop takes away what was there, not what is to come.
 Result<std::uint64_t> Store::Drop(const KeyView& row, const Pattern& pattern, Effects& effects) {
+  Resume(row, effects);
   CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
   if (!leases_.empty()) {
     const auto meant = [&](const std::optional<std::string_view>& column) {

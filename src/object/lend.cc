@@ -36,12 +36,14 @@ bool Store::MustRecall(const KeyView& key, const PutRequest& request) const {
   return !leases_.empty() && leases_.IsLent(key, MeantBy(key, request), clock_.Now());
 }
 
+void Store::Resume(const KeyView& row, Effects& effects) {
+  if (effects.recall == nullptr) return;
+  leases_.Leave(row);
+  effects.recall.reset();
+}
+
 Status Store::CallBack(const KeyView& row, const LeaseTable::Meant& meant,
                        const std::function<Status()>& check, Effects& effects) {
-  if (effects.recall != nullptr) {
-    leases_.Leave(row);
-    effects.recall.reset();
-  }
   const TimePoint now = clock_.Now();
   if (!leases_.IsLent(row, meant, now)) return OkStatus();
   CIREIN_RETURN_IF_ERROR(check());

@@ -60,6 +60,7 @@ void Store::Collect(const KeyView& key, const DataObject& object, const ObjectIn
 }
 
 Result<ObjectInfo> Store::Publish(const KeyView& key, PutRequest&& request, Effects& effects) {
+  Resume(key, effects);
   CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
   if (!leases_.empty()) CIREIN_RETURN_IF_ERROR(CallBackFor(key, request, effects));
   ObjectInfo info = InfoOfNew(request, request.object, {});
@@ -78,6 +79,7 @@ Result<ObjectInfo> Store::Publish(const KeyView& key, PutRequest&& request, Effe
 }
 
 Result<std::vector<ObjectInfo>> Store::PublishGroup(std::span<PutItem> items, Effects& effects) {
+  Resume(items[0].key, effects);
   CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
   if (!leases_.empty()) CIREIN_RETURN_IF_ERROR(CallBackFor(items, effects));
   std::vector<ObjectInfo> infos;

@@ -162,6 +162,8 @@ class Store {
  private:
   Status RefuseIfClosed() const;
   Status RefuseIfLent(std::span<Change* const> changes) const;
+  /// First of all in a change: what it waited for, if it did, is over.
+  void Resume(const KeyView& row, Effects& effects);
   /// Before a change. An error and a recall in `effects`: not yet. `check` says whether the change
   /// would be refused, and is asked only if something is lent.
   Status CallBack(const KeyView& row, const LeaseTable::Meant& meant,
