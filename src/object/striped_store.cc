@@ -439,6 +439,10 @@ Status StripedStore::DropSome(DropState& state) {
     drop_row(KeyView(state.pattern.bucket(), state.pattern.row()));
     return status;
   }
+  // Where it waited first, though there may be no such row any more.
+  if (state.effects.recall != nullptr && !drop_row(KeyView(state.from.bucket, state.from.name))) {
+    return status;
+  }
   const auto stopped =
       EachRow(state.pattern, state.from, SIZE_MAX, state.end,
               [&](const Engine::RowName& row) { return drop_row(KeyView(row.bucket, row.name)); });

@@ -164,6 +164,22 @@ TEST_F(StripedLendingTest, ADropOfManyRowsGoesOnWhereItWaited) {
   EXPECT_EQ(outcome->dropped, 40U);
 }
 
+TEST_F(StripedLendingTest, TwoDropsWaitForTheSameRow) {
+  for (int i = 0; i < 40; ++i) ASSERT_OK(Publish(Key("row" + std::to_string(i)), "x"));
+  ASSERT_EQ(Lend(Key("row7"), one_), kLease);
+  const auto first = Drop(Pattern::RowPrefix("row"));
+  const auto second = Drop(Pattern::RowPrefix("row"));
+  ASSERT_EQ(one_->asked.size(), 1U) << "asked once";
+  EXPECT_EQ(first->count + second->count, 0);
+  GiveBack(one_->asked[0]);
+  EXPECT_EQ(first->count, 1);
+  EXPECT_EQ(second->count, 1);
+  EXPECT_EQ(first->dropped + second->dropped, 40U);
+  // No change waits for the row any more, so it is lent again.
+  ASSERT_OK(Publish(Key("row7"), "y"));
+  EXPECT_EQ(Lend(Key("row7"), two_), kLease);
+}
+
 TEST_F(StripedLendingTest, ABoundOnColumnsCallsItsRowBack) {
   ASSERT_OK(Publish(key_, "old"));
   ASSERT_EQ(Lend(key_, one_), kLease);
