@@ -77,6 +77,9 @@ class LeaseTable {
   /// Leases that have not been taken out, which may be over.
   std::size_t size() const noexcept { return size_; }
 
+  /// Has Purge nothing left to do, ever?
+  bool purged() const noexcept { return granted_.empty(); }
+
   /// Lends until `end`. False, and it must not be kept elsewhere: a change of its row waits, or too
   /// many are lent.
   bool Grant(const KeyView& key, const std::shared_ptr<CopyHolder>& holder, TimePoint end,

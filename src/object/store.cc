@@ -31,7 +31,7 @@ ObjectInfo Store::InfoOf(const StoredObject& stored) const {
 bool Store::Sweep(std::size_t max_rows, Effects& effects) {
   leases_.Purge(clock_.Now());
   const bool more = engine_ != nullptr && engine_->Sweep(max_rows, effects.garbage);
-  return more || leases_.size() != 0;
+  return more || !leases_.purged();
 }
 
 std::unique_ptr<Engine> Store::Close(std::vector<std::shared_ptr<Waiter>>& waiters,

@@ -364,8 +364,11 @@ TEST_F(CopyCacheTest, NobodySeesWhatWasReplacedBefore) {
         from.host().PauseUntil(world_.now() + std::chrono::milliseconds(random.Below(900)));
         break;
       case 1:
-        network_.Cut({random.OneIn(2) ? "owner" : from.host().name(),
-                      random.OneIn(2) ? from.host().name() : "owner"});
+        if (random.OneIn(2)) {
+          network_.Cut({"owner", from.host().name()});
+        } else {
+          network_.Cut({from.host().name(), "owner"});
+        }
         break;
       case 2:
       case 3:
