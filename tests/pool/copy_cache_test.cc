@@ -314,8 +314,9 @@ TEST_F(CopyCacheTest, AnOwnerThatStartsAgainWaitsForItsEarlierLife) {
   EXPECT_EQ(NeedText(one, key_), "old");
   // It does not hear of the end: the machine is gone, and another one is there.
   network_.Cut({"owner", "one"});
-  network_.HostLost("owner");
   owner_->Kill();
+  network_.HostLost("owner");
+  owner_->Bury();
   EndOwner();
   EXPECT_EQ(NeedText(one, key_), "old") << "as long as it is lent";
   const TimePoint end = world_.now() + kLeaseTime;
