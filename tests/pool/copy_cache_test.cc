@@ -132,7 +132,8 @@ class CopyCacheTest : public testing::Test {
     service_.reset();
     if (store_ != nullptr) store_->Close();
     store_.reset();
-    owner_.reset();
+    // What it left in the time line may still refer to it.
+    ended_.push_back(std::move(owner_));
   }
   Requester& Add(const std::string& name, double drift_ppm = 0,
                  std::uint64_t limit_bytes = 1 << 20) {
@@ -165,6 +166,7 @@ class CopyCacheTest : public testing::Test {
   const std::uint64_t seed_ = test::Seed();
   VirtualScheduler world_{seed_};
   SimNetwork network_{world_, CostModel::Tcp()};
+  std::vector<std::unique_ptr<VirtualHost>> ended_;
   std::unique_ptr<VirtualHost> owner_;
   std::unique_ptr<fabric::Transport> transport_;
   std::shared_ptr<StripedStore> store_;
