@@ -34,10 +34,8 @@ bool Store::Sweep(std::size_t max_rows, Effects& effects) {
   return more || !leases_.purged();
 }
 
-std::unique_ptr<Engine> Store::Close(std::vector<std::shared_ptr<Waiter>>& waiters,
-                                     std::vector<std::shared_ptr<Recall>>& recalls) {
+std::unique_ptr<Engine> Store::Close(std::vector<std::shared_ptr<Waiter>>& waiters) {
   waiters_.CollectAll(waiters);
-  leases_.Clear(recalls);
   return std::move(engine_);
 }
 

@@ -129,8 +129,7 @@ class Store {
 
   /// Ends it: everyone who waits comes out, changes that do too, every call from now on is
   /// Unavailable. The engine's objects are handed out to be let go by the caller.
-  std::unique_ptr<Engine> Close(std::vector<std::shared_ptr<Waiter>>& waiters,
-                                std::vector<std::shared_ptr<Recall>>& recalls);
+  std::unique_ptr<Engine> Close(std::vector<std::shared_ptr<Waiter>>& waiters);
 
   /// See Engine; 0 once closed.
   std::uint64_t TakeTicket() noexcept { return engine_ == nullptr ? 0 : engine_->TakeTicket(); }

@@ -635,7 +635,8 @@ void StripedStore::Close() {
     std::unique_ptr<Engine> engine;
     {
       const std::lock_guard lock(stripe->mutex);
-      engine = stripe->store.Close(waiters, recalls);
+      engine = stripe->store.Close(waiters);
+      stripe->store.leases().Clear(recalls);
     }
     Answer(waiters, LibraryFinished());
     for (const auto& recall : recalls) recall->Finish();
