@@ -32,10 +32,6 @@ Result<LentObject> Store::Lend(const KeyView& key, const std::shared_ptr<CopyHol
   return lent;
 }
 
-bool Store::MustRecall(const KeyView& key, const PutRequest& request) const {
-  return !leases_.empty() && leases_.IsLent(key, MeantBy(key, request), clock_.Now());
-}
-
 void Store::Resume(const KeyView& row, Effects& effects) {
   if (effects.recall == nullptr) return;
   leases_.Leave(row);

@@ -73,8 +73,7 @@ class Store {
   /// lend.cc. As Get, and lends what is there for `longest` at most.
   Result<LentObject> Lend(const KeyView& key, const std::shared_ptr<CopyHolder>& holder,
                           std::chrono::nanoseconds longest);
-  /// Would a publish have to call copies back?
-  bool MustRecall(const KeyView& key, const PutRequest& request) const;
+  /// What is lent. The end of the store ends what waits for it by LeaseTable::Clear.
   LeaseTable& leases() noexcept { return leases_; }
   /// Would Publish be taken? Says why not, as Publish does, and changes nothing but statistics of
   /// what was refused.
@@ -127,8 +126,8 @@ class Store {
   /// Frees some expired objects, and leases; true while some will expire.
   bool Sweep(std::size_t max_rows, Effects& effects);
 
-  /// Ends it: everyone who waits comes out, changes that do too, every call from now on is
-  /// Unavailable. The engine's objects are handed out to be let go by the caller.
+  /// Ends it: everyone who waits comes out, every call from now on is Unavailable. The engine's
+  /// objects are handed out to be let go by the caller.
   std::unique_ptr<Engine> Close(std::vector<std::shared_ptr<Waiter>>& waiters);
 
   /// See Engine; 0 once closed.
