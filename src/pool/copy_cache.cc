@@ -52,7 +52,7 @@ std::optional<NamedObject> CopyCache::OfConnection::Find(const Key& key) {
   if (copies_.empty()) return std::nullopt;
   const auto found = copies_.find(NameOf(key));
   if (found == copies_.end()) return std::nullopt;
-  const TimePoint now = table_->clock.Now();
+  const TimePoint now = table_->own_clock.Now();
   const Copies::iterator copy = found->second;
   if (copy->end <= now) {
     table_->Remove(copy, gone);
@@ -69,7 +69,7 @@ std::optional<NamedObject> CopyCache::OfConnection::Find(const Key& key) {
 CopyCache::Reading CopyCache::OfConnection::Begin(const Key& key) {
   const std::size_t counter = Hash64(NameOf(key)) % kRecallCounters;
   const std::lock_guard lock(table_->mutex);
-  return {table_->clock.Now(), recalls_[counter]};
+  return {table_->own_clock.Now(), recalls_[counter]};
 }
 
 void CopyCache::OfConnection::Keep(const Key& key, const Reading& reading, const NamedObject& named,
@@ -81,7 +81,7 @@ void CopyCache::OfConnection::Keep(const Key& key, const Reading& reading, const
   Copies gone;
   const std::lock_guard lock(table_->mutex);
   if (recalls_[counter] != reading.recalls || bytes > limit) return;
-  const TimePoint now = table_->clock.Now();
+  const TimePoint now = table_->own_clock.Now();
   const TimePoint end = reading.begun + (lease - lease / kDriftPart);
   if (end <= now) return;
   if (const auto old = copies_.find(name); old != copies_.end()) table_->Remove(old->second, gone);

@@ -109,11 +109,11 @@ class CopyCache final : public fabric::Service {
   /// All copies of the process. The members are guarded by the mutex.
   struct Table {
     Table(const Clock& clock_in, const Options& options_in)
-        : clock(clock_in), options(options_in) {}
+        : own_clock(clock_in), options(options_in) {}
     /// Under the lock. The copy goes to `gone`, to be freed outside of it.
     void Remove(Copies::iterator copy, Copies& gone);
 
-    const Clock& clock;
+    const Clock& own_clock;
     const Options options;
     std::mutex mutex;
     absl::flat_hash_map<const fabric::Connection*, OfConnection*> homes;
