@@ -111,10 +111,13 @@ format: develop-setup ## let clang-format lay out the sources
 check-format: develop-setup ## fail where clang-format would change something
 	@scripts/format --check
 
-.PHONY: tidy
-tidy: develop-setup ## run clang-tidy over src
+.PHONY: tidy tidy-changed
+tidy: develop-setup ## run clang-tidy over src and simulation (half an hour)
 	@$(call configure,tidy)
 	@scripts/tidy
+tidy-changed: develop-setup ## run it over what differs from .ci/linted
+	@$(call configure,tidy)
+	@scripts/tidy --changed
 
 .PHONY: install
 install: release ## install below PREFIX (/usr/local); DESTDIR is honoured

@@ -66,6 +66,12 @@ function(cirein_folder name)
   set_target_properties(cirein_${name} PROPERTIES CIREIN_DEPENDENCIES "${arg_DEPENDS}")
 endfunction()
 
+# cirein_folder_uses(NAME LIBRARY...): further libraries of a folder, which not every build has.
+function(cirein_folder_uses name)
+  target_link_libraries(cirein_${name} PUBLIC ${ARGN})
+  set_property(TARGET cirein_${name} APPEND PROPERTY CIREIN_DEPENDENCIES ${ARGN})
+endfunction()
+
 # cirein_library(FOLDER...): the shared library that users link, made of the folders' objects. Its
 # public headers need only the standard library, so nothing else is passed on to the user.
 function(cirein_library)

@@ -3,8 +3,8 @@
 
     scripts/check_docs.py [--root DIR] [--command PATH]
 
-Relative links in *.md must lead to a file, and to a heading in it if they name one. With a built
-command, docs/operations.md must mention each of its verbs and each setting it knows.
+Relative links in *.md must lead to a file, and to a heading in it if they name one; a test that is
+named, as `Suite.Name`, must exist. With a built command, docs/operations.md must mention each of its verbs and each setting it knows.
 """
 
 import argparse
@@ -49,6 +49,25 @@ def broken_links(root, path):
             yield f"{where}: {name or 'this page'} has no heading #{anchor}"
 
 
+# Both with small letters, so that it is none of the names that are written in capitals.
+_NAMED_TEST = re.compile(r"`([A-Z]\w*[a-z]\w*)\.([A-Z]\w*[a-z]\w*)`")
+_TEST = re.compile(r"^TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)", re.MULTILINE)
+
+
+def tests_of(root):
+    """The tests in the sources, as (suite, name)."""
+    sources = [path for path in project_files(root) if path.name.endswith("_test.cc")]
+    return {test for path in sources for test in _TEST.findall(read(path))}
+
+
+def missing_tests(root, path, tests):
+    text = _FENCE.sub(lambda match: "\n" * match.group(0).count("\n"), read(path))
+    for match in _NAMED_TEST.finditer(text):
+        if match.groups() not in tests:
+            where = f"{path.relative_to(root)}:{line_of(text, match.start())}"
+            yield f"{where}: there is no test {match.group(1)}.{match.group(2)}"
+
+
 def run(command, *arguments):
     return subprocess.run(
         [str(command), *arguments], capture_output=True, text=True, check=True, timeout=60
@@ -82,6 +101,8 @@ def missing_words(page, kind, words):
 def check(root, command):
     pages = [path for path in project_files(root) if path.suffix == ".md"]
     problems = [problem for path in pages for problem in broken_links(root, path)]
+    tests = tests_of(root)
+    problems += [problem for path in pages for problem in missing_tests(root, path, tests)]
     if command:
         page = read(root / "docs" / "operations.md")
         problems += missing_words(page, "verb", verbs_of(command))

@@ -14,7 +14,8 @@ import sys
 from source_text import ROOT, code_only, cpp_files, line_of, read, report
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.MULTILINE)
-_STANDARD = re.compile(r"^[a-z_0-9]+$")
+# Two of them have the names that C has, for the header that is C, too.
+_STANDARD = re.compile(r"^([a-z_0-9]+|std(def|int)\.h)$")
 
 
 def folder_order(root):

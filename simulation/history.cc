@@ -87,6 +87,7 @@ std::string OutcomeText(const Outcome& outcome) {
                        : fmt::format("#{}{}", got.value, VersionText(got.version));
           },
           [](const DroppedObjects& dropped) { return fmt::format("dropped {}", dropped.count); },
+          [](const DroppedUncounted&) { return std::string("dropped"); },
           [](const InfoSeen& info) {
             return info.version == Version{} ? "nothing" : "@" + info.version.ToString();
           },

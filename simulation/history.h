@@ -91,6 +91,8 @@ struct Got {
 struct DroppedObjects {
   std::uint64_t count = 0;
 };
+/// A drop was done; nobody counted what it found.
+struct DroppedUncounted {};
 /// The zero version: nothing is there.
 struct InfoSeen {
   Version version = {};
@@ -102,8 +104,8 @@ struct RowSeen {
 /// It certainly had no effect, and its answer says nothing about the row: no memory, never sent.
 struct Refused {};
 
-using Outcome = std::variant<Published, Existed, VersionDiffered, Got, DroppedObjects, InfoSeen,
-                             RowSeen, Refused>;
+using Outcome = std::variant<Published, Existed, VersionDiffered, Got, DroppedObjects,
+                             DroppedUncounted, InfoSeen, RowSeen, Refused>;
 
 /// An instant of a history. Events of one time count in the order in which they were recorded.
 struct Moment {

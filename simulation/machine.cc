@@ -85,8 +85,12 @@ void Machine::Start() {
   life_ = std::make_unique<Life>();
   VirtualHost::Options host;
   host.name = options_.name;
-  host.drift_ppm = (random_.Double() * 2 - 1) * kDriftMaxPpm;
-  host.clock_ahead = std::chrono::milliseconds(random_.Below(kClockAheadMaxMs));
+  if (!clock_ || !options_.clock_runs_on) {
+    const double drift_ppm = (random_.Double() * 2 - 1) * kDriftMaxPpm;
+    clock_ = {drift_ppm, std::chrono::milliseconds(random_.Below(kClockAheadMaxMs))};
+  }
+  host.drift_ppm = clock_->drift_ppm;
+  host.clock_ahead = clock_->ahead;
   life_->host = std::make_unique<VirtualHost>(world_.scheduler(), std::move(host));
   life_->transport = world_.network().Join(*life_->host);
   life_->shadow = std::make_shared<ShadowSpace>(options_.medium, fmt::format("boot-{}", boots_),

@@ -190,6 +190,7 @@ void AddOutcome(RowStep& step, const Outcome& outcome) {
                           expect(step.kind == Kind::kDrop);
                           step.count = dropped.count;
                         },
+                        [&](const DroppedUncounted&) { expect(step.kind == Kind::kDrop); },
                         [&](const InfoSeen& info) {
                           expect(step.kind == Kind::kInfo);
                           step.version = info.version;

@@ -10,6 +10,7 @@
 #include "base/suggest.h"
 #include "base/text.h"
 #include "simulation/echo_scenario.h"
+#include "simulation/pools_scenario.h"
 #include "simulation/redis_scenario.h"
 #include "simulation/store_scenario.h"
 
@@ -55,6 +56,8 @@ const ScenarioTable& ScenarioTable::Builtin() {
               [] { return std::unique_ptr<Scenario>(std::make_unique<StoreScenario>()); }},
              {"redis", "a server for Redis clients over its pool, and such clients",
               [] { return std::unique_ptr<Scenario>(std::make_unique<RedisScenario>()); }},
+             {"pools", "a pool over the memory of several processes, and its users",
+              [] { return std::unique_ptr<Scenario>(std::make_unique<PoolsScenario>()); }},
          }) {
       if (const Status added = made.Add(std::move(entry)); !added.ok()) Fatal(added.ToString());
     }

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "simulation/stored_value.h"
 
 namespace cirein::simulation {
 
@@ -16,7 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::chrono::nanoseconds kConnectAgain = 20ms;
-constexpr std::size_t kValueDigits = 8;
 
 Key KeyOf(const std::string& row, const Column& column) {
   Key key = column ? Key(row, *column) : Key(row);
@@ -31,21 +31,6 @@ bool IsUnknown(const Status& status) {
 }
 
 }  // namespace
-
-std::string BytesOfValue(ValueId value, std::uint64_t bytes) {
-  std::string text = fmt::format("{:0{}}", value, kValueDigits);
-  for (std::uint64_t i = text.size(); i < bytes; ++i) {
-    text.push_back(static_cast<char>('a' + (value * 7 + i) % 26));
-  }
-  return text;
-}
-
-ValueId ValueOfBytes(std::string_view bytes) {
-  const Result<std::uint64_t> value = ParseUint64(bytes.substr(0, kValueDigits));
-  if (!value.ok() || *value > UINT32_MAX) return kNoValue;
-  const auto id = static_cast<ValueId>(*value);
-  return bytes == BytesOfValue(id, bytes.size()) ? id : kNoValue;
-}
 
 // Asks one thing after the other.
 class StoreClient::Lane {
@@ -121,7 +106,7 @@ class StoreClient::Lane {
     const std::uint64_t most = random_.OneIn(16)  ? work().large_bytes
                                : random_.OneIn(2) ? 20
                                                   : work().data_bytes_max;
-    return *DataObject::FromString(BytesOfValue(*value, kValueDigits + random_.Below(most + 1)));
+    return *DataObject::FromString(BytesOfValue(*value, kValueBytesMin + random_.Below(most + 1)));
   }
 
   std::optional<std::chrono::nanoseconds> RandomTtl() {

@@ -83,8 +83,4 @@ class StoreClient final : public Program {
   std::vector<std::unique_ptr<Lane>> lanes_;
 };
 
-/// The bytes that stand for a value, and back: kNoValue for bytes that no value has.
-std::string BytesOfValue(ValueId value, std::uint64_t bytes);
-ValueId ValueOfBytes(std::string_view bytes);
-
 }  // namespace cirein::simulation

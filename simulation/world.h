@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,9 @@ class Machine {
     ShadowSpace::Medium medium = ShadowSpace::Medium::kFile;
     SpaceImage disk = {};
     FaultTarget allowed = {};  ///< Its name is not looked at.
+    /// From one process to the next, and over a loss of power, its clock runs on; else each process
+    /// has another one.
+    bool clock_runs_on = false;
   };
   Machine(World& world, Options options);
   ~Machine();
@@ -92,6 +96,11 @@ class Machine {
   World& world_;
   Options options_;
   Random random_;
+  struct ClockRate {
+    double drift_ppm = 0;
+    std::chrono::nanoseconds ahead{0};
+  };
+  std::optional<ClockRate> clock_;  // Of the last process.
   std::unique_ptr<Life> life_;
   std::vector<std::unique_ptr<VirtualHost>> dead_hosts_;
   std::uint32_t starts_ = 0;

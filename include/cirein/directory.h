@@ -14,6 +14,11 @@
 
 namespace cirein {
 
+/// Where other processes reach this one, as directories and the URLs of pools say it
+/// (&ag0=ADDRESS). The first call begins to listen there, and blocks until it does. Errors:
+/// FailedPrecondition before Start, and when the setting network forbids it; those of listening.
+Result<std::string> OwnAddress();
+
 /// A process that is one of a resource's members.
 struct DirectoryMember {
   std::string name;     ///< What it calls itself: visible characters, at most kMaxNameBytes.
@@ -36,21 +41,22 @@ struct DirectoryInfo {
   std::size_t min_members() const;
 };
 
-/// Where resources are found by name, such as pools with their members: Kelpie's DirMan. Any process
-/// with a network hosts one, in its own memory: that of the address asked. Processes that joined say
-/// so again when it was lost.
+/// Where resources are found by name, such as pools with their members: Kelpie's DirMan. Any
+/// process with a network hosts one, in its own memory: that of the address asked. Processes that
+/// joined say so again when it was lost.
 ///
 /// Names are bucket and path: two resources of one path are apart by bucket. Calls block until
 /// answered, at most for the default deadline where none is given. Common errors: Unavailable
-/// (cannot be reached), DeadlineExceeded, InvalidArgument. Thread-safe; copies share the connection.
+/// (cannot be reached), DeadlineExceeded, InvalidArgument. Thread-safe; copies share the
+/// connection.
 class Directory {
  public:
   /// The one hosted at `address` (HOST:PORT, or what a process says of itself); empty: the one that
   /// the settings directory.address or directory.file name. FailedPrecondition when there is none.
   static Result<Directory> Connect(std::string_view address = {});
 
-  /// Makes it known, without members. Again with the same URL does nothing; AlreadyExists for
-  /// another one.
+  /// Makes it known, without members. Where it is known already this does nothing; AlreadyExists
+  /// when that has another type, or another value of an option that the URL names.
   Status Define(const ResourceUrl& url) const;
   /// This process, or whoever is given, becomes a member; a member of that name gets this address
   /// in its old place. NotFound when nobody defined it, FailedPrecondition when it was dropped.

@@ -11,7 +11,7 @@ namespace cirein {
 /// Starts the library, or counts one more user of it: several libraries in one process can each
 /// call Start and Finish. The first call's configuration counts; a later one that differs is logged
 /// and otherwise ignored. Thread-safe. Errors: InvalidArgument for settings that contradict each
-/// other.
+/// other; what is wrong with a library that compute.libraries names.
 Status Start(const Config& config = {});
 
 /// Counts one user less. The last one ends everything: waiting calls are answered Unavailable, user

@@ -69,7 +69,9 @@ class Pool {
 
   /// Calls back once, with the object, when it exists or as soon as it does. `what` is a key, the
   /// columns of one row with a prefix, or all rows with a prefix; of several candidates any one is
-  /// given. Without a callback the object is only fetched ahead, for a later Need.
+  /// given. Without a callback the object is only fetched ahead, for the next Need of its key, which
+  /// then gives it as it was when it was fetched, without asking for it again: what others change
+  /// within the next minute that Need does not see.
   Operation Want(const Pattern& what, WantCallback done = {},
                  const WantOptions& options = {}) const;
   Operation Want(const Pattern& what, ResultCollector& collector,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cirein/behavior.h"
@@ -51,6 +52,12 @@ class PoolBackend {
                                  GroupCallback done);
   /// `done` gets the object as soon as one matches `pattern`: see Pool::Want.
   virtual Operation Want(const Pattern& pattern, const WantOptions& options, WantCallback done) = 0;
+  /// A Want whose answer nobody takes. A backend whose objects are elsewhere keeps what came for the
+  /// next TryNeed of its key, once, and for a bounded time; the others leave this as it is.
+  virtual Operation FetchAhead(const Pattern& pattern, const WantOptions& options,
+                               WantCallback done) {
+    return Want(pattern, options, std::move(done));
+  }
   virtual Operation Drop(const Pattern& pattern, Deadline deadline, DropCallback done) = 0;
   virtual Operation Info(const Key& key, Deadline deadline, InfoCallback done) = 0;
   /// Of the key, only the row counts.

@@ -33,6 +33,13 @@ constexpr std::int64_t kMaxQueue = 1'000'000;
 constexpr std::int64_t kMaxClients = 1'000'000;
 
 constexpr auto kSettings = std::to_array<Setting>({
+    {{"backing.stores", Type::kString, "", "NAME=TYPE:PATH, several parted by ';'",
+      "Stores that the URLs of pools name, by &store=NAME: what such a name means in this "
+      "process."},
+     Check::kText},
+    {{"compute.libraries", Type::kString, "", "paths parted by :; empty: none",
+      "Shared libraries whose compute functions are made known at the start."},
+     Check::kText},
     {{"compute.queue_max", Type::kInteger, "1024", "1 to 1000000",
       "How many compute calls may wait for a thread before more are refused."},
      Check::kRange,
@@ -68,6 +75,12 @@ constexpr auto kSettings = std::to_array<Setting>({
      Check::kRange,
      1,
      65536},
+    {{"fabric.inline_max", Type::kBytes, "256KiB", "0 to 2MiB",
+      "Objects with more data than this do not travel in messages between processes: the other side "
+      "reads them where they are."},
+     Check::kRange,
+     0,
+     2 << 20},
     {{"fabric.keepalive", Type::kDuration, "15s", "1s to 1h",
       "After how long a process on another host that cannot be reached counts as gone. Rounded up "
       "to seconds."},
@@ -105,6 +118,27 @@ constexpr auto kSettings = std::to_array<Setting>({
       "How processes reach each other: shared memory on one host and libfabric between hosts, or "
       "one of them alone."},
      Check::kChoice},
+    {{"group.folder", Type::kString, "", "a path; empty: no folder",
+      "A folder that all processes of a group share, in which they say where they are."},
+     Check::kText},
+    {{"group.form", Type::kString, "auto", "auto, list, file, directory, mpi, slurm",
+      "How this process finds the others of its group, and the members of pools whose URL does not "
+      "say them."},
+     Check::kChoice},
+    {{"group.members", Type::kString, "", "HOST:PORT ..., parted by blanks; empty: no list",
+      "The group's processes in the order of their ranks, for those that are not started by one "
+      "launcher."},
+     Check::kText},
+    {{"group.rank", Type::kString, "", "0 to 4095; empty: as the launcher says",
+      "Which of the group's processes this one is."},
+     Check::kText},
+    {{"group.run", Type::kString, "", "letters, digits, ., _, @, : and -; empty: the launcher's",
+      "What this run of the group is called. No other run that uses the same folder or directory "
+      "is called so."},
+     Check::kText},
+    {{"group.size", Type::kString, "", "1 to 4096; empty: as the launcher says",
+      "How many processes the group has."},
+     Check::kText},
     {{"log.format", Type::kString, "text", "text, json",
       "How log lines look: for people, or one JSON object a line."},
      Check::kChoice},

@@ -32,6 +32,9 @@ enum class Sabotage : std::uint8_t {
   kServeStaleValue,       ///< A value in the cache stays when its key is written.
   kAnswerTwice,           ///< Who waits is answered twice.
   kIgnoreWatches,         ///< EXEC does not look at what WATCH has seen.
+  kRepeatUnknown,         ///< A change whose outcome is unknown is sent again.
+  kForgetLostWants,       ///< A want is not parked anew when its owner has gone away.
+  kKeepGivenUpWants,      ///< The owner is not told of a want that was given up.
 };
 
 #ifdef CIREIN_SABOTAGE

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "backing/backing_stores.h"
 #include "cli/argument_parser.h"
 #include "cli/help.h"
 #include "cli/verb_table.h"
@@ -100,6 +101,7 @@ class Command {
 ExitCode RunCommand(std::span<const std::string> arguments,
                     std::span<const std::string> environment, Console& console) {
   resp::RegisterServerPoolType();
+  backing::RegisterBackingStores();
   Result<ExitCode> result = Internal("nothing was run");
   try {
     result = Command(environment, console).Run(arguments);

@@ -10,8 +10,6 @@
 namespace cirein {
 namespace {
 
-using Type = Report::Type;
-
 std::string StateText(const dpm::PoolSummary& summary) {
   if (summary.superblock.state == static_cast<std::uint32_t>(dpm::PoolState::kClean)) {
     return "closed in order";
@@ -32,7 +30,7 @@ Report PoolReport(const RegionSpace& space, const dpm::PoolSummary& summary) {
                          {"format", "format"},
                          {"durability", "durability"},
                          {"state", "state"},
-                         {"openings", "openings", Type::kCount},
+                         {"openings", "openings", Report::Type::kCount},
                          {"created", "created"},
                          {"medium", "medium"},
                          {"survives_power_cut", "survives a power cut"}});
@@ -46,14 +44,14 @@ Report PoolReport(const RegionSpace& space, const dpm::PoolSummary& summary) {
 
 Report LogReport(const dpm::PoolSummary& summary) {
   const dpm::Superblock& superblock = summary.superblock;
-  Report report("log", {{"size_bytes", "log", Type::kBytes},
-                        {"used_bytes", "used", Type::kBytes},
-                        {"segment_bytes", "segment", Type::kBytes},
-                        {"segments", "segments", Type::kCount},
-                        {"free_segments", "free", Type::kCount},
-                        {"open_segments", "open", Type::kCount},
-                        {"sealed_segments", "sealed", Type::kCount},
-                        {"index_bytes", "index", Type::kBytes}});
+  Report report("log", {{"size_bytes", "log", Report::Type::kBytes},
+                        {"used_bytes", "used", Report::Type::kBytes},
+                        {"segment_bytes", "segment", Report::Type::kBytes},
+                        {"segments", "segments", Report::Type::kCount},
+                        {"free_segments", "free", Report::Type::kCount},
+                        {"open_segments", "open", Report::Type::kCount},
+                        {"sealed_segments", "sealed", Report::Type::kCount},
+                        {"index_bytes", "index", Report::Type::kBytes}});
   report.AddRow({superblock.segments * superblock.segment_bytes, summary.log_bytes_used,
                  superblock.segment_bytes, superblock.segments, summary.free_segments,
                  summary.open_segments, summary.sealed_segments, superblock.index_bytes});
@@ -61,10 +59,10 @@ Report LogReport(const dpm::PoolSummary& summary) {
 }
 
 Report ExtentsReport(const dpm::PoolSummary& summary) {
-  Report report("large_objects", {{"count", "large objects", Type::kCount},
-                                  {"bytes", "bytes", Type::kBytes},
-                                  {"limit_bytes", "limit", Type::kBytes},
-                                  {"from_bytes", "data larger than", Type::kBytes}});
+  Report report("large_objects", {{"count", "large objects", Report::Type::kCount},
+                                  {"bytes", "bytes", Report::Type::kBytes},
+                                  {"limit_bytes", "limit", Report::Type::kBytes},
+                                  {"from_bytes", "data larger than", Report::Type::kBytes}});
   report.AddRow({summary.extents, summary.extent_bytes, summary.superblock.extent_limit_bytes,
                  summary.superblock.large_bytes});
   return report;
@@ -78,8 +76,8 @@ std::vector<Report> PoolReports(const RegionSpace& space, const dpm::PoolSummary
 
 Report FindingsReport(std::string name, const dpm::Findings& findings) {
   Report report(std::move(name), {{"kind", "kind"},
-                                  {"segment", "segment", Type::kCount},
-                                  {"offset", "offset", Type::kCount},
+                                  {"segment", "segment", Report::Type::kCount},
+                                  {"offset", "offset", Report::Type::kCount},
                                   {"what", "what"}});
   for (const auto severity : {dpm::Finding::Severity::kCorruption, dpm::Finding::Severity::kNote}) {
     const bool corruption = severity == dpm::Finding::Severity::kCorruption;
@@ -98,13 +96,13 @@ Report FindingsReport(std::string name, const dpm::Findings& findings) {
 
 Report CountsReport(const dpm::VerifyReport& report) {
   const dpm::PoolSummary& summary = report.summary;
-  Report counts("verified", {{"entries", "entries", Type::kCount},
-                             {"objects", "objects", Type::kCount},
-                             {"gone", "gone", Type::kCount},
-                             {"log_used_bytes", "log", Type::kBytes},
-                             {"live_bytes", "live", Type::kBytes},
-                             {"payload_bytes", "data compared", Type::kBytes},
-                             {"large_objects", "large objects", Type::kCount}});
+  Report counts("verified", {{"entries", "entries", Report::Type::kCount},
+                             {"objects", "objects", Report::Type::kCount},
+                             {"gone", "gone", Report::Type::kCount},
+                             {"log_used_bytes", "log", Report::Type::kBytes},
+                             {"live_bytes", "live", Report::Type::kBytes},
+                             {"payload_bytes", "data compared", Report::Type::kBytes},
+                             {"large_objects", "large objects", Report::Type::kCount}});
   counts.AddRow({summary.entries, summary.objects, summary.gone, summary.log_bytes_used,
                  summary.live_bytes, report.payload_bytes, summary.extents});
   return counts;

@@ -74,9 +74,22 @@ TracePlayer::TracePlayer(const Pool& pool, Deadline deadline, InterruptFlag& int
       progress_(progress),
       waits_(std::make_shared<Waits>()) {}
 
-TracePlayResult TracePlayer::Play(const TraceReader& trace, Speed speed) {
+void TracePlayResult::Merge(const TracePlayResult& other) {
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    counts[i].latency_ns.Merge(other.counts[i].latency_ns);
+    counts[i].errors += other.counts[i].errors;
+  }
+  lateness_ns.Merge(other.lateness_ns);
+  time = std::max(time, other.time);
+  if (first_error.ok()) first_error = other.first_error;
+  given_up += other.given_up;
+  if (other.end == End::kInterrupted) end = End::kInterrupted;
+}
+
+TracePlayResult TracePlayer::Play(const TraceReader& trace, Speed speed,
+                                  std::chrono::nanoseconds start_after) {
   const TimePoint start = RealClock::MonotonicNow();
-  Status played = PlayAll(trace, speed);
+  Status played = PlayAll(trace, speed, start_after);
   if (played.ok()) played = WaitForWants();
   if (!played.ok()) {
     GiveUpWants();
@@ -89,8 +102,8 @@ TracePlayResult TracePlayer::Play(const TraceReader& trace, Speed speed) {
   return std::move(result_);
 }
 
-Status TracePlayer::PlayAll(const TraceReader& trace, Speed speed) {
-  TimePoint intended = RealClock::MonotonicNow();
+Status TracePlayer::PlayAll(const TraceReader& trace, Speed speed, std::chrono::nanoseconds start) {
+  TimePoint intended = RealClock::MonotonicNow() + start;
   return trace.ForEach([&](const TraceRecord& record) -> Status {
     intended += record.delay;
     if (record.group_left > 1) {

@@ -36,6 +36,9 @@ struct TracePlayResult {
   std::uint64_t given_up = 0;  ///< Wants that an interrupt ended; counted nowhere else.
   enum class End : std::uint8_t { kComplete, kInterrupted };
   End end = End::kComplete;
+
+  /// Adds what came of another trace that was played at the same time.
+  void Merge(const TracePlayResult& other);
 };
 
 /// Plays recorded requests on a pool, in their order, from one thread. Publishes get contents made
@@ -56,15 +59,17 @@ class TracePlayer {
   TracePlayer(const Pool& pool, Deadline deadline, InterruptFlag& interrupt,
               Progress* progress = nullptr);
 
-  /// Blocks until all is answered, or the interrupt, which gives up what waits.
-  TracePlayResult Play(const TraceReader& trace, Speed speed);
+  /// Blocks until all is answered, or the interrupt, which gives up what waits. At original speed
+  /// the trace begins `start_after` from now.
+  TracePlayResult Play(const TraceReader& trace, Speed speed,
+                       std::chrono::nanoseconds start_after = {});
 
  private:
   struct Waits;
   /// Of more listings that are under way at once, some begin anew.
   static constexpr std::size_t kMaxCursors = 1024;
 
-  Status PlayAll(const TraceReader& trace, Speed speed);
+  Status PlayAll(const TraceReader& trace, Speed speed, std::chrono::nanoseconds start);
   Status PlayOne(const TraceRecord& record);
   Status Publish(const TraceRecord& record);
   Status PublishGroup(const TraceRecord& last);

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "base/text.h"
+#include "base/units.h"
 #include "runtime/file.h"
 
 namespace cirein {
@@ -78,6 +79,11 @@ Result<TraceReader> TraceReader::FromText(std::string text, const std::string& n
   std::uint64_t number = 2;
   for (; !rest.empty(); ++number) {
     const std::string_view line = NextLine(&rest);
+    if (line.starts_with(kTraceBegan)) {
+      const auto began = ParseDuration(line.substr(kTraceBegan.size()));
+      note(number, began.status());
+      if (began.ok()) reader.began_ = *began;
+    }
     if (!IsRecord(line)) continue;
     const Result<TraceRecord> record = TraceRecord::Parse(line);
     if (record.ok()) ++reader.count_;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,8 @@ class TraceReader {
   static Result<TraceReader> FromText(std::string text, const std::string& name);
 
   std::uint64_t count() const noexcept { return count_; }
+  /// When it began to be recorded, since 1970; nullopt where it does not say so.
+  std::optional<std::chrono::nanoseconds> began() const noexcept { return began_; }
   /// Calls `visit` for each record, in order, until it returns an error, which is returned.
   Status ForEach(const std::function<Status(const TraceRecord&)>& visit) const;
 
@@ -37,6 +41,7 @@ class TraceReader {
 
   std::string text_;
   std::uint64_t count_ = 0;
+  std::optional<std::chrono::nanoseconds> began_;
 };
 
 }  // namespace cirein

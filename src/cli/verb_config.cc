@@ -21,18 +21,27 @@ std::string ExampleToml() {
       "# Settings of Cirein. Take the '#' from a line to change the setting.\n"
       "# Later ones win: this file, the environment (CIREIN_MEMORY_LIMIT), --set on the command "
       "line.\n";
+  const auto add = [&text](const ConfigKey& key, std::string_view name) {
+    const std::string value =
+        IsBare(key.type) ? std::string(key.default_value) : JsonString(key.default_value);
+    text +=
+        fmt::format("# {} Takes {}.\n# {} = {}\n", key.description, key.constraint, name, value);
+  };
+  // What stands in no table stands before all of them.
+  text += "\n";
+  for (const ConfigKey& key : Config::Keys()) {
+    if (key.name.find('.') == std::string_view::npos) add(key, key.name);
+  }
   std::string section;
   for (const ConfigKey& key : Config::Keys()) {
     const std::size_t dot = key.name.rfind('.');
+    if (dot == std::string_view::npos) continue;
     const std::string_view table = key.name.substr(0, dot);
     if (table != section) {
       section = table;
       text += fmt::format("\n[{}]\n", section);
     }
-    const std::string value =
-        IsBare(key.type) ? std::string(key.default_value) : JsonString(key.default_value);
-    text += fmt::format("# {} Takes {}.\n# {} = {}\n", key.description, key.constraint,
-                        key.name.substr(dot + 1), value);
+    add(key, key.name.substr(dot + 1));
   }
   return text;
 }

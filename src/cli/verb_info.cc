@@ -14,15 +14,13 @@
 namespace cirein {
 namespace {
 
-using Type = Report::Type;
-
 Report ObjectReport(const Key& key, const ObjectInfo& info) {
   Report report("object", {{"key", "key"},
-                           {"meta_bytes", "meta", Type::kBytes},
-                           {"data_bytes", "data", Type::kBytes},
+                           {"meta_bytes", "meta", Report::Type::kBytes},
+                           {"data_bytes", "data", Report::Type::kBytes},
                            {"version", "version"},
                            {"availability", "availability"},
-                           {"ttl_ns", "ttl", Type::kDuration}});
+                           {"ttl_ns", "ttl", Report::Type::kDuration}});
   report.AddRow(
       {KeyText(key), info.meta_bytes, info.data_bytes, info.version.ToString(),
        std::string(AvailabilityName(info.availability)),
@@ -32,9 +30,9 @@ Report ObjectReport(const Key& key, const ObjectInfo& info) {
 
 Report RowReport(const Pattern& row, const RowInfo& info) {
   Report report("row", {{"row", "row"},
-                        {"columns", "columns", Type::kCount},
+                        {"columns", "columns", Report::Type::kCount},
                         {"has_object", "object without column"},
-                        {"user_bytes", "size", Type::kBytes},
+                        {"user_bytes", "size", Report::Type::kBytes},
                         {"availability", "availability"}});
   report.AddRow({row.RowText(), info.columns, std::string(info.has_object ? "yes" : "no"),
                  info.user_bytes, std::string(AvailabilityName(info.availability))});

@@ -9,8 +9,10 @@
 #include "cirein/library.h"
 
 #include "cli/connect_pool.h"
+#include "cli/rank_traces.h"
 #include "cli/trace_player.h"
 #include "cli/verb_table.h"
+#include "runtime/thread_group.h"
 
 namespace cirein {
 namespace {
@@ -28,29 +30,60 @@ class PlayVerb final : public Verb {
                        });
     options->AddNumber({"--rank", "N", "of the files of several processes, the one of this rank"},
                        {}, &rank_);
+    options->AddNumber(
+        {"--of", "N", "be process --rank, counted from 0, of N that share all files"},
+        {1, UINT32_MAX}, &processes_);
     options->AddDuration({"--deadline", "TIME", "of each request"}, &deadline_);
   }
 
   Result<ExitCode> Run(const VerbContext& context) override {
-    const std::string path = rank_ ? fmt::format("{}.{}", file_, *rank_) : file_;
-    CIREIN_ASSIGN_OR_RETURN(const TraceReader trace, TraceReader::Open(path));
+    CIREIN_ASSIGN_OR_RETURN(const std::vector<RankTrace> traces, OpenTraces());
     CIREIN_ASSIGN_OR_RETURN(const Config config, context.LoadConfig());
     const Library library(config);
     CIREIN_RETURN_IF_ERROR(library.status());
     CIREIN_ASSIGN_OR_RETURN(const Pool pool, ConnectPool(url_));
-    TracePlayResult result;
-    {
-      Progress progress(context.console, "play", trace.count());
-      result =
-          TracePlayer(pool, deadline_, InterruptFlag::Install(), &progress).Play(trace, speed_);
-    }
+    CIREIN_ASSIGN_OR_RETURN(const TracePlayResult result, PlayAll(context.console, pool, traces));
     const std::array<Report, 2> reports = {RequestsReport(result),
-                                           RunReport(result, path, pool.url().ToString())};
+                                           RunReport(result, traces.size(), pool.url().ToString())};
     context.Print(reports);
     return Verdict(result, context.console);
   }
 
  private:
+  Result<std::vector<RankTrace>> OpenTraces() const {
+    if (processes_) {
+      const std::uint64_t index = rank_.value_or(0);
+      if (index < *processes_ && (rank_ || processes_ == 1U)) {
+        return OpenRankTraces(file_, {index, *processes_});
+      }
+      return InvalidArgument(fmt::format("--of {} needs the --rank of this process", *processes_),
+                             fmt::format("give --rank 0 to {}", *processes_ - 1));
+    }
+    const std::string path = rank_ ? fmt::format("{}.{}", file_, *rank_) : file_;
+    CIREIN_ASSIGN_OR_RETURN(TraceReader trace, TraceReader::Open(path));
+    std::vector<RankTrace> traces;
+    traces.push_back({path, std::move(trace)});
+    return traces;
+  }
+
+  // Each on a thread of its own, as each was recorded by a process of its own.
+  Result<TracePlayResult> PlayAll(Console& console, const Pool& pool,
+                                  const std::vector<RankTrace>& traces) const {
+    std::uint64_t requests = 0;
+    for (const RankTrace& each : traces) requests += each.trace.count();
+    InterruptFlag& interrupt = InterruptFlag::Install();
+    Progress progress(console, "play", requests);
+    std::vector<TracePlayResult> results(traces.size());
+    CIREIN_RETURN_IF_ERROR(RunThreads(traces.size(), "play", [&](std::size_t i) {
+      TracePlayer player(pool, deadline_, interrupt, &progress);
+      results[i] = player.Play(traces[i].trace, speed_, traces[i].start);
+      return OkStatus();
+    }));
+    TracePlayResult all;
+    for (const TracePlayResult& result : results) all.Merge(result);
+    return all;
+  }
+
   static Report RequestsReport(const TracePlayResult& result) {
     using Type = Report::Type;
     Report report("requests", {{"request", "request"},
@@ -73,16 +106,17 @@ class PlayVerb final : public Verb {
     return report;
   }
 
-  Report RunReport(const TracePlayResult& result, std::string path, std::string url) const {
+  Report RunReport(const TracePlayResult& result, std::uint64_t traces, std::string url) const {
     using Type = Report::Type;
     Report report("run", {{"file", "file"},
+                          {"traces", "traces", Type::kCount},
                           {"pool", "pool"},
                           {"speed", "speed"},
                           {"run_ns", "run", Type::kDuration},
                           {"lateness_p50_ns", "late by p50", Type::kDuration},
                           {"lateness_max_ns", "max", Type::kDuration}});
     const bool full = speed_ == TracePlayer::Speed::kFull;
-    std::vector<Report::Cell> cells = {std::move(path), std::move(url),
+    std::vector<Report::Cell> cells = {file_, traces, std::move(url),
                                        std::string(full ? "full" : "original"),
                                        static_cast<std::uint64_t>(result.time.count())};
     if (!full) {
@@ -112,6 +146,7 @@ class PlayVerb final : public Verb {
   std::string url_ = "local:";
   TracePlayer::Speed speed_ = TracePlayer::Speed::kFull;
   std::optional<std::uint64_t> rank_;
+  std::optional<std::uint64_t> processes_;
   std::chrono::nanoseconds deadline_ = std::chrono::seconds(10);
 };
 

@@ -13,7 +13,6 @@
 
 #include "base/logging.h"
 #include "cli/verb_table.h"
-#include "pool/process.h"
 #include "runtime/file.h"
 #include "runtime/interrupt_flag.h"
 #include "runtime/real_clock.h"
@@ -30,12 +29,15 @@ class Membership {
   Membership(ResourceUrl url, DirectoryMember member)
       : url_(std::move(url)), member_(std::move(member)) {}
 
-  Result<DirectoryInfo> Join(const Directory& directory) const {
+  Result<DirectoryInfo> Join(const Directory& directory) {
     if (!url_.is_reference()) {
       const Status defined = directory.Define(url_);
       if (!defined.ok()) return defined;
     }
-    return directory.Join(url_, member_);
+    Result<DirectoryInfo> joined = directory.Join(url_, member_);
+    // As a whole, also where this member was told less: it may be the first to define it anew.
+    if (joined.ok()) url_ = joined->url;
+    return joined;
   }
 
   /// Once in a while. Nothing changes where it is known.
@@ -64,7 +66,7 @@ class Membership {
   }
 
  private:
-  const ResourceUrl url_;
+  ResourceUrl url_;
   const DirectoryMember member_;
   bool told_ok_ = true;
   bool dropped_ = false;
@@ -75,8 +77,9 @@ class ServeVerb final : public Verb {
   void Declare(OptionSet* options) override {
     options->AddList({"--join", "URL", "be a member of this pool; may be given several times"},
                      &join_);
-    options->AddText({"--name", "NAME", "what this member is called; the same name is the same "
-                                        "place in the pool (default: its address)"},
+    options->AddText({"--name", "NAME",
+                      "what this member is called; the same name is the same "
+                      "place in the pool (default: its address)"},
                      &name_);
     options->AddText({"--directory-file", "FILE", "host the directory, and write its address here"},
                      &directory_file_);
@@ -87,8 +90,7 @@ class ServeVerb final : public Verb {
     CIREIN_ASSIGN_OR_RETURN(const Config config, context.LoadConfig());
     const Library library(config);
     CIREIN_RETURN_IF_ERROR(library.status());
-    CIREIN_ASSIGN_OR_RETURN(ProcessNetwork* const network, Process::Current()->network());
-    const std::string address = network->address();
+    CIREIN_ASSIGN_OR_RETURN(const std::string address, OwnAddress());
     context.console.Write(fmt::format("cirein is a member at {}\n", address));
     std::optional<Directory> directory;
     if (!directory_file_.empty()) {
@@ -125,10 +127,14 @@ class ServeVerb final : public Verb {
     return memberships;
   }
 
-  static void Serve(InterruptFlag& interrupt, const std::optional<Directory>& directory,
-                    std::vector<Membership> memberships) {
+  void Serve(InterruptFlag& interrupt, std::optional<Directory> directory,
+             std::vector<Membership> memberships) const {
     const Clock& clock = RealClock::Instance();
     while (!interrupt.WaitUntil(memberships.empty() ? kEndOfTime : clock.Now() + kLookAgain)) {
+      // Its file may say by now that it is hosted elsewhere.
+      if (directory_file_.empty()) {
+        if (Result<Directory> now = Directory::Connect(); now.ok()) directory = *std::move(now);
+      }
       for (Membership& membership : memberships) membership.LookAgain(*directory);
     }
     for (const Membership& membership : memberships) membership.Leave(*directory);

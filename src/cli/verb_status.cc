@@ -22,10 +22,7 @@
 namespace cirein {
 namespace {
 
-using Type = Report::Type;
 using Json = nlohmann::ordered_json;
-
-constexpr std::uint64_t kMaxPasswordBytes = 4096;
 
 // A number with the unit that ends its name, as people read it.
 std::string ValueText(std::string_view name, const Json& value) {
@@ -56,10 +53,10 @@ std::vector<Report> ReportsOf(const Json& status) {
   const auto commands = status.find("commands");
   if (commands == status.end() || !commands->is_array() || commands->empty()) return reports;
   Report report("commands", {{"name", "command"},
-                             {"calls", "calls", Type::kCount},
-                             {"usec", "time in all", Type::kDuration},
-                             {"rejected", "refused", Type::kCount},
-                             {"failed", "failed", Type::kCount}});
+                             {"calls", "calls", Report::Type::kCount},
+                             {"usec", "time in all", Report::Type::kDuration},
+                             {"rejected", "refused", Report::Type::kCount},
+                             {"failed", "failed", Report::Type::kCount}});
   for (const Json& command : *commands) {
     const auto number = [&](const char* name) { return command.at(name).get<std::uint64_t>(); };
     constexpr std::uint64_t kNsPerUsec = 1000;
@@ -122,7 +119,7 @@ class StatusVerb final : public Verb {
 
   Result<std::string> Password() const {
     if (password_file_.empty()) return std::string();
-    return ReadFirstLine(password_file_, kMaxPasswordBytes,
+    return ReadFirstLine(password_file_,
                          "write the password there, or leave --requirepass-file out");
   }
 

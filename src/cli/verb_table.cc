@@ -28,6 +28,9 @@ constexpr auto kBlastExamples = std::to_array<VerbExample>({
 constexpr auto kPlayExamples = std::to_array<VerbExample>({
     {"cirein play trace-run.0", "as fast as it goes, in a fresh pool of this process"},
     {"cirein play trace-run --rank 3 --speed original", "trace-run.3, at the recorded times"},
+    {"cirein play trace-run --of 1", "of all ranks, side by side"},
+    {"cirein play trace-run --rank 0 --of 2 --pool dht:/p",
+     "half of them, and another process plays the rest"},
     {"cirein play trace-run.0 --pool null: -o csv", "only the cost of asking"},
 });
 constexpr auto kDoctorExamples = std::to_array<VerbExample>({
@@ -68,6 +71,14 @@ constexpr auto kListExamples = std::to_array<VerbExample>({
     {"cirein list ./pool 'run7|*' --limit 20", "of one row, twenty at most"},
     {"cirein list ./pool 'run*|*' -o csv", "of every row that begins with run, for programs"},
 });
+constexpr auto kSaveExamples = std::to_array<VerbExample>({
+    {"cirein save ./pool --to backup", "every object, each as a file"},
+    {"cirein save ./pool 'run7|*' --to run7", "a row"},
+});
+constexpr auto kLoadExamples = std::to_array<VerbExample>({
+    {"cirein load ./pool backup", "every object of a folder"},
+    {"cirein load ./pool run7 --overwrite", "also in place of what is there"},
+});
 constexpr auto kDropExamples = std::to_array<VerbExample>({
     {"cirein drop ./pool 'run7|mesh'", "one object"},
     {"cirein drop ./pool 'run7|*'", "a row"},
@@ -81,6 +92,8 @@ constexpr auto kComputeExamples = std::to_array<VerbExample>({
 constexpr auto kWantExamples = std::to_array<VerbExample>({
     {"cirein want 127.0.0.1:6380 'run7|*'", "until the row run7 has an object, and which"},
     {"cirein want 127.0.0.1:6380 'run*|done' --timeout 1h -o json", "of any run; for programs"},
+    {"cirein want 127.0.0.1:6380 'run*|done' --exec 'notify \"$OBJECT_KEY\"'",
+     "and then run this; its exit code is the command's"},
 });
 constexpr auto kNeedExamples = std::to_array<VerbExample>({
     {"cirein need 127.0.0.1:6380 'run7|mesh' --to mesh.bin", "when somebody puts it there"},
@@ -102,7 +115,6 @@ constexpr auto kServeExamples = std::to_array<VerbExample>({
     {"cirein serve --directory-file dir.txt --join 'dht:/run7/pool&min_members=2'",
      "the first member, which hosts the directory"},
     {"cirein serve --set directory.file=dir.txt --join dht:/run7/pool", "the second one"},
-    {"cirein put --set directory.file=dir.txt dht:/run7/pool mesh mesh.bin", "and who uses it"},
     {"cirein serve --set fabric.listen=127.0.0.1:7000",
      "without a directory: dht:/p&num=1&ag0=127.0.0.1:7000"},
 });
@@ -193,11 +205,23 @@ constexpr auto kVerbs = std::to_array<VerbEntry>({
      "Takes the patterns of cirein list. What is there already is the answer at once; of several "
      "objects it is any one. Ends with 3 when nothing came in time. At a server it waits for what "
      "others put there, and waits on when the server is started anew; a pool in files is open in "
-     "one process at a time.",
+     "one process at a time. With --exec it tells nothing, and its end is that of the command, "
+     "which can also open the data as /dev/stdin; no time is set to it.",
      kWantExamples, MakeWantVerb},
     {"need", "Objects", "write an object's data, waiting for it to be put there",
      "As cirein get, but what is not there is waited for, as by cirein want.", kNeedExamples,
      MakeNeedVerb},
+    {"save", "Objects", "write objects of a pool into a folder, each as a file",
+     "Keeps keys, meta, types and data; not versions, nor how long an object lives. An object that "
+     "comes or goes meanwhile may be in it or not. The folder holds what it held before until all "
+     "is written, whatever happens, and then the objects of this save alone.",
+     kSaveExamples, MakeSaveVerb},
+    {"load", "Objects", "publish the objects of a folder that cirein save has made",
+     "The whole folder is looked at before anything is published, and each object is compared with "
+     "its checksum. What is there already with the same bytes is passed over, so that a load that "
+     "was interrupted is started again; another object under a key is refused (exit code 6) "
+     "without --overwrite.",
+     kLoadExamples, MakeLoadVerb},
     {"blast", "Measure", "load a pool and report throughput and latency",
      "First publishes --keys objects, then runs the workload and counts latency for each kind of "
      "request. Closed loop unless --rate is given: then requests have intended starts, and latency "

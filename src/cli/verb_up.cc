@@ -44,7 +44,6 @@ constexpr std::uint64_t kOtherFiles = 1024;
 // Objects of more than such a part of a segment have an extent of their own, and what drops all
 // keys writes no more than such a part at once.
 constexpr std::uint64_t kLargeOfSegment = 8;
-constexpr std::uint64_t kMaxPasswordBytes = 4096;
 
 // The password as HTTP asks for it: that of the option until the server's state is there, which may
 // change it. Thread-safe.
@@ -259,7 +258,7 @@ class UpVerb final : public Verb {
 
   Result<std::string> ReadPassword() const {
     if (password_file_.empty()) return std::string();
-    return ReadFirstLine(password_file_, kMaxPasswordBytes, "write the password there");
+    return ReadFirstLine(password_file_, "write the password there");
   }
 
   static void RaiseLimit(resp::ServerState& state) {

@@ -4,6 +4,9 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include <fmt/format.h>
 
 #include "cirein/library.h"
 
@@ -11,6 +14,7 @@
 #include "cli/object_text.h"
 #include "cli/verb_table.h"
 #include "runtime/notification.h"
+#include "runtime/shell_command.h"
 
 namespace cirein {
 namespace {
@@ -42,9 +46,22 @@ class WantVerb final : public Verb {
                          Presence::kRequired, &pattern_);
     options->AddDuration({"--timeout", "TIME", "wait so long at most [default.deadline]"},
                          &timeout_);
+    options->AddText({"--exec", "COMMAND",
+                      "then become this command of the shell, with the data as standard input and "
+                      "the key as $OBJECT_KEY"},
+                     &command_);
   }
 
   Result<ExitCode> Run(const VerbContext& context) override {
+    CIREIN_ASSIGN_OR_RETURN(std::optional<ShellCommand> command, WaitAndTell(context));
+    if (!command) return ExitCode::kOk;
+    CIREIN_RETURN_IF_ERROR(context.console.Flush());
+    return command->TakeOver();
+  }
+
+ private:
+  // The library has ended, in order, when this has: a command that takes over would cut it off.
+  Result<std::optional<ShellCommand>> WaitAndTell(const VerbContext& context) const {
     CIREIN_ASSIGN_OR_RETURN(const Pattern what, Pattern::ParseText(pattern_));
     CIREIN_ASSIGN_OR_RETURN(const Config config, context.LoadConfig());
     const Library library(config);
@@ -53,12 +70,24 @@ class WantVerb final : public Verb {
     WantOptions options;
     if (timeout_) options.deadline = *timeout_;
     CIREIN_ASSIGN_OR_RETURN(const NamedObject object, WaitFor(pool, what, options));
+    if (command_) return CommandFor(object);
     const Report report = WantReport(object);
     context.Print({&report, 1});
-    return ExitCode::kOk;
+    return std::optional<ShellCommand>();
   }
 
- private:
+  Result<std::optional<ShellCommand>> CommandFor(const NamedObject& object) const {
+    std::vector<std::string> variables = {
+        "OBJECT_KEY=" + KeyText(object.key),
+        "OBJECT_VERSION=" + object.info.version.ToString(),
+        fmt::format("OBJECT_TYPE={}", object.object.type()),
+    };
+    CIREIN_ASSIGN_OR_RETURN(
+        ShellCommand command,
+        ShellCommand::Make(*command_, object.object.data(), std::move(variables)));
+    return std::optional<ShellCommand>(std::move(command));
+  }
+
   static Report WantReport(const NamedObject& object) {
     using Type = Report::Type;
     Report report("object", {{"key", "key"},
@@ -73,6 +102,7 @@ class WantVerb final : public Verb {
   std::string pool_;
   std::string pattern_;
   std::optional<std::chrono::nanoseconds> timeout_;
+  std::optional<std::string> command_;
 };
 
 }  // namespace

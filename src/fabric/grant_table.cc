@@ -145,13 +145,17 @@ Status GrantTable::Check(const Grant& grant, ByteRange range, Access asked) cons
   return Find(grant, range, asked).status();
 }
 
-Status GrantTable::Read(const Grant& grant, std::uint64_t offset, std::span<std::byte> into) const {
-  CIREIN_ASSIGN_OR_RETURN(const Place place, Find(grant, {offset, into.size()}, Access::kRead));
-  if (into.empty()) return OkStatus();
+Result<std::span<const std::byte>> GrantTable::View(const Grant& grant, ByteRange range) const {
+  CIREIN_ASSIGN_OR_RETURN(const Place place, Find(grant, range, Access::kRead));
   const Memory& memory = *place.memory;
   const std::byte* const from =
       memory.region != nullptr ? memory.region->data() : memory.bytes.data();
-  std::memcpy(into.data(), from + place.offset, into.size());
+  return std::span(from + place.offset, static_cast<std::size_t>(range.bytes));
+}
+
+Status GrantTable::Read(const Grant& grant, std::uint64_t offset, std::span<std::byte> into) const {
+  CIREIN_ASSIGN_OR_RETURN(const auto from, View(grant, {offset, into.size()}));
+  if (!into.empty()) std::memcpy(into.data(), from.data(), into.size());
   return OkStatus();
 }
 

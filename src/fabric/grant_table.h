@@ -42,11 +42,15 @@ class GrantTable {
   Status Revoke(const Grant& grant);
   /// Takes everything back.
   void Clear();
+  /// Memories that are registered and grants that are valid, together.
+  std::size_t size() const noexcept { return memories_.size() + grants_.size(); }
 
   /// May all of the range be accessed so, by who holds `grant`? As an operation on it would say.
   Status Check(const Grant& grant, ByteRange range, Access asked) const;
   /// The operations, for one who holds `grant`. Only its id and key are believed.
   Status Read(const Grant& grant, std::uint64_t offset, std::span<std::byte> into) const;
+  /// What Read would copy, where it is: valid until the table is changed.
+  Result<std::span<const std::byte>> View(const Grant& grant, ByteRange range) const;
   Status Write(const Grant& grant, std::uint64_t offset, std::span<const std::byte> bytes);
   Result<std::uint64_t> CompareAndSwap(const Grant& grant, std::uint64_t offset, WordSwap swap);
   Result<std::uint64_t> FetchAdd(const Grant& grant, std::uint64_t offset, std::uint64_t add);

@@ -14,7 +14,9 @@
 #include <fmt/format.h>
 
 #include "base/sabotage.h"
+#include "node/answer_loans.h"
 #include "node/connection_holder.h"
+#include "object/object_fetcher.h"
 #include "object/object_messages.h"
 #include "runtime/gate.h"
 
@@ -27,6 +29,21 @@ using std::chrono::nanoseconds;
 // More data than this may have to be brought to where it stays before the store takes it, which
 // blocks.
 constexpr std::uint64_t kPublishHereBytes = 64 * 1024;
+
+// How long a client may take to let its objects be read: it ends that itself, by taking them back,
+// and this is for one that stands still.
+constexpr std::chrono::minutes kFetchLimit{5};
+
+/// The objects of a publish, each of which may be lent.
+std::vector<IncomingObject> ObjectsOf(wire::PublishRequest& request) {
+  return {{&request.object, &request.lent}};
+}
+std::vector<IncomingObject> ObjectsOf(wire::GroupRequest& request) {
+  std::vector<IncomingObject> objects;
+  for (wire::GroupRequest::Item& item : request.items)
+    objects.push_back({&item.object, &item.lent});
+  return objects;
+}
 
 Deadline DeadlineOf(const std::optional<nanoseconds>& limit) {
   return limit ? Deadline(*limit) : kNoDeadline;
@@ -62,6 +79,8 @@ RowInfo FromOutside(RowInfo info) {
 std::uint64_t FromOutside(std::uint64_t count) { return count; }
 ListPage FromOutside(ListPage page) { return page; }
 
+wire::MessageAnswer FromOutside(std::string answer) { return {std::move(answer)}; }
+
 template <typename T>
 wire::Reply ReplyOf(Result<T> result) {
   if (!result.ok()) return result.status();
@@ -75,15 +94,19 @@ wire::Reply ReplyOf(Result<T> result) {
 class ObjectService::Core : public std::enable_shared_from_this<Core> {
  public:
   Core(std::shared_ptr<StripedStore> store, const Environment& environment, Executor& executor,
-       nanoseconds lease)
+       std::shared_ptr<ObjectTransfers> transfers, nanoseconds lease)
       : store_(std::move(store)),
         clock_(environment.clock),
         timers_(environment.timers),
+        callbacks_(environment.callbacks),
         executor_(executor),
+        transfers_(std::move(transfers)),
         lease_(lease) {}
 
   void Stop();
   std::size_t parked_wants() const;
+  std::size_t lent_objects() const;
+  MessageHandlers& handlers() { return handlers_; }
   std::uint64_t repeated_answers() const { return repeated_answers_.load(); }
   void Connected(const std::shared_ptr<Connection>& connection);
   void Request(const std::shared_ptr<Connection>& connection, fabric::RequestId request,
@@ -94,12 +117,16 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   struct ParkedWant;
   using Wants = std::unordered_map<std::uint64_t, std::shared_ptr<ParkedWant>>;
   struct Client {
-    Client(std::shared_ptr<Connection> connection_in, const std::shared_ptr<StripedStore>& store,
-           nanoseconds lease)
+    Client(std::shared_ptr<Connection> connection_in, const Core& core)
         : connection(std::move(connection_in)),
-          holder(std::make_shared<ConnectionHolder>(connection, store, lease)) {}
+          fetcher(
+              std::make_shared<ObjectFetcher>(connection, core.clock_, core.object_bytes_max())),
+          loans(std::make_shared<AnswerLoans>(core.transfers_, core.clock_, core.timers_)),
+          holder(std::make_shared<ConnectionHolder>(connection, core.store_, core.lease_)) {}
     const std::shared_ptr<Connection> connection;
-    const std::shared_ptr<CopyHolder> holder;  // Of what it is lent.
+    const std::shared_ptr<ObjectFetcher> fetcher;  // The home's.
+    const std::shared_ptr<AnswerLoans> loans;
+    const std::shared_ptr<CopyHolder> holder;  // Of what it may keep.
     bool gone = false;                         // Guarded by mutex_, as the wants are.
     Wants wants;                               // By the client's number.
   };
@@ -109,7 +136,7 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
     std::shared_ptr<Client> client;
     fabric::RequestId request = 0;
 
-    void Answer(const wire::Reply& reply) const { core->Answer(*this, reply); }
+    void Answer(wire::Reply reply) const { core->Answer(*this, std::move(reply)); }
   };
   struct ParkedWant {
     std::shared_ptr<Client> client;
@@ -121,10 +148,11 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   };
 
   std::shared_ptr<Client> ClientOf(const std::shared_ptr<Connection>& connection);
-  void Answer(const Call& call, const wire::Reply& reply);
-  /// Has it run where it may block.
-  void Submit(const Call& call, std::function<wire::Reply()> work);
+  void Answer(const Call& call, wire::Reply reply);
+  /// Has it run where it may block. ResourceExhausted when that cannot be.
+  Status SubmitWork(std::function<void()> work);
   void SubmitWork(const Call& call, std::function<void()> work);
+  void Submit(const Call& call, std::function<wire::Reply()> work);
 
   void Do(const Call& call, wire::PublishRequest&& request);
   void Do(const Call& call, wire::GroupRequest&& request);
@@ -136,22 +164,34 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   void Do(const Call& call, wire::ListRequest&& request);
   void Do(const Call& call, wire::CancelRequest&& request);
   void Do(const Call& call, wire::ComputeRequest&& request);
+  void Do(const Call& call, wire::MessageRequest&& request);
+  void Do(const Call& call, wire::ReleaseRequest&& request);
   void Do(const Call& call, wire::RecallRequest&& request);
 
+  std::uint64_t object_bytes_max() const {
+    return transfers_ != nullptr ? transfers_->options().object_bytes_max
+                                 : DataObject::kMaxDataBytes;
+  }
+  /// Reads what of the request's objects is lent, and then publishes them. Of the home.
+  template <typename Publishes>
+  void FetchAndPublish(const Call& call, Publishes&& request);
   template <typename Publishes>
   PutRequest PutOf(DataObject object, const Publishes& request) const;
   void Publish(const Call& call, wire::PublishRequest&& request);
-  void PublishGroup(const Call& call, wire::GroupRequest&& request);
+  void Publish(const Call& call, wire::GroupRequest&& request);
+  /// Has it published here, or where it may block.
+  template <typename Publishes>
+  void PublishSomewhere(const Call& call, Publishes&& request);
 
-  void Lend(const Call& call, wire::WantRequest&& request, TimePoint end);
-  void Park(const Call& call, std::uint64_t number, const Pattern& pattern, TimePoint end);
+  void Lend(const std::shared_ptr<ParkedWant>& want, const Pattern& pattern, TimePoint end);
+  void Park(const std::shared_ptr<ParkedWant>& want, const Pattern& pattern, TimePoint end);
   std::shared_ptr<ParkedWant> AddWant(const Call& call, std::uint64_t number);
   void ArmWant(const std::shared_ptr<ParkedWant>& want, Operation operation, TimePoint end);
   /// Under the lock.
   static bool IsParked(const ParkedWant& want);
   /// True for the one who has taken it out.
   bool TakeOut(ParkedWant& want);
-  void FinishWant(const std::shared_ptr<ParkedWant>& want, const wire::Reply& reply);
+  void FinishWant(const std::shared_ptr<ParkedWant>& want, wire::Reply reply);
   /// Nobody hears of them any more. By who has taken them out.
   void LetGo(const ParkedWant& want);
   void LetGo(std::vector<std::shared_ptr<ParkedWant>> wants);
@@ -161,7 +201,10 @@ class ObjectService::Core : public std::enable_shared_from_this<Core> {
   const std::shared_ptr<StripedStore> store_;
   const Clock& clock_;
   TimerService& timers_;
+  Executor& callbacks_;
   Executor& executor_;
+  MessageHandlers handlers_;
+  const std::shared_ptr<ObjectTransfers> transfers_;
   const nanoseconds lease_;
   std::atomic<std::uint64_t> repeated_answers_{0};
   Gate gate_;  // Whoever uses any of the above is inside.
@@ -184,7 +227,7 @@ void ObjectService::Core::Connected(const std::shared_ptr<Connection>& connectio
   const Gate::Holder inside = gate_.TryEnter();
   if (!inside) return;
   const std::lock_guard lock(mutex_);
-  clients_.insert_or_assign(connection.get(), std::make_shared<Client>(connection, store_, lease_));
+  clients_.insert_or_assign(connection.get(), std::make_shared<Client>(connection, *this));
 }
 
 void ObjectService::Core::Forget(const Connection& connection) {
@@ -200,6 +243,7 @@ void ObjectService::Core::Forget(const Connection& connection) {
     clients_.erase(found);
     TakeAll(*client, wants);
   }
+  client->loans->Clear();
   LetGo(std::move(wants));
 }
 
@@ -214,6 +258,7 @@ void ObjectService::Core::Stop() {
       TakeAll(*client, wants);
     }
   }
+  for (const auto& [connection, client] : clients) client->loans->Clear();
   LetGo(std::move(wants));
 }
 
@@ -221,6 +266,13 @@ std::size_t ObjectService::Core::parked_wants() const {
   const std::lock_guard lock(mutex_);
   std::size_t count = 0;
   for (const auto& [connection, client] : clients_) count += client->wants.size();
+  return count;
+}
+
+std::size_t ObjectService::Core::lent_objects() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t count = 0;
+  for (const auto& [connection, client] : clients_) count += client->loans->size();
   return count;
 }
 
@@ -239,7 +291,7 @@ void ObjectService::Core::Request(const std::shared_ptr<Connection>& connection,
   std::visit([&](auto& verb) { Do(call, std::move(verb)); }, *decoded);
 }
 
-void ObjectService::Core::Answer(const Call& call, const wire::Reply& reply) {
+void ObjectService::Core::Answer(const Call& call, wire::Reply reply) {
   const Gate::Holder inside = gate_.TryEnter();
   if (!inside) return;
   Connection& connection = *call.client->connection;
@@ -248,7 +300,9 @@ void ObjectService::Core::Answer(const Call& call, const wire::Reply& reply) {
     const std::array<std::span<const std::byte>, 1> parts = {bytes};
     return connection.Reply(call.request, parts);
   };
+  call.client->loans->LendLarge(reply);
   Status sent = say(reply);
+  if (!sent.ok()) call.client->loans->TakeBack(reply);
   if (sent.code() == StatusCode::kInvalidArgument) {
     sent = say(
         ResourceExhausted(fmt::format("the answer is too long for a message: {}", sent.message()),
@@ -261,15 +315,19 @@ void ObjectService::Core::Answer(const Call& call, const wire::Reply& reply) {
   Forget(connection);
 }
 
-void ObjectService::Core::SubmitWork(const Call& call, std::function<void()> work) {
+Status ObjectService::Core::SubmitWork(std::function<void()> work) {
   const Status submitted = executor_.Submit([core = shared_from_this(), work = std::move(work)] {
     const Gate::Holder inside = core->gate_.TryEnter();
     if (inside) work();
   });
-  if (submitted.ok()) return;
-  call.Answer(ResourceExhausted(
+  if (submitted.ok()) return submitted;
+  return ResourceExhausted(
       fmt::format("the node has no thread for the request: {}", submitted.message()),
-      "send fewer requests at a time"));
+      "send fewer requests at a time");
+}
+
+void ObjectService::Core::SubmitWork(const Call& call, std::function<void()> work) {
+  if (const Status submitted = SubmitWork(std::move(work)); !submitted.ok()) call.Answer(submitted);
 }
 
 void ObjectService::Core::Submit(const Call& call, std::function<wire::Reply()> work) {
@@ -286,6 +344,7 @@ PutRequest ObjectService::Core::PutOf(DataObject object, const Publishes& reques
   if (request.ttl) put.expires = clock_.EndOf(*request.ttl);
   put.keep = request.keep;
   put.store = request.store;
+  put.to_backing = request.to_backing;
   return put;
 }
 
@@ -296,14 +355,7 @@ void ObjectService::Core::Publish(const Call& call, wire::PublishRequest&& reque
                   [call](Result<ObjectInfo> info) { call.Answer(ReplyOf(std::move(info))); });
 }
 
-void ObjectService::Core::Do(const Call& call, wire::PublishRequest&& request) {
-  if (request.object.data_bytes() <= kPublishHereBytes) return Publish(call, std::move(request));
-  SubmitWork(call, [this, call, held = std::make_shared<wire::PublishRequest>(std::move(request))] {
-    Publish(call, std::move(*held));
-  });
-}
-
-void ObjectService::Core::PublishGroup(const Call& call, wire::GroupRequest&& request) {
+void ObjectService::Core::Publish(const Call& call, wire::GroupRequest&& request) {
   std::vector<Key> keys;  // What the items see.
   keys.reserve(request.items.size());
   std::vector<PutItem> items;
@@ -317,15 +369,39 @@ void ObjectService::Core::PublishGroup(const Call& call, wire::GroupRequest&& re
   });
 }
 
-void ObjectService::Core::Do(const Call& call, wire::GroupRequest&& request) {
+template <typename Publishes>
+void ObjectService::Core::PublishSomewhere(const Call& call, Publishes&& request) {
   std::uint64_t largest_bytes = 0;
-  for (const wire::GroupRequest::Item& item : request.items) {
-    largest_bytes = std::max(largest_bytes, item.object.data_bytes());
+  for (const IncomingObject& one : ObjectsOf(request)) {
+    largest_bytes = std::max(largest_bytes, one.object->data_bytes());
   }
-  if (largest_bytes <= kPublishHereBytes) return PublishGroup(call, std::move(request));
-  SubmitWork(call, [this, call, held = std::make_shared<wire::GroupRequest>(std::move(request))] {
-    PublishGroup(call, std::move(*held));
-  });
+  if (largest_bytes <= kPublishHereBytes) return Publish(call, std::move(request));
+  const auto held = std::make_shared<Publishes>(std::move(request));
+  SubmitWork(call, [this, call, held] { Publish(call, std::move(*held)); });
+}
+
+template <typename Publishes>
+void ObjectService::Core::FetchAndPublish(const Call& call, Publishes&& request) {
+  const auto held = std::make_shared<Publishes>(std::move(request));
+  call.client->fetcher->Fetch(
+      ObjectsOf(*held), clock_.EndOf(kFetchLimit), [] { return true; },
+      [this, call, held](const Status& fetched) {
+        const Gate::Holder inside = gate_.TryEnter();
+        if (!inside) return;
+        if (!fetched.ok()) {
+          return call.Answer(fetched.WithContext("the object's data could not be read"));
+        }
+        PublishSomewhere(call, std::move(*held));
+      });
+}
+
+void ObjectService::Core::Do(const Call& call, wire::PublishRequest&& request) {
+  if (request.lent) return FetchAndPublish(call, std::move(request));
+  PublishSomewhere(call, std::move(request));
+}
+
+void ObjectService::Core::Do(const Call& call, wire::GroupRequest&& request) {
+  FetchAndPublish(call, std::move(request));
 }
 
 void ObjectService::Core::Do(const Call& call, wire::GetRequest&& request) {
@@ -376,32 +452,53 @@ void ObjectService::Core::Do(const Call& call, wire::ComputeRequest&& request) {
                   [call](Result<DataObject> object) { call.Answer(ReplyOf(std::move(object))); });
 }
 
+void ObjectService::Core::Do(const Call& call, wire::ReleaseRequest&& request) {
+  call.Answer(std::uint64_t{call.client->loans->Release(request) ? 1U : 0U});
+}
+
+// Not inside the gate while it runs, for user code may take as long as it likes.
+void ObjectService::Core::Do(const Call& call, wire::MessageRequest&& request) {
+  const Result<std::shared_ptr<MessageHandlers::Handler>> handler = handlers_.Find(request.handler);
+  if (!handler.ok()) return call.Answer(handler.status());
+  const Status submitted =
+      callbacks_.Submit([call, handler = *handler, message = std::move(request.message)] {
+        call.Answer(ReplyOf(handler->Run(message)));
+      });
+  if (!submitted.ok()) call.Answer(submitted);
+}
+
 // Wants.
 
 void ObjectService::Core::Do(const Call& call, wire::WantRequest&& request) {
   const TimePoint end = clock_.EndOf(DeadlineOf(request.deadline));
-  if (request.lease && lease_ > nanoseconds::zero()) return Lend(call, std::move(request), end);
-  if (!request.pattern.row_is_prefix()) return Park(call, request.number, request.pattern, end);
+  // At once, so that a cancel which comes next finds it.
+  const std::shared_ptr<ParkedWant> want = AddWant(call, request.number);
+  if (want == nullptr) return;
+  if (request.lease && lease_ > nanoseconds::zero()) return Lend(want, request.pattern, end);
+  if (!request.pattern.row_is_prefix()) return Park(want, request.pattern, end);
   // Looks through all rows first, and what it sees may not be kept yet.
-  SubmitWork(call, [this, call, request = std::move(request), end] {
-    Park(call, request.number, request.pattern, end);
-  });
+  const Status submitted = SubmitWork(
+      [this, want, pattern = std::move(request.pattern), end] { Park(want, pattern, end); });
+  if (!submitted.ok()) FinishWant(want, submitted);
 }
 
 // What must be waited for is not lent: the client's time would have run from when it asked.
-void ObjectService::Core::Lend(const Call& call, wire::WantRequest&& request, TimePoint end) {
-  const Key key = request.pattern.key();
-  store_->Lend(KeyView(request.pattern.bucket(), key), call.client->holder, lease_,
-               [call, request, end](Result<LentObject> lent) {
-                 const Gate::Holder inside = call.core->gate_.TryEnter();
+void ObjectService::Core::Lend(const std::shared_ptr<ParkedWant>& want, const Pattern& pattern,
+                               TimePoint end) {
+  const Key key = pattern.key();
+  store_->Lend(KeyView(pattern.bucket(), key), want->client->holder, lease_,
+               [weak = weak_from_this(), want, pattern, end](Result<LentObject> lent) {
+                 const std::shared_ptr<Core> core = weak.lock();
+                 if (core == nullptr) return;
+                 const Gate::Holder inside = core->gate_.TryEnter();
                  if (!inside) return;
-                 if (!lent.ok()) return call.Answer(lent.status());
-                 if (lent->named.object.is_null()) {
-                   return call.core->Park(call, request.number, request.pattern, end);
+                 if (!lent.ok()) return core->FinishWant(want, lent.status());
+                 if (lent->named.object.is_null()) return core->Park(want, pattern, end);
+                 wire::FoundObject found = FromOutside(std::move(lent->named));
+                 if (lent->lease == nanoseconds::zero()) {
+                   return core->FinishWant(want, std::move(found));
                  }
-                 NamedObject named = FromOutside(std::move(lent->named));
-                 if (lent->lease == nanoseconds::zero()) return call.Answer(std::move(named));
-                 call.Answer(wire::LeasedObject{std::move(named), lent->lease});
+                 core->FinishWant(want, wire::LeasedObject(std::move(found), lent->lease));
                });
 }
 
@@ -420,10 +517,8 @@ void ObjectService::Core::Do(const Call& call, wire::CancelRequest&& request) {
   call.Answer(std::uint64_t{want != nullptr ? 1U : 0U});
 }
 
-void ObjectService::Core::Park(const Call& call, std::uint64_t number, const Pattern& pattern,
+void ObjectService::Core::Park(const std::shared_ptr<ParkedWant>& want, const Pattern& pattern,
                                TimePoint end) {
-  const std::shared_ptr<ParkedWant> want = AddWant(call, number);
-  if (want == nullptr) return;
   // The store keeps this as long as it is parked, and the core keeps the store.
   Operation operation =
       store_->Want(pattern, end, [weak = weak_from_this(), want](Result<NamedObject> named) {
@@ -492,14 +587,13 @@ bool ObjectService::Core::TakeOut(ParkedWant& want) {
   return true;
 }
 
-void ObjectService::Core::FinishWant(const std::shared_ptr<ParkedWant>& want,
-                                     const wire::Reply& reply) {
+void ObjectService::Core::FinishWant(const std::shared_ptr<ParkedWant>& want, wire::Reply reply) {
   const Gate::Holder inside = gate_.TryEnter();
   if (!inside || !TakeOut(*want)) return;
   LetGo(*want);
   const Call call{shared_from_this(), want->client, want->request};
   if (Sabotaged(Sabotage::kAnswerTwice)) Answer(call, reply);
-  Answer(call, reply);
+  Answer(call, std::move(reply));
 }
 
 void ObjectService::Core::TakeAll(Client& client, std::vector<std::shared_ptr<ParkedWant>>& wants) {
@@ -523,14 +617,18 @@ void ObjectService::Core::LetGo(std::vector<std::shared_ptr<ParkedWant>> wants) 
 }
 
 ObjectService::ObjectService(std::shared_ptr<StripedStore> store, const Environment& environment,
-                             Executor& executor, std::chrono::nanoseconds lease)
-    : core_(std::make_shared<Core>(std::move(store), environment, executor, lease)) {}
+                             Executor& executor, std::shared_ptr<ObjectTransfers> transfers,
+                             std::chrono::nanoseconds lease)
+    : core_(std::make_shared<Core>(std::move(store), environment, executor, std::move(transfers),
+                                   lease)) {}
 
 ObjectService::~ObjectService() { Stop(); }
 
 void ObjectService::Stop() { core_->Stop(); }
 
 std::size_t ObjectService::parked_wants() const { return core_->parked_wants(); }
+MessageHandlers& ObjectService::handlers() { return core_->handlers(); }
+std::size_t ObjectService::lent_objects() const { return core_->lent_objects(); }
 std::uint64_t ObjectService::repeated_answers() const { return core_->repeated_answers(); }
 
 void ObjectService::Connected(const std::shared_ptr<Connection>& connection) {

@@ -27,14 +27,23 @@ class Registry {
     return registry;
   }
 
-  Status Add(std::string name, ComputeFunction function) {
-    auto shared = std::make_shared<const ComputeFunction>(std::move(function));
+  Status Add(std::vector<NamedComputeFunction> functions) {
     const std::lock_guard lock(mutex_);
-    const auto [entry, added] = functions_.emplace(std::move(name), std::move(shared));
-    if (added) return OkStatus();
-    return AlreadyExists(
-        fmt::format("a compute function \"{}\" is registered already", entry->first),
-        "choose another name");
+    for (std::size_t i = 0; i < functions.size(); ++i) {
+      const bool taken =
+          functions_.contains(functions[i].first) ||
+          std::any_of(functions.begin(), functions.begin() + static_cast<std::ptrdiff_t>(i),
+                      [&](const auto& other) { return other.first == functions[i].first; });
+      if (!taken) continue;
+      return AlreadyExists(
+          fmt::format("a compute function \"{}\" is registered already", functions[i].first),
+          "choose another name");
+    }
+    for (auto& [name, function] : functions) {
+      functions_.emplace(std::move(name),
+                         std::make_shared<const ComputeFunction>(std::move(function)));
+    }
+    return OkStatus();
   }
 
   std::shared_ptr<const ComputeFunction> Find(std::string_view name) {
@@ -68,9 +77,7 @@ bool IsNameCharacter(char c) {
          c == '-' || c == '.';
 }
 
-}  // namespace
-
-Status RegisterComputeFunction(std::string name, ComputeFunction function) {
+Status CheckFunction(std::string_view name, const ComputeFunction& function) {
   if (name.empty() || name.size() > kMaxNameBytes ||
       !std::all_of(name.begin(), name.end(), IsNameCharacter)) {
     return InvalidArgument(fmt::format("{} cannot name a compute function", QuoteForPeople(name)),
@@ -80,7 +87,21 @@ Status RegisterComputeFunction(std::string name, ComputeFunction function) {
     return InvalidArgument(fmt::format("the compute function \"{}\" is empty", name),
                            "give a function that can be called");
   }
-  return Registry::Instance().Add(std::move(name), std::move(function));
+  return OkStatus();
+}
+
+}  // namespace
+
+Status RegisterComputeFunction(std::string name, ComputeFunction function) {
+  std::vector<NamedComputeFunction> one;
+  one.emplace_back(std::move(name), std::move(function));
+  return RegisterComputeFunctions(std::move(one));
+}
+
+Status RegisterComputeFunctions(std::vector<NamedComputeFunction> functions) {
+  for (const auto& [name, function] : functions)
+    CIREIN_RETURN_IF_ERROR(CheckFunction(name, function));
+  return Registry::Instance().Add(std::move(functions));
 }
 
 std::vector<std::string> ComputeFunctionNames() { return Registry::Instance().Names(); }

@@ -4,10 +4,17 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cirein/compute.h"
 
 namespace cirein {
+
+using NamedComputeFunction = std::pair<std::string, ComputeFunction>;
+
+/// Makes all of them known or none; otherwise as RegisterComputeFunction.
+Status RegisterComputeFunctions(std::vector<NamedComputeFunction> functions);
 
 /// The function registered under a name, shared so that it outlives a change of the table; NotFound
 /// with the nearest name. Thread-safe.

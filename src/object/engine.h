@@ -55,6 +55,13 @@ struct PutRequest {
   /// After it the row has at most this many columns, newest first, up to kMaxKeptColumns; 0: any.
   std::uint32_t keep = 0;
   bool store = true;  ///< False: only check and give a version, as write-around does.
+  /// It is to be in the store behind its bucket before it counts. For StripedStore; engines do not
+  /// look at it.
+  bool to_backing = false;
+  /// The version it was promised by an earlier put of this partition that did not store, of a group
+  /// all of them; or one of an earlier run, which is taken where the object is not stored. Zero:
+  /// the next one. For MemoryEngine alone.
+  Version version = {};
   /// What Keeper::Prepare has made of a large object; the engine knows what it is.
   std::shared_ptr<void> prepared;
 };

@@ -18,7 +18,7 @@ MemoryEngine::MemoryEngine(unsigned skip_bits, const Clock& clock, MemoryBudget&
           std::chrono::duration_cast<std::chrono::nanoseconds>(clock.WallNow()).count() -
           std::chrono::duration_cast<std::chrono::nanoseconds>(clock.Now()).count()),
       epoch_(static_cast<std::uint64_t>(
-          std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
                                      clock.WallNow()).count(), 1))),
       rows_(skip_bits),
       credit_(budget) {}
@@ -107,7 +107,11 @@ Result<PutOutcome> MemoryEngine::Put(const KeyView& key, PutRequest& request, Ga
   Row* row = FindRow(key, garbage);
   Cell* cell = FindCell(row, key);
   if (const auto refused = Refusal(cell, request)) return *refused;
-  if (!request.store) return PutOutcome{PutOutcome::Code::kStored, {epoch_, ++last_version_}};
+  if (!request.store) {
+    const bool promised = request.version != Version{};
+    return PutOutcome{PutOutcome::Code::kStored,
+                      promised ? request.version : Version{epoch_, ++last_version_}};
+  }
 
   bool taken = Take(NeedOf(key, row, cell, request.object));
   if (!taken && ClearAllExpired(garbage)) {
@@ -116,8 +120,8 @@ Result<PutOutcome> MemoryEngine::Put(const KeyView& key, PutRequest& request, Ga
     taken = Take(NeedOf(key, row, cell, request.object));
   }
   if (!taken) return PutOutcome{PutOutcome::Code::kFull, VersionOf(cell)};
-  Store(key, row, cell, request, garbage);
-  return PutOutcome{PutOutcome::Code::kStored, {epoch_, last_version_}};
+  const Version version = {epoch_, Store(key, row, cell, request, garbage)};
+  return PutOutcome{PutOutcome::Code::kStored, version};
 }
 
 MemoryEngine::Need MemoryEngine::NeedOf(std::span<PutItem> items) {
@@ -147,6 +151,8 @@ Result<PutOutcome> MemoryEngine::PutGroup(std::span<PutItem> items, Garbage& gar
     store = store && items[i].request.store;
   }
   if (!store) {
+    const Version promised = items.back().request.version;
+    if (promised != Version{}) return PutOutcome{PutOutcome::Code::kStored, promised};
     last_version_ += items.size();
     return PutOutcome{PutOutcome::Code::kStored, {epoch_, last_version_}};
   }
@@ -154,13 +160,13 @@ Result<PutOutcome> MemoryEngine::PutGroup(std::span<PutItem> items, Garbage& gar
     return PutOutcome{PutOutcome::Code::kFull, {}};
   }
   // Those that `keep` lets go are the oldest, so none of this group while it is not larger itself.
+  Version version{epoch_, 0};
   for (PutItem& item : items) {
     Row* const row = rows_.Find(item.key);
     const std::uint32_t keep = std::exchange(item.request.keep, 0);
-    Store(item.key, row, FindCell(row, item.key), item.request, garbage);
+    version.counter = Store(item.key, row, FindCell(row, item.key), item.request, garbage);
     item.request.keep = keep;
   }
-  const Version version{epoch_, last_version_};
   // The newest column, behind which there may be the object without one.
   const auto last = std::find_if(items.rbegin(), items.rend(),
                                  [](const PutItem& item) { return item.key.has_column; });
@@ -170,8 +176,8 @@ Result<PutOutcome> MemoryEngine::PutGroup(std::span<PutItem> items, Garbage& gar
   return PutOutcome{PutOutcome::Code::kStored, version};
 }
 
-void MemoryEngine::Store(const KeyView& key, Row* row, Cell* cell, PutRequest& request,
-                         Garbage& garbage) {
+std::uint64_t MemoryEngine::Store(const KeyView& key, Row* row, Cell* cell, PutRequest& request,
+                                  Garbage& garbage) {
   if (row == nullptr) row = rows_.Insert(key);
   if (cell == nullptr) {
     if (key.has_column) {
@@ -182,7 +188,9 @@ void MemoryEngine::Store(const KeyView& key, Row* row, Cell* cell, PutRequest& r
     }
   }
   Fill(*row, *cell, key.has_column, request, garbage);
+  const std::uint64_t version = cell->version;
   if (request.keep != 0 && key.has_column) KeepNewest(key, *row, request.keep, garbage);
+  return version;
 }
 
 void MemoryEngine::Fill(Row& row, Cell& cell, bool is_column, PutRequest& request,
@@ -198,7 +206,7 @@ void MemoryEngine::Fill(Row& row, Cell& cell, bool is_column, PutRequest& reques
     if (cell.expires != kEndOfTime) --expiring_;
   }
   cell.object = std::move(request.object);
-  cell.version = ++last_version_;
+  cell.version = request.version.epoch == epoch_ ? request.version.counter : ++last_version_;
   cell.expires = request.expires;
   if (cell.expires != kEndOfTime) ++expiring_;
   earliest_expiry_ = std::min(earliest_expiry_, cell.expires);
@@ -466,8 +474,7 @@ void MemoryEngine::Apply(Change& change, Garbage& garbage) {
       PutRequest request;
       request.object = std::move(change.object);
       request.expires = FromWall(change.expiry_ms);
-      Store(key, row, cell, request, garbage);
-      change.version = {epoch_, last_version_};
+      change.version = {epoch_, Store(key, row, cell, request, garbage)};
       return;
     }
     case Change::Kind::kDrop:

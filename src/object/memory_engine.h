@@ -58,8 +58,9 @@ class MemoryEngine : public Engine {
   /// What keeps the request from being carried out, if anything does.
   std::optional<PutOutcome> Refusal(const Cell* cell, const PutRequest& request) const;
   Version VersionOf(const Cell* cell) const;
-  /// The memory for it has been taken.
-  void Store(const KeyView& key, Row* row, Cell* cell, PutRequest& request, Garbage& garbage);
+  /// The memory for it has been taken. Its version.
+  std::uint64_t Store(const KeyView& key, Row* row, Cell* cell, PutRequest& request,
+                      Garbage& garbage);
   void Fill(Row& row, Cell& cell, bool is_column, PutRequest& request, Garbage& garbage);
   /// The memory that storing takes and frees.
   struct Need {

@@ -2,6 +2,7 @@
 #include "object/object_messages.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <set>
 #include <string_view>
@@ -21,19 +22,24 @@ static_assert(kMaxRowBytes == UINT16_MAX && kMaxColumnBytes == UINT16_MAX,
               "names stand behind lengths of two bytes");
 
 // The fewest bytes of one of many: no count is believed that the message is too short for.
-constexpr std::uint64_t kMinItemBytes = 15;
+constexpr std::uint64_t kMinItemBytes = 16;
 constexpr std::uint64_t kMinInfoBytes = 34;
 constexpr std::uint64_t kMinListedBytes = 36;
 
 class Writer {
  public:
-  Writer() { Number(kVersion); }
+  Writer() {
+    bytes_.reserve(kUsualBytes);
+    Number(kVersion);
+  }
 
   template <typename T>
   void Number(T value) {
+    std::array<std::byte, sizeof(T)> bytes;
     for (std::size_t i = 0; i < sizeof(T); ++i) {
-      bytes_.push_back(static_cast<std::byte>(static_cast<std::uint64_t>(value) >> (8 * i)));
+      bytes[i] = static_cast<std::byte>(static_cast<std::uint64_t>(value) >> (8 * i));
     }
+    Bytes(bytes);
   }
   void Bytes(std::span<const std::byte> bytes) {
     bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
@@ -65,6 +71,8 @@ class Writer {
   }
 
  private:
+  // Most messages are small, and need no more memory than this.
+  static constexpr std::size_t kUsualBytes = 256;
   std::vector<std::byte> bytes_;
   Status status_;
 };
@@ -252,26 +260,40 @@ Pattern ReadPattern(Reader& in) {
   return pattern->set_bucket(bucket);
 }
 
-void Write(Writer& out, const DataObject& object) {
+/// Where the data of an object are.
+enum class Place : std::uint8_t { kHere, kLent };
+
+void Write(Writer& out, const DataObject& object, const Lent& lent) {
   if (object.is_null()) return out.Refuse("there is no object to be sent");
   out.Number(object.type());
   out.Number(static_cast<std::uint32_t>(object.meta_bytes()));
-  out.Number(object.data_bytes());
+  out.Number(lent ? lent->bytes : object.data_bytes());
+  out.Number(static_cast<std::uint8_t>(lent ? Place::kLent : Place::kHere));
   out.Bytes(object.meta());
-  out.Bytes(object.data());
+  if (!lent) return out.Bytes(object.data());
+  out.Number(lent->id);
+  out.Number(lent->key);
 }
 
-DataObject ReadObject(Reader& in) {
+void ReadObject(Reader& in, DataObject& object, Lent& lent) {
   const auto type = in.Number<std::uint16_t>("the type");
   const auto meta_bytes = in.NumberUpTo<std::uint32_t>(DataObject::kMaxMetaBytes, "the meta size");
-  const auto data_bytes = in.Number<std::uint64_t>("the data size");
+  const auto data_bytes = in.NumberUpTo(DataObject::kMaxDataBytes, "the data size");
+  const auto place = in.Choice(Place::kLent, "the place of the data");
   const auto meta = in.Bytes(meta_bytes, "the meta");
-  const auto data = in.Bytes(data_bytes, "the data");
-  if (!in.ok()) return {};
-  Result<DataObject> object = DataObject::Copy(data, meta, type);
-  if (object.ok()) return std::move(*object);
-  in.Fail(object.status());
-  return {};
+  std::span<const std::byte> data;
+  if (place == Place::kHere) {
+    data = in.Bytes(data_bytes, "the data");
+  } else {
+    fabric::Grant grant{.id = 0, .key = 0, .bytes = data_bytes, .access = fabric::Access::kRead};
+    grant.id = in.Number<std::uint64_t>("the grant");
+    grant.key = in.Number<std::uint64_t>("the grant's key");
+    lent = grant;
+  }
+  if (!in.ok()) return;
+  Result<DataObject> read = DataObject::Copy(data, meta, type);
+  if (!read.ok()) return in.Fail(read.status());
+  object = std::move(*read);
 }
 
 std::optional<nanoseconds> ReadTtl(Reader& in) {
@@ -285,12 +307,14 @@ template <typename Publishes>
 void WriteLeft(Writer& out, const Publishes& request) {
   out.Number(request.keep);
   out.Number<std::uint8_t>(request.store ? 1 : 0);
+  out.Number<std::uint8_t>(request.to_backing ? 1 : 0);
 }
 
 template <typename Publishes>
 void ReadLeft(Reader& in, Publishes& request) {
   request.keep = in.NumberUpTo(kMaxKeptColumns, "how many columns stay");
   request.store = in.Mark("whether it stays");
+  request.to_backing = in.Mark("whether it is written to the store");
 }
 
 // Requests.
@@ -301,7 +325,7 @@ void Write(Writer& out, const PublishRequest& request) {
   if (request.mode == PutMode::kIfVersion) Write(out, request.if_version);
   out.OptionalTime(request.ttl);
   WriteLeft(out, request);
-  Write(out, request.object);
+  Write(out, request.object, request.lent);
 }
 
 void Read(Reader& in, PublishRequest& request) {
@@ -310,7 +334,7 @@ void Read(Reader& in, PublishRequest& request) {
   if (request.mode == PutMode::kIfVersion) request.if_version = ReadVersion(in);
   request.ttl = ReadTtl(in);
   ReadLeft(in, request);
-  request.object = ReadObject(in);
+  ReadObject(in, request.object, request.lent);
 }
 
 void Write(Writer& out, const GroupRequest& request) {
@@ -322,7 +346,7 @@ void Write(Writer& out, const GroupRequest& request) {
   out.Number(static_cast<std::uint32_t>(request.items.size()));
   for (const GroupRequest::Item& item : request.items) {
     out.OptionalName(item.column);
-    Write(out, item.object);
+    Write(out, item.object, item.lent);
   }
 }
 
@@ -338,7 +362,7 @@ void Read(Reader& in, GroupRequest& request) {
   for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
     GroupRequest::Item item;
     item.column = in.OptionalName("the column");
-    item.object = ReadObject(in);
+    ReadObject(in, item.object, item.lent);
     request.items.push_back(std::move(item));
   }
   std::set<std::optional<std::string_view>> columns;
@@ -417,6 +441,29 @@ void Read(Reader& in, ComputeRequest& request) {
   request.args = in.Text(bytes, "the arguments");
 }
 
+std::string ReadHandled(Reader& in) {
+  const auto bytes = in.NumberUpTo<std::uint32_t>(kMaxHandledBytes, "the size of the message");
+  return in.Text(bytes, "the message");
+}
+
+void Write(Writer& out, const MessageRequest& request) {
+  out.Name(request.handler);
+  out.Text<std::uint32_t>(request.message);
+}
+void Read(Reader& in, MessageRequest& request) {
+  request.handler = in.Name("the handler");
+  request.message = ReadHandled(in);
+}
+
+void Write(Writer& out, const ReleaseRequest& request) {
+  out.Number(request.grant);
+  out.Number(request.key);
+}
+void Read(Reader& in, ReleaseRequest& request) {
+  request.grant = in.Number<std::uint64_t>("the grant");
+  request.key = in.Number<std::uint64_t>("the grant's key");
+}
+
 void Write(Writer& out, const RecallRequest& request) { WriteKey(out, request.key); }
 void Read(Reader& in, RecallRequest& request) { request.key = ReadKey(in); }
 
@@ -472,16 +519,16 @@ void Read(Reader& in, std::vector<ObjectInfo>& infos) {
   }
 }
 
-void Write(Writer& out, const NamedObject& named) {
-  WriteName(out, named.key);
-  Write(out, named.info);
-  Write(out, named.object);
+void Write(Writer& out, const FoundObject& found) {
+  WriteName(out, found.key);
+  Write(out, found.info);
+  Write(out, found.object, found.lent);
 }
 
-void Read(Reader& in, NamedObject& named) {
-  named.key = ReadName(in);
-  Read(in, named.info);
-  named.object = ReadObject(in);
+void Read(Reader& in, FoundObject& found) {
+  found.key = ReadName(in);
+  Read(in, found.info);
+  ReadObject(in, found.object, found.lent);
 }
 
 void Write(Writer& out, std::uint64_t count) { out.Number(count); }
@@ -527,15 +574,20 @@ void Read(Reader& in, ListPage& page) {
   page.next = in.Text(bytes, "the cursor");
 }
 
-void Write(Writer& out, const ComputedObject& computed) { Write(out, computed.object); }
-void Read(Reader& in, ComputedObject& computed) { computed.object = ReadObject(in); }
+void Write(Writer& out, const ComputedObject& computed) {
+  Write(out, computed.object, computed.lent);
+}
+void Read(Reader& in, ComputedObject& computed) { ReadObject(in, computed.object, computed.lent); }
+
+void Write(Writer& out, const MessageAnswer& answer) { out.Text<std::uint32_t>(answer.message); }
+void Read(Reader& in, MessageAnswer& answer) { answer.message = ReadHandled(in); }
 
 void Write(Writer& out, const LeasedObject& leased) {
-  Write(out, leased.named);
+  Write(out, static_cast<const FoundObject&>(leased));
   out.Number(static_cast<std::uint64_t>(leased.lease.count()));
 }
 void Read(Reader& in, LeasedObject& leased) {
-  Read(in, leased.named);
+  Read(in, static_cast<FoundObject&>(leased));
   const auto lease = in.NumberUpTo<std::uint64_t>(INT64_MAX, "the lease");
   if (lease == 0) in.Refuse("the lease is nothing");
   leased.lease = nanoseconds(static_cast<std::int64_t>(lease));

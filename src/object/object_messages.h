@@ -7,11 +7,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "cirein/operations.h"
 
+#include "fabric/transport.h"
 #include "object/engine.h"
 
 /// What a client and a node say to each other about objects. A request is a byte of version, a byte
@@ -28,6 +30,12 @@ inline constexpr std::uint8_t kVersion = 1;
 inline constexpr std::size_t kMaxCursorBytes = 400'000;
 /// Of an error's message and of its hint; what is longer is cut off by Encode.
 inline constexpr std::size_t kMaxErrorTextBytes = 4096;
+/// Of a message to a handler and of its answer.
+inline constexpr std::size_t kMaxHandledBytes = std::size_t{1} << 20;
+
+/// Where the data of an object are that are not in its message: in the memory of who sends it. The
+/// object then says type and meta; its own data, if it has any, are not sent.
+using Lent = std::optional<fabric::Grant>;
 
 struct PublishRequest {
   Key key;
@@ -35,8 +43,10 @@ struct PublishRequest {
   Version if_version = {};  ///< Of kIfVersion.
   std::optional<std::chrono::nanoseconds> ttl = std::nullopt;
   std::uint32_t keep = 0;  ///< Columns that stay in the row; 0: all.
-  bool store = true;       ///< False: answers those who wait, and leaves nothing.
+  bool store = true;       ///< False: answers those who wait, and leaves nothing in memory.
+  bool to_backing = false;  ///< To be in the store behind its bucket before it counts.
   DataObject object;
+  Lent lent = std::nullopt;
 };
 
 /// All or none, as one: objects of one row, no column twice, 1 to kMaxGroupItems; not kIfVersion.
@@ -44,6 +54,7 @@ struct GroupRequest {
   struct Item {
     std::optional<std::string> column;
     DataObject object;
+    Lent lent = std::nullopt;
   };
   Bucket bucket;
   std::string row;
@@ -52,6 +63,7 @@ struct GroupRequest {
   std::uint32_t keep = 0;
   bool store = true;
   std::vector<Item> items;
+  bool to_backing = false;
 };
 
 struct GetRequest {
@@ -100,6 +112,18 @@ struct ComputeRequest {
   std::string args;
 };
 
+/// For code of the user's, which answers to the name.
+struct MessageRequest {
+  std::string handler;
+  std::string message;
+};
+
+/// What an answer lent was read, or is not wanted. Answered with how many loans that were.
+struct ReleaseRequest {
+  std::uint64_t grant = 0;
+  std::uint64_t key = 0;
+};
+
 /// From a node to its client: it must not keep its copy of this any longer. Answered with how many
 /// it had.
 struct RecallRequest {
@@ -107,25 +131,41 @@ struct RecallRequest {
 };
 
 /// The order is the format's: a verb's byte is its place here, from 1.
-using Request =
-    std::variant<PublishRequest, GroupRequest, GetRequest, WantRequest, DropRequest, InfoRequest,
-                 RowInfoRequest, ListRequest, CancelRequest, ComputeRequest, RecallRequest>;
+using Request = std::variant<PublishRequest, GroupRequest, GetRequest, WantRequest, DropRequest,
+                             InfoRequest, RowInfoRequest, ListRequest, CancelRequest, ComputeRequest,
+                             MessageRequest, ReleaseRequest, RecallRequest>;
+
+/// What there is under a name.
+struct FoundObject : NamedObject {
+  FoundObject() = default;
+  FoundObject(NamedObject named, Lent lent_in = std::nullopt)  // NOLINT: the same, when it came
+      : NamedObject(std::move(named)), lent(lent_in) {}
+  Lent lent;
+};
 
 /// What a function made, which has no name.
 struct ComputedObject {
   DataObject object;
+  Lent lent = std::nullopt;
+};
+
+/// What the handler of a message says.
+struct MessageAnswer {
+  std::string message;
 };
 
 /// An object that may be kept for so long, counted from when it was asked for, and until it is
 /// called back.
-struct LeasedObject {
-  NamedObject named;
+struct LeasedObject : FoundObject {
+  LeasedObject() = default;
+  LeasedObject(FoundObject found, std::chrono::nanoseconds lease_in)
+      : FoundObject(std::move(found)), lease(lease_in) {}
   std::chrono::nanoseconds lease{0};  ///< More than nothing.
 };
 
 /// The order is the format's: a kind's byte is its place here, from 1. A Status is an error.
-using Reply = std::variant<Status, ObjectInfo, std::vector<ObjectInfo>, NamedObject, std::uint64_t,
-                           RowInfo, ListPage, ComputedObject, LeasedObject>;
+using Reply = std::variant<Status, ObjectInfo, std::vector<ObjectInfo>, FoundObject, std::uint64_t,
+                           RowInfo, ListPage, ComputedObject, MessageAnswer, LeasedObject>;
 
 /// InvalidArgument for what no message can say: a name or cursor that is too long, no object. The
 /// other limits are looked at by Decode.

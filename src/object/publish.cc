@@ -6,8 +6,6 @@
 #include "object/store.h"
 
 namespace cirein {
-namespace {
-
 Status Refusal(const KeyView& key, const PutRequest& request, const PutOutcome& outcome) {
   const std::string name = key.ToKey().ToString();
   switch (outcome.code) {
@@ -29,8 +27,6 @@ Status Refusal(const KeyView& key, const PutRequest& request, const PutOutcome& 
           "drop objects, publish with a ttl, or raise memory.limit");
   }
 }
-
-}  // namespace
 
 ObjectInfo Store::InfoOfNew(const PutRequest& request, const DataObject& object,
                             Version version) const {
@@ -119,6 +115,19 @@ Status Store::Check(const KeyView& key, const PutRequest& request) {
   if (outcome.code == PutOutcome::Code::kStored) return OkStatus();
   ++stats_.refused;
   return Refusal(key, request, outcome);
+}
+
+Result<std::vector<Version>> Store::Reserve(std::span<PutItem> items) {
+  CIREIN_RETURN_IF_ERROR(RefuseIfClosed());
+  for (PutItem& item : items) {
+    item.request.mode = PutMode::kOverwrite;
+    item.request.store = false;
+  }
+  Garbage garbage;
+  CIREIN_ASSIGN_OR_RETURN(const PutOutcome outcome, engine_->PutGroup(items, garbage));
+  std::vector<Version> versions(items.size(), outcome.version);
+  for (std::size_t i = 0; i < items.size(); ++i) versions[i].counter -= items.size() - 1 - i;
+  return versions;
 }
 
 }  // namespace cirein

@@ -43,6 +43,9 @@ struct LentObject {
   std::chrono::nanoseconds lease{0};
 };
 
+/// What a publish is answered that was not taken.
+Status Refusal(const KeyView& key, const PutRequest& request, const PutOutcome& outcome);
+
 /// The object operations over one partition, whatever its engine: what write-once means, who waits,
 /// who is answered, what is refused. One file for each verb.
 ///
@@ -78,6 +81,9 @@ class Store {
   /// Would Publish be taken? Says why not, as Publish does, and changes nothing but statistics of
   /// what was refused.
   Status Check(const KeyView& key, const PutRequest& request);
+  /// The versions that these items, of one row, may be given by a later PublishGroup of them
+  /// (PutRequest::version).
+  Result<std::vector<Version>> Reserve(std::span<PutItem> items);
 
   /// want.cc. True with the object that is there (of several any one), else parks and says false.
   /// `row` is the row of the pattern, which is not a prefix.

@@ -12,6 +12,7 @@ namespace cirein {
 
 void StripedStore::Lend(const KeyView& key, const std::shared_ptr<CopyHolder>& holder,
                         std::chrono::nanoseconds longest, LendCallback done) {
+  if (BackedBy(key.bucket) != nullptr) return done(LentObject());
   Stripe& stripe = StripeFor(key);
   std::unique_lock lock = LockSoon(stripe.mutex);
   Result<LentObject> lent = stripe.store.Lend(key, holder, longest);

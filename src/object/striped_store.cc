@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "object/backed_bucket.h"
 #include "object/compute_registry.h"
 #include "object/finished.h"
 #include "object/list_cursor.h"
@@ -32,6 +33,21 @@ constexpr std::size_t kRowsPerSweep = 16'384;
 Status ForeignCursor() {
   return InvalidArgument("the cursor belongs to another listing",
                          "give the `next` of a page of this listing");
+}
+
+Status TooManyForCompute(const Pattern& pattern, std::size_t objects, std::uint64_t copied_bytes) {
+  return ResourceExhausted(fmt::format("more than {} objects of {} bytes copied match \"{}\"",
+                                       objects, copied_bytes, pattern.ToString()),
+                           "compute over a column prefix at a time");
+}
+
+Status NoBacking(const KeyView& key) {
+  return FailedPrecondition(
+      fmt::format(
+          "\"{}\" is to be written to a store, and there is none behind bucket {} where the "
+          "object belongs",
+          key.ToKey().ToString(), key.bucket.ToString()),
+      "have all who use the pool, its members first, name the store in its URL: &store=TYPE:PATH");
 }
 
 }  // namespace
@@ -200,6 +216,8 @@ Result<ObjectInfo> StripedStore::PublishHere(Stripe& stripe, const KeyView& key,
 }
 
 Result<ObjectInfo> StripedStore::Publish(const KeyView& key, PutRequest&& request) {
+  if (const auto backed = BackedBy(key.bucket)) return backed->Publish(key, std::move(request));
+  if (request.to_backing) return NoBacking(key);
   Stripe& stripe = StripeFor(key);
   CIREIN_RETURN_IF_ERROR(Prepare(stripe, key, request));
   Effects effects;  // Freed on return, outside of the stripe.
@@ -213,6 +231,8 @@ Result<ObjectInfo> StripedStore::Publish(const KeyView& key, PutRequest&& reques
 
 std::optional<Result<ObjectInfo>> StripedStore::TryPublish(const KeyView& key,
                                                            PutRequest& request) {
+  if (BackedBy(key.bucket) != nullptr) return std::nullopt;
+  if (request.to_backing) return NoBacking(key);
   Stripe& stripe = StripeFor(key);
   if (Status prepared = Prepare(stripe, key, request); !prepared.ok()) return prepared;
   Effects effects;
@@ -226,7 +246,11 @@ std::optional<Result<ObjectInfo>> StripedStore::TryPublish(const KeyView& key,
 }
 
 void StripedStore::Publish(const KeyView& key, PutRequest&& request, PublishCallback done) {
+  if (const auto backed = BackedBy(key.bucket)) {
+    return backed->Publish(key, std::move(request), done);
+  }
   Stripe& stripe = StripeFor(key);
+  if (request.to_backing) return done(NoBacking(key));
   if (Status prepared = Prepare(stripe, key, request); !prepared.ok()) return done(prepared);
   PublishAfter(key, std::move(request), nullptr, std::move(done));
 }
@@ -264,6 +288,10 @@ void StripedStore::PublishAfter(const KeyView& key, PutRequest&& request,
 
 void StripedStore::PublishGroup(std::vector<PutItem> items, GroupCallback done) {
   if (items.empty()) return done(std::vector<ObjectInfo>());
+  if (const auto backed = BackedBy(items[0].key.bucket)) {
+    return backed->PublishGroup(std::move(items), done);
+  }
+  if (items[0].request.to_backing) return done(NoBacking(items[0].key));
   Stripe& stripe = StripeFor(items[0].key);
   for (PutItem& item : items) {
     if (Status status = Prepare(stripe, item.key, item.request); !status.ok()) return done(status);
@@ -306,6 +334,7 @@ void StripedStore::PublishGroupAfter(std::vector<PutItem> items, std::shared_ptr
 }
 
 Result<DataObject> StripedStore::Get(const KeyView& key) {
+  if (const auto backed = BackedBy(key.bucket)) return backed->Get(key);
   StoredObject found;
   const Result<bool> hit = WithStripe(key, [&](Store& store) { return store.Get(key, found); });
   if (!hit.ok()) return hit.status();
@@ -313,6 +342,13 @@ Result<DataObject> StripedStore::Get(const KeyView& key) {
 }
 
 Operation StripedStore::Want(const Pattern& pattern, TimePoint end, WantCallback done) {
+  if (const auto backed = BackedBy(pattern.bucket())) {
+    return backed->Want(pattern, end, std::move(done));
+  }
+  return WantHere(pattern, end, std::move(done));
+}
+
+Operation StripedStore::WantHere(const Pattern& pattern, TimePoint end, WantCallback done) {
   const std::size_t stripe =
       pattern.row_is_prefix() ? 0 : StripeOf(place_of_(KeyView(pattern.bucket(), pattern.row())));
   auto want = std::make_shared<ParkedWant>(weak_from_this(), stripe, std::move(done));
@@ -458,6 +494,7 @@ Status StripedStore::DropSome(DropState& state) {
 }
 
 Result<std::uint64_t> StripedStore::Drop(const Pattern& pattern, TimePoint end) {
+  if (const auto backed = BackedBy(pattern.bucket())) return backed->Drop(pattern, end);
   DropState state{.pattern = pattern, .end = end};
   for (;;) {
     CIREIN_RETURN_IF_ERROR(DropSome(state));
@@ -467,6 +504,7 @@ Result<std::uint64_t> StripedStore::Drop(const Pattern& pattern, TimePoint end) 
 }
 
 void StripedStore::Drop(const Pattern& pattern, TimePoint end, DropCallback done) {
+  if (const auto backed = BackedBy(pattern.bucket())) return backed->Drop(pattern, end, done);
   DropRest(std::make_shared<DropState>(
       DropState{.pattern = pattern, .end = end, .done = std::move(done)}));
 }
@@ -480,10 +518,16 @@ void StripedStore::DropRest(const std::shared_ptr<DropState>& state) {
 }
 
 Result<ObjectInfo> StripedStore::Info(const KeyView& key) {
+  if (const auto backed = BackedBy(key.bucket)) return backed->Info(key);
+  return InfoHere(key);
+}
+
+Result<ObjectInfo> StripedStore::InfoHere(const KeyView& key) {
   return WithStripe(key, [&](Store& store) { return store.Info(key); });
 }
 
 Result<RowInfo> StripedStore::GetRowInfo(const KeyView& row) {
+  if (const auto backed = BackedBy(row.bucket)) return backed->GetRowInfo(row);
   return WithStripe(row, [&](Store& store) { return store.GetRowInfo(row); });
 }
 
@@ -506,6 +550,11 @@ std::optional<ListCursor> PlaceBefore(const Engine::RowName& row, Bucket bucket)
 }  // namespace
 
 Result<ListPage> StripedStore::List(const Pattern& pattern, const ListOptions& options) {
+  if (const auto backed = BackedBy(pattern.bucket())) return backed->List(pattern, options);
+  return ListHere(pattern, options);
+}
+
+Result<ListPage> StripedStore::ListHere(const Pattern& pattern, const ListOptions& options) {
   ListCursor cursor;
   if (!options.cursor.empty()) {
     CIREIN_ASSIGN_OR_RETURN(cursor, ListCursor::Parse(options.cursor));
@@ -576,17 +625,8 @@ Result<ListPage> StripedStore::List(const Pattern& pattern, const ListOptions& o
   return page;
 }
 
-Operation StripedStore::Compute(const Pattern& pattern, std::string_view function,
-                                std::string_view args, const ComputeCallback& done) {
-  const auto refuse = [&done](const Status& status) {
-    done(status);
-    return Operation();
-  };
-  Result<std::shared_ptr<const ComputeFunction>> found = FindComputeFunction(function);
-  if (!found.ok()) return refuse(found.status());
-
+Status StripedStore::Collect(const Pattern& pattern, std::vector<NamedObject>* objects) {
   const KeyView row(pattern.bucket(), pattern.row());
-  std::vector<NamedObject> objects;
   bool too_many = false;
   // Of copies that were made for this; objects that are in memory anyway cost nothing.
   const bool copied = StripeFor(row).keeper != nullptr;
@@ -598,37 +638,83 @@ Operation StripedStore::Compute(const Pattern& pattern, std::string_view functio
                            if (copied && stored.object.kind() == DataObject::Kind::kOwned) {
                              copied_bytes += stored.object.memory_bytes();
                            }
-                           too_many = objects.size() >= kMaxComputeObjects ||
+                           too_many = objects->size() >= kMaxComputeObjects ||
                                       copied_bytes > kMaxComputeCopyBytes;
                            if (too_many) return false;
-                           objects.push_back({key.ToKey(), stored.object, store.InfoOf(stored)});
+                           objects->push_back({key.ToKey(), stored.object, store.InfoOf(stored)});
                            return true;
                          });
   });
-  if (!walked.ok()) return refuse(walked);
-  if (objects.empty()) {
-    return refuse(NotFound(fmt::format("no object matches \"{}\"", pattern.ToString()),
-                           "compute does not wait: publish first, or need the objects"));
-  }
-  if (too_many) {
-    return refuse(
-        ResourceExhausted(fmt::format("more than {} objects of {} bytes copied match \"{}\"",
-                                      objects.size(), copied_bytes, pattern.ToString()),
-                          "compute over a column prefix at a time"));
-  }
+  CIREIN_RETURN_IF_ERROR(walked);
+  if (!too_many) return OkStatus();
+  return TooManyForCompute(pattern, objects->size(), copied_bytes);
+}
 
+Operation StripedStore::Compute(const Pattern& pattern, std::string_view function,
+                                std::string_view args, const ComputeCallback& done) {
+  const auto refuse = [&done](const Status& status) {
+    done(status);
+    return Operation();
+  };
+  Result<std::shared_ptr<const ComputeFunction>> found = FindComputeFunction(function);
+  if (!found.ok()) return refuse(found.status());
+  ComputeCall call{std::string(function), std::move(*found), pattern, std::string(args), done};
   auto queued = std::make_shared<QueuedCompute>();
+  if (const auto backed = BackedBy(pattern.bucket())) {
+    const Status submitted = backed->Submit([self = shared_from_this(), backed, queued, call] {
+      std::vector<NamedObject> objects;
+      const Status collected = backed->Collect(call.pattern, &objects);
+      if (!collected.ok()) return call.done(collected);
+      self->RunCompute(queued, call, std::move(objects));
+    });
+    return submitted.ok() ? Operation(std::move(queued)) : refuse(submitted);
+  }
+  std::vector<NamedObject> objects;
+  const Status collected = Collect(pattern, &objects);
+  if (!collected.ok()) return refuse(collected);
+  RunCompute(queued, std::move(call), std::move(objects));
+  return queued->done() ? Operation() : Operation(std::move(queued));
+}
+
+void StripedStore::RunCompute(const std::shared_ptr<QueuedCompute>& queued, ComputeCall call,
+                              std::vector<NamedObject> objects) {
+  const ComputeCallback done = call.done;
+  if (objects.empty()) {
+    (void)queued->Begin();
+    return done(NotFound(fmt::format("no object matches \"{}\"", call.pattern.ToString()),
+                         "compute does not wait: publish first, or need the objects"));
+  }
   const Status submitted =
-      environment_.compute.Submit([queued, pattern, name = std::string(function), function = *found,
-                                   args = std::string(args), done, objects = std::move(objects)] {
-        done(queued->Begin() ? RunComputeFunction(name, *function, {pattern, args, objects})
-                             : Result<DataObject>(Cancelled("the compute was given up")));
+      environment_.compute.Submit([queued, call = std::move(call), objects = std::move(objects)] {
+        call.done(queued->Begin() ? RunComputeFunction(call.name, *call.function,
+                                                       {call.pattern, call.args, objects})
+                                  : Result<DataObject>(Cancelled("the compute was given up")));
       });
-  if (!submitted.ok()) return refuse(submitted);
-  return Operation(std::move(queued));
+  if (submitted.ok()) return;
+  (void)queued->Begin();
+  done(submitted);
+}
+
+std::shared_ptr<BackedBucket> StripedStore::Back(Bucket bucket,
+                                                 std::shared_ptr<BackedBucket> backed) {
+  const std::lock_guard lock(backed_mutex_);
+  any_backed_.store(true, std::memory_order_release);
+  return backed_.emplace(bucket, std::move(backed)).first->second;
+}
+
+std::shared_ptr<BackedBucket> StripedStore::FindBacked(Bucket bucket) const {
+  const std::lock_guard lock(backed_mutex_);
+  const auto found = backed_.find(bucket);
+  return found == backed_.end() ? nullptr : found->second;
 }
 
 void StripedStore::Close() {
+  std::map<Bucket, std::shared_ptr<BackedBucket>> backed;
+  {
+    const std::lock_guard lock(backed_mutex_);
+    backed = backed_;
+  }
+  for (const auto& [bucket, each] : backed) each->Close();
   for (const std::unique_ptr<Stripe>& stripe : stripes_) {
     std::vector<std::shared_ptr<Waiter>> waiters;
     std::vector<std::shared_ptr<Recall>> recalls;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cirein/compute.h"
 #include "cirein/operations.h"
 
 #include "object/memory_budget.h"
@@ -22,10 +24,15 @@
 
 namespace cirein {
 
+class BackedBucket;
+
 /// Partitions in one process, shared by its pools and threads, each a Store behind a lock: of DRAM,
 /// by the row's hash, it is Kelpie's LocalKV; of an elastic pool, by slots, an embedded node. An
 /// operation runs on the caller's thread, because handing it to another core costs a hundred times
 /// what it takes; two meet only on one stripe.
+///
+/// Behind a bucket there may be a store (Back): then its operations are those of a BackedBucket,
+/// over what is in memory here.
 ///
 /// What must be kept by its engine before anybody hears of it is waited for after the lock is left:
 /// by the thread that called, or where there is a `done`, by nobody.
@@ -56,10 +63,19 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   StripedStore(const StripedStore&) = delete;
   StripedStore& operator=(const StripedStore&) = delete;
 
+  /// From now on there is a store behind the objects of this bucket, unless there is one already:
+  /// what counts. Only for MemoryEngines.
+  std::shared_ptr<BackedBucket> Back(Bucket bucket, std::shared_ptr<BackedBucket> backed);
+  /// Null: none. Where there is one, all calls below that return a result may block for it.
+  std::shared_ptr<BackedBucket> BackedBy(Bucket bucket) const {
+    return any_backed_.load(std::memory_order_acquire) ? FindBacked(bucket) : nullptr;
+  }
+
   /// Waits for copies elsewhere, if need be: those with `done` do not.
   Result<ObjectInfo> Publish(const KeyView& key, PutRequest&& request);
   void Publish(const KeyView& key, PutRequest&& request, PublishCallback done);
-  /// nullopt, and nothing was done, when copies elsewhere must be called back first.
+  /// nullopt, and nothing was done, when it would have to wait: copies elsewhere must be called back
+  /// first, or there is a store behind the bucket.
   std::optional<Result<ObjectInfo>> TryPublish(const KeyView& key, PutRequest& request);
   /// Objects of one row, no key twice: all or none, as one.
   void PublishGroup(std::vector<PutItem> items, GroupCallback done);
@@ -67,7 +83,7 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   Result<DataObject> Get(const KeyView& key);
   using LendCallback = std::function<void(Result<LentObject>)>;
   /// The same, and lends what is there for `longest` at most: until then, or until it has come
-  /// back, nobody changes it.
+  /// back, nobody changes it. Of a bucket with a store nothing is lent, and a null object given.
   void Lend(const KeyView& key, const std::shared_ptr<CopyHolder>& holder,
             std::chrono::nanoseconds longest, LendCallback done);
   /// A copy of this key, which has its bucket, is gone.
@@ -143,6 +159,16 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   class QueuedCompute;
   struct DropState;
   friend class Transaction;
+  friend class BackedBucket;
+
+  /// A compute whose objects are yet to come.
+  struct ComputeCall {
+    std::string name;
+    std::shared_ptr<const ComputeFunction> function;
+    Pattern pattern;
+    std::string args;
+    ComputeCallback done;
+  };
 
   StripedStore(const Environment& environment, Engine::PlaceOf place_of, std::size_t stripes);
 
@@ -159,6 +185,15 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   template <typename Operate>
   static auto Inside(Stripe& stripe, Operate&& operate);
   static void WhenKept(Stripe& stripe, std::uint64_t ticket, std::function<void(Status)> done);
+  std::shared_ptr<BackedBucket> FindBacked(Bucket bucket) const;
+  // The same for what is in memory alone, as if nothing were behind it.
+  Operation WantHere(const Pattern& pattern, TimePoint end, WantCallback done);
+  Result<ObjectInfo> InfoHere(const KeyView& key);
+  Result<ListPage> ListHere(const Pattern& pattern, const ListOptions& options);
+  /// What a function is to be run over: in the order of its columns.
+  Status Collect(const Pattern& pattern, std::vector<NamedObject>* objects);
+  void RunCompute(const std::shared_ptr<QueuedCompute>& queued, ComputeCall call,
+                  std::vector<NamedObject> objects);
   static Status Prepare(Stripe& stripe, const KeyView& key, PutRequest& request);
   /// One try of a publish.
   Result<ObjectInfo> PublishHere(Stripe& stripe, const KeyView& key, PutRequest& request,
@@ -204,6 +239,10 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   std::vector<std::unique_ptr<Stripe>> stripes_;
   std::atomic<bool> sweep_armed_{false};
   bool one_keeper_ = true;
+
+  std::atomic<bool> any_backed_{false};
+  mutable std::mutex backed_mutex_;
+  std::map<Bucket, std::shared_ptr<BackedBucket>> backed_;  ///< Guarded by backed_mutex_.
 };
 
 }  // namespace cirein

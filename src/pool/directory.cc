@@ -12,15 +12,17 @@
 #include "base/text.h"
 #include "pool/directory_text.h"
 #include "pool/member_list.h"
+#include "pool/pool_backing.h"
 #include "pool/process.h"
+#include "pool/process_network.h"
 #include "runtime/file.h"
 #include "runtime/notification.h"
 #include "runtime/real_clock.h"
 
 // Entries are objects of the process that hosts the directory, in a bucket of their own: one for
-// each resource, changed by if_version, so that two who change it at once are put in order. An entry
-// without URL is one that was dropped. Who changes revision n publishes the key "after n" of the
-// row: who watches n wants that.
+// each resource, changed by if_version, so that two who change it at once are put in order. An
+// entry without URL is one that was dropped. Who changes revision n publishes the key "after n" of
+// the row: who watches n wants that.
 
 namespace cirein {
 namespace {
@@ -32,7 +34,6 @@ constexpr std::string_view kEntryColumn = "entry";
 constexpr int kChangeAttempts = 10'000;
 // How long a change can be noticed by who looked before it and parks after it.
 constexpr std::chrono::seconds kAnnounced{30};
-constexpr std::uint64_t kMaxAddressBytes = 4096;
 
 std::string RowOf(const ResourceUrl& url) { return url.BucketPath(); }
 
@@ -64,21 +65,51 @@ Status NotDefined(const ResourceUrl& url) {
                   "define it: cirein resource define, or cirein serve --join");
 }
 
+// Does the entry say all that the URL says?
+bool Agrees(const ResourceUrl& url, const ResourceUrl& entry) {
+  const auto& options = url.options();
+  return url.type() == entry.type() &&
+         std::all_of(options.begin(), options.end(), [&](const auto& option) {
+           return entry.option(option.first) == option.second;
+         });
+}
+
 Result<std::string> AddressFromSettings(const Config& config) {
   if (std::string address = config.GetString("directory.address"); !address.empty()) return address;
   const std::string file = config.GetString("directory.file");
   if (file.empty()) {
     return FailedPrecondition("nobody said where the directory is",
                               "set directory.address or directory.file, or name the pool's members "
-                              "in its URL (&num=N&ag0=HOST:PORT...)");
+                              "in its URL (&num=N&ag0=HOST:PORT...) or by group.form");
   }
   Result<std::string> address =
-      ReadFirstLine(file, kMaxAddressBytes, "start its host: cirein serve --directory-file");
+      ReadFirstLine(file, "start its host: cirein serve --directory-file");
   if (!address.ok()) return address.status().WithContext("setting directory.file");
   return address;
 }
 
+/// If the member is this process, others may ask it from now on: what belongs behind its objects is
+/// there before.
+Status BackOwn(const ResourceUrl& url, const std::string& member) {
+  const std::shared_ptr<Process> process = Process::Current();
+  if (process == nullptr || !NamesBacking(url)) return OkStatus();
+  CIREIN_ASSIGN_OR_RETURN(ProcessNetwork* const network, process->network());
+  if (!IsSameMember(member, network->address())) return OkStatus();
+  Behavior behavior(Behavior::kDefaultRemoteIom);
+  if (const auto text = url.option("behavior")) {
+    CIREIN_ASSIGN_OR_RETURN(behavior, Behavior::Parse(*text));
+  }
+  return BackBucket(*process, url, behavior);
+}
+
 }  // namespace
+
+Result<std::string> OwnAddress() {
+  const std::shared_ptr<Process> process = Process::Current();
+  if (process == nullptr) return FailedPrecondition("the library is not started");
+  CIREIN_ASSIGN_OR_RETURN(const ProcessNetwork* const network, process->network());
+  return network->address();
+}
 
 std::size_t DirectoryInfo::min_members() const {
   const std::optional<std::string> text = url.option("min_members");
@@ -88,7 +119,7 @@ std::size_t DirectoryInfo::min_members() const {
 
 struct Directory::Found {
   DirectoryInfo entry;  ///< Revision 0: there is none. Without a path: it was dropped.
-  Version version;       ///< Of its object.
+  Version version;      ///< Of its object.
   bool is_there() const { return !entry.url.path().empty(); }
 };
 
@@ -139,8 +170,9 @@ Result<DirectoryInfo> Directory::Apply(const ResourceUrl& url, const Change& cha
     if (published.code() == StatusCode::kFailedPrecondition) continue;  // Somebody was faster.
     if (!published.ok()) return published.status();
     CIREIN_ASSIGN_OR_RETURN(DataObject told, DataObject::FromString(""));
-    const Status announced = pool_.Publish(AfterKey(url, found.entry.revision), std::move(told),
-                                           {.overwrite = Overwrite::kYes, .ttl = kAnnounced})
+    const Status announced = pool_
+                                 .Publish(AfterKey(url, found.entry.revision), std::move(told),
+                                          {.overwrite = Overwrite::kYes, .ttl = kAnnounced})
                                  .status();
     if (!announced.ok()) return announced;
     return changed;
@@ -157,7 +189,8 @@ Status Directory::Define(const ResourceUrl& url) const {
   }
   return Apply(named,
                [&](DirectoryInfo& entry) -> Status {
-                 if (!entry.url.path().empty() && !(entry.url == named)) {
+                 if (!entry.url.path().empty()) {
+                   if (Agrees(named, entry.url)) return OkStatus();
                    return AlreadyExists(fmt::format("the directory has \"{}\" as \"{}\"",
                                                     named.BucketPath(), entry.url.ToString()),
                                         "drop that first, or choose another path");
@@ -168,8 +201,7 @@ Status Directory::Define(const ResourceUrl& url) const {
       .status();
 }
 
-Result<DirectoryInfo> Directory::Join(const ResourceUrl& url,
-                                       const DirectoryMember& member) const {
+Result<DirectoryInfo> Directory::Join(const ResourceUrl& url, const DirectoryMember& member) const {
   CIREIN_ASSIGN_OR_RETURN(const ResourceUrl named, Named(url));
   CIREIN_RETURN_IF_ERROR(CheckMemberName(member.name));
   CIREIN_ASSIGN_OR_RETURN(const std::string address, MemberAddress(member.address));
@@ -183,6 +215,7 @@ Result<DirectoryInfo> Directory::Join(const ResourceUrl& url,
     AwaitEarlierLeases(process->config(), process->environment());
   }
   return Apply(named, [&](DirectoryInfo& entry) -> Status {
+    if (!entry.url.path().empty()) CIREIN_RETURN_IF_ERROR(BackOwn(entry.url, address));
     if (entry.url.path().empty() && entry.revision > 0) {
       return FailedPrecondition(fmt::format("\"{}\" was dropped", named.BucketPath()),
                                 "define it anew");
@@ -193,8 +226,9 @@ Result<DirectoryInfo> Directory::Join(const ResourceUrl& url,
     if (known != entry.members.end()) {
       known->address = address;
     } else if (entry.members.size() == kMaxMembers) {
-      return ResourceExhausted(fmt::format("\"{}\" has {} members", named.BucketPath(), kMaxMembers),
-                               "let one leave first");
+      return ResourceExhausted(
+          fmt::format("\"{}\" has {} members", named.BucketPath(), kMaxMembers),
+          "let one leave first");
     } else {
       entry.members.push_back({member.name, address});
     }
@@ -209,9 +243,9 @@ Result<DirectoryInfo> Directory::Leave(const ResourceUrl& url, std::string_view 
     if (std::erase_if(entry.members, [&](const auto& each) { return each.name == name; }) > 0) {
       return OkStatus();
     }
-    return NotFound(fmt::format("{} is no member of \"{}\"", QuoteForPeople(name),
-                                named.BucketPath()),
-                    "see cirein resource info");
+    return NotFound(
+        fmt::format("{} is no member of \"{}\"", QuoteForPeople(name), named.BucketPath()),
+        "see cirein resource info");
   });
 }
 
@@ -227,8 +261,7 @@ Result<DirectoryInfo> Directory::Await(const ResourceUrl& url, Deadline deadline
   const Clock& clock = RealClock::Instance();
   const std::shared_ptr<Process> process = Process::Current();
   if (process == nullptr) return FailedPrecondition("the library is not started");
-  const TimePoint end =
-      clock.EndOf(deadline.is_default() ? process->default_deadline() : deadline);
+  const TimePoint end = clock.EndOf(deadline.is_default() ? process->default_deadline() : deadline);
   while (true) {
     CIREIN_ASSIGN_OR_RETURN(Found found, Find(named));
     if (found.is_there() && found.entry.members.size() >= found.entry.min_members()) {
@@ -243,8 +276,9 @@ Result<DirectoryInfo> Directory::Await(const ResourceUrl& url, Deadline deadline
           "start the others: cirein serve --join");
     }
     Notification changed;
-    Watch(named, found.entry.revision, [&](const Status& /*what*/) { changed.Notify(); },
-          end == kEndOfTime ? kNoDeadline : Deadline(end - now));
+    Watch(
+        named, found.entry.revision, [&](const Status& /*what*/) { changed.Notify(); },
+        end == kEndOfTime ? kNoDeadline : Deadline(end - now));
     changed.WaitUntil(kEndOfTime);
   }
 }
@@ -262,7 +296,7 @@ Status Directory::Drop(const ResourceUrl& url) const {
 }
 
 Result<std::vector<DirectoryInfo>> Directory::List(std::string_view path_prefix,
-                                                    Bucket bucket) const {
+                                                   Bucket bucket) const {
   CIREIN_ASSIGN_OR_RETURN(ResourceUrl below, ResourceUrl::Parse("ref:/x"));
   below.set_bucket(bucket);
   CIREIN_ASSIGN_OR_RETURN(below, Named(below));

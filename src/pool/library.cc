@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "base/logging.h"
+#include "object/compute_library.h"
 #include "pool/process.h"
 
 namespace cirein {
@@ -72,6 +73,7 @@ Status Start(const Config& config) {
   }
   CIREIN_RETURN_IF_ERROR(CheckConfig(config));
   ApplyLogging(config);
+  CIREIN_RETURN_IF_ERROR(LoadComputeLibraries(config.GetString("compute.libraries")));
   CIREIN_ASSIGN_OR_RETURN(std::shared_ptr<Process> process, Process::Start(config));
   users.config = config;
   users.count = 1;

@@ -7,7 +7,7 @@ namespace cirein {
 
 /// `local:` keeps objects in this process; all `local:` pools of one bucket share them. Options:
 /// keep=N (a row keeps its N newest columns), max_age=DURATION (objects go that long after their
-/// publish, sooner if their ttl says so).
+/// publish, sooner if their ttl says so); store=TYPE:PATH, a store behind it (pool_backing.h).
 PoolType LocalPoolType();
 
 }  // namespace cirein

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pool/member_pools.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -15,22 +16,27 @@
 
 #include "cirein/directory.h"
 
-#include "base/hash.h"
 #include "base/logging.h"
 #include "base/text.h"
+#include "pool/group_membership.h"
 #include "pool/member_list.h"
+#include "pool/member_route.h"
+#include "pool/pool_backing.h"
 #include "pool/process.h"
 #include "pool/process_network.h"
 #include "pool/remote_pool.h"
 #include "pool/replicated_pool.h"
 #include "pool/routed_pool.h"
 #include "pool/store_pool.h"
+#include "runtime/file.h"
 
 namespace cirein {
 namespace {
 
 constexpr std::uint64_t kMaxRank = UINT32_MAX;
 constexpr std::uint64_t kMaxReplicas = 16;
+// As the option rank: the place that this process has among the members.
+constexpr std::string_view kOwnRank = "self";
 // A directory that was lost, and is another one now, tells nobody.
 constexpr std::chrono::seconds kLookAgain{5};
 
@@ -40,36 +46,40 @@ std::vector<fabric::Address> AddressesOf(const DirectoryInfo& entry) {
   return addresses;
 }
 
-std::size_t ByHash(std::string_view row, Bucket bucket, std::size_t members) {
-  return static_cast<std::size_t>(Hash64(row, bucket.id()) % members);
+/// Of a pool's members: how many they are, and which one this process is, if it is one.
+struct Ranks {
+  std::size_t members = 0;
+  std::optional<std::size_t> own;
+};
+
+Ranks RanksOf(const std::vector<fabric::Address>& addresses, const fabric::Address& own) {
+  const auto found = std::find_if(addresses.begin(), addresses.end(),
+                                  [&](const auto& each) { return IsSameMember(each, own); });
+  Ranks ranks{.members = addresses.size(), .own = std::nullopt};
+  if (found != addresses.end()) ranks.own = static_cast<std::size_t>(found - addresses.begin());
+  return ranks;
 }
 
-Result<MemberRoute> DhtRoute(const PoolContext& context, std::size_t members) {
-  return MemberRoute{.owner = [bucket = context.url.bucket(), members](std::string_view row) {
-    return ByHash(row, bucket, members);
-  }};
+Result<MemberRoute> DhtRoute(const PoolContext& context, const Ranks& ranks) {
+  return RouteByHash(context.url.bucket(), ranks.members);
 }
 
-Result<MemberRoute> RftRoute(const PoolContext& context, std::size_t members) {
-  const std::optional<std::string> text = context.url.option("rank");
-  if (!text) {
-    return InvalidArgument("an rft: pool needs the rank of who uses it", "give such as &rank=0");
+Result<std::uint64_t> RankOfCaller(const PoolContext& context, const Ranks& ranks) {
+  const std::string text = context.url.option("rank").value_or(std::string(kOwnRank));
+  if (text == kOwnRank) {
+    if (ranks.own) return std::uint64_t{*ranks.own};
+    return InvalidArgument("this process is none of the rft: pool's members, so it has no rank",
+                           "give the rank of one of them, such as &rank=0");
   }
-  const Result<std::uint64_t> rank = ParseUint64(*text);
-  if (!rank.ok() || *rank > kMaxRank) {
-    return InvalidArgument(fmt::format("rank={} is no rank", QuoteForPeople(*text)),
-                           fmt::format("give 0 to {}", kMaxRank));
-  }
-  const std::size_t owner = static_cast<std::size_t>(*rank % members);
-  return MemberRoute{.owner = [owner](std::string_view /*row*/) { return owner; },
-                     .many_owners = false};
+  const Result<std::uint64_t> rank = ParseUint64(text);
+  if (rank.ok() && *rank <= kMaxRank) return *rank;
+  return InvalidArgument(fmt::format("rank={} is no rank", QuoteForPeople(text)),
+                         fmt::format("give 0 to {}, or {}", kMaxRank, kOwnRank));
 }
 
-Result<MemberRoute> TftRoute(const PoolContext& context, std::size_t members) {
-  return MemberRoute{.owner = [bucket = context.url.bucket(), members](std::string_view row) {
-    const std::optional<std::uint32_t> tag = RowTag(row);
-    return tag ? *tag % members : ByHash(row, bucket, members);
-  }};
+Result<MemberRoute> RftRoute(const PoolContext& context, const Ranks& ranks) {
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t rank, RankOfCaller(context, ranks));
+  return RouteByRank(rank, ranks.members);
 }
 
 /// How many members have each row.
@@ -86,10 +96,18 @@ Result<std::size_t> ReplicasOf(const PoolContext& context, const StorePoolOption
     return InvalidArgument("a pool with replicas is write-once, and keeps all columns",
                            "leave out replicas, or EnableOverwrites and keep");
   }
+  if (*replicas > 1 && NamesBacking(context.url)) {
+    return InvalidArgument("a pool with replicas has no store behind it",
+                           "leave out replicas, or the store");
+  }
   return static_cast<std::size_t>(*replicas);
 }
 
-using MakeRoute = Result<MemberRoute> (*)(const PoolContext& context, std::size_t members);
+Result<MemberRoute> TftRoute(const PoolContext& context, const Ranks& ranks) {
+  return RouteByTag(context.url.bucket(), ranks.members);
+}
+
+using MakeRoute = Result<MemberRoute> (*)(const PoolContext& context, const Ranks& ranks);
 
 /// Of one pool: how its members are made, and where.
 class MemberPool final : public RoutedPool {
@@ -111,7 +129,9 @@ class MemberPool final : public RoutedPool {
           fmt::format("replicas={} of {} members", parts.replicas, addresses.size()),
           "give fewer replicas, or min_members to wait for more members");
     }
-    CIREIN_ASSIGN_OR_RETURN(MemberRoute route, parts.make_route(parts.context, addresses.size()));
+    CIREIN_ASSIGN_OR_RETURN(
+        MemberRoute route,
+        parts.make_route(parts.context, RanksOf(addresses, parts.network.address())));
     Members members = MembersOf(parts, addresses);
     return std::shared_ptr<MemberPool>(
         new MemberPool(std::move(parts), addresses, std::move(members), std::move(route)));
@@ -146,7 +166,7 @@ class MemberPool final : public RoutedPool {
 
   std::optional<ResourceUrl> ResolvedUrl() const override {
     ResourceUrl url = parts_.context.url;
-    url.set_option("num", std::to_string(addresses_.size()));
+    url.remove_option("group").set_option("num", std::to_string(addresses_.size()));
     for (std::size_t i = 0; i < addresses_.size(); ++i) {
       url.set_option(fmt::format("ag{}", i), addresses_[i]);
     }
@@ -159,7 +179,8 @@ class MemberPool final : public RoutedPool {
              MemberRoute route)
       : RoutedPool(parts.type, std::move(members), std::move(route)),
         parts_(std::move(parts)),
-        addresses_(std::move(addresses)) {}
+        addresses_(std::move(addresses)),
+        taken_(addresses_) {}
 
   /// Each of them with its rows alone.
   static Members MembersOf(const Parts& parts, const std::vector<fabric::Address>& addresses) {
@@ -188,11 +209,13 @@ class MemberPool final : public RoutedPool {
     return members;
   }
 
-  static void LookAgain(const std::shared_ptr<MemberPool>& pool, const Directory& directory,
+  static void LookAgain(const std::shared_ptr<MemberPool>& pool, const Directory& before,
                         std::uint64_t revision) {
+    // It may be hosted elsewhere by now.
+    const Directory directory = Directory::Connect().value_or(before);
     const Result<DirectoryInfo> entry = directory.Lookup(pool->parts_.context.url);
     // While the directory is away, and once the pool is not in it any more, what is known stays.
-    if (entry.ok() && entry->revision != revision) {
+    if (entry.ok()) {
       revision = entry->revision;
       pool->Take(*entry);
     }
@@ -203,40 +226,87 @@ class MemberPool final : public RoutedPool {
     const std::vector<fabric::Address> addresses = AddressesOf(entry);
     if (addresses.empty() || addresses.size() < entry.min_members()) return;
     if (addresses.size() < parts_.replicas) return;
-    Result<MemberRoute> route = parts_.make_route(parts_.context, addresses.size());
+    // Not by the revision: a directory that was started anew may have come to the same one.
+    if (const std::lock_guard lock(mutex_); addresses == taken_) return;
+    Result<MemberRoute> route =
+        parts_.make_route(parts_.context, RanksOf(addresses, parts_.network.address()));
     if (!route.ok()) return;
     LogInfo("pool", "{}: {} members, as the directory says", entry.url.BucketPath(),
             addresses.size());
     Replace(MembersOf(parts_, addresses), std::move(*route));
+    const std::lock_guard lock(mutex_);
+    taken_ = addresses;
   }
 
   const Parts parts_;
   const std::vector<fabric::Address> addresses_;  // At first.
   std::mutex mutex_;
-  Operation watch_;  // Guarded by mutex_.
+  Operation watch_;                     // Guarded by mutex_, as is the next.
+  std::vector<fabric::Address> taken_;  // By the directory's last word.
 };
+
+/// What the directory knows of the pool, once it has the members it needs.
+Result<DirectoryInfo> EntryOf(const ResourceUrl& url, std::string_view type,
+                              const Directory& directory) {
+  CIREIN_ASSIGN_OR_RETURN(DirectoryInfo entry, directory.Await(url));
+  if (entry.url.type() == type) return entry;
+  return InvalidArgument(fmt::format("\"{}\" is a {} in the directory, not a {}",
+                                     entry.url.BucketPath(), entry.url.type(), type),
+                         "leave the type out of the URL");
+}
+
+Status CheckEnough(const ResourceUrl& url, std::size_t members) {
+  DirectoryInfo asked;
+  asked.url = url;
+  const std::size_t least = asked.min_members();
+  if (members >= least) return OkStatus();
+  return FailedPrecondition(
+      fmt::format("\"{}\" has {} members, and needs {}", url.BucketPath(), members, least),
+      "start more of them, or lower min_members");
+}
+
+/// What the directory says of the pool and the URL does not.
+Status TakeOptions(const ResourceUrl& entry, PoolContext* context) {
+  for (const auto& [name, value] : entry.options()) {
+    if (!context->url.option(name)) context->url.set_option(name, value);
+  }
+  if (const auto behavior = context->url.option("behavior")) {
+    CIREIN_ASSIGN_OR_RETURN(context->behavior, Behavior::Parse(*behavior));
+  }
+  return OkStatus();
+}
 
 Result<std::shared_ptr<PoolBackend>> MakeMemberPool(std::string_view type, MakeRoute make_route,
                                                     PoolContext context) {
   const std::shared_ptr<Process> process = Process::Current();
   if (process == nullptr) return FailedPrecondition("the library is not started");
-  if (!context.behavior) context.behavior = Behavior(Behavior::kDefaultRemote);
-  CIREIN_ASSIGN_OR_RETURN(const StorePoolOptions options, ParseStorePoolOptions(context));
-  CIREIN_ASSIGN_OR_RETURN(const std::size_t replicas, ReplicasOf(context, options));
   CIREIN_ASSIGN_OR_RETURN(std::vector<fabric::Address> addresses, MembersIn(context.url));
   CIREIN_ASSIGN_OR_RETURN(ProcessNetwork* const network, process->network());
   std::optional<Directory> directory;
   std::uint64_t revision = 0;
   if (addresses.empty()) {
-    CIREIN_ASSIGN_OR_RETURN(directory, Directory::Connect());
-    CIREIN_ASSIGN_OR_RETURN(const DirectoryInfo entry, directory->Await(context.url));
-    if (entry.url.type() != type) {
-      return InvalidArgument(fmt::format("\"{}\" is a {} in the directory, not a {}",
-                                         entry.url.BucketPath(), entry.url.type(), type),
-                             "leave the type out of the URL");
+    const std::string group = context.url.option("group").value_or(std::string());
+    CIREIN_ASSIGN_OR_RETURN(const std::string form, GroupForm(group, process->config(), Environ()));
+    if (form == "directory") {
+      CIREIN_ASSIGN_OR_RETURN(directory, Directory::Connect());
+      CIREIN_ASSIGN_OR_RETURN(const DirectoryInfo entry, EntryOf(context.url, type, *directory));
+      addresses = AddressesOf(entry);
+      revision = entry.revision;
+      CIREIN_RETURN_IF_ERROR(TakeOptions(entry.url, &context));
+    } else {
+      CIREIN_ASSIGN_OR_RETURN(const Group joined, process->JoinGroup(form, Deadline()));
+      CIREIN_ASSIGN_OR_RETURN(addresses, MembersIn(joined.WithMembers(context.url)));
     }
-    addresses = AddressesOf(entry);
-    revision = entry.revision;
+  }
+  if (!context.behavior) {
+    context.behavior = Behavior(NamesBacking(context.url) ? Behavior::kDefaultRemoteIom
+                                                          : Behavior::kDefaultRemote);
+  }
+  CIREIN_ASSIGN_OR_RETURN(const StorePoolOptions options, ParseStorePoolOptions(context));
+  CIREIN_ASSIGN_OR_RETURN(const std::size_t replicas, ReplicasOf(context, options));
+  CIREIN_RETURN_IF_ERROR(CheckEnough(context.url, addresses.size()));
+  if (RanksOf(addresses, network->address()).own) {
+    CIREIN_RETURN_IF_ERROR(BackBucket(*process, context.url, options.behavior));
   }
   CIREIN_ASSIGN_OR_RETURN(const std::shared_ptr<MemberPool> pool,
                           MemberPool::Make({type, std::move(context), make_route, options, replicas,
@@ -248,13 +318,14 @@ Result<std::shared_ptr<PoolBackend>> MakeMemberPool(std::string_view type, MakeR
 
 PoolType MemberPoolType(const char* name, const char* description, MakeRoute make_route,
                         std::vector<std::string> own) {
+  own.emplace_back("group");
   own.emplace_back("min_members");
   own.emplace_back("replicas");
   own.emplace_back("num");
   own.emplace_back("ag#");
   return {.name = name,
           .description = description,
-          .options = StorePoolOptionNames(std::move(own)),
+          .options = BackedOptionNames(StorePoolOptionNames(std::move(own))),
           .factory = [name, make_route](const PoolContext& context) {
             return MakeMemberPool(name, make_route, context);
           }};

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,7 +14,9 @@
 #include "cirein/operations.h"
 
 #include "fabric/transport.h"
+#include "object/object_fetcher.h"
 #include "object/object_messages.h"
+#include "object/object_transfers.h"
 #include "pool/copy_cache.h"
 
 namespace cirein {
@@ -30,16 +33,23 @@ namespace cirein {
 /// the default one is InvalidArgument. Further errors of the calls: InvalidArgument (longer than a
 /// message may be), ResourceExhausted (too much is under way), Unavailable (the connection ended).
 ///
+/// Large objects do not travel in messages: a publish lends the object's data to the node until it
+/// is answered, or its deadline or the connection ends; those of answers are read from the node's
+/// memory before the callback is called. Both need ObjectTransfers: a client without sends all that
+/// fits into a message, and is answered so.
+///
 /// Thread-safe; no call blocks. Callbacks run in pieces of work of the transport's home, and may be
 /// called after the client is gone: then with Unavailable.
 class ObjectClient {
  public:
   using ConnectCallback = std::function<void(Result<std::shared_ptr<ObjectClient>>)>;
 
-  /// Errors as Transport::Connect. `copies`, which outlives the transport, keeps what is lent;
-  /// null: nothing is.
+  /// `transfers` are those of the transport. `copies`, which outlives the transport, keeps what is
+  /// lent to be kept; null: nothing is. Errors as Transport::Connect.
   static Status Connect(fabric::Transport& transport, const fabric::Address& address,
-                        Deadline deadline, ConnectCallback done, CopyCache* copies = nullptr);
+                        Deadline deadline, ConnectCallback done,
+                        std::shared_ptr<ObjectTransfers> transfers = nullptr,
+                        CopyCache* copies = nullptr);
   /// Closes.
   ~ObjectClient();
   ObjectClient(const ObjectClient&) = delete;
@@ -66,11 +76,21 @@ class ObjectClient {
   /// The node goes on with a function that it has begun.
   Status Compute(const wire::ComputeRequest& request, Deadline deadline, ComputeCallback done);
 
+  /// The answer of whoever handles messages of that name there.
+  Status Ask(const wire::MessageRequest& request, Deadline deadline,
+             std::function<void(Result<std::string>)> done);
+  /// Of memory of the other process; the bytes given are the connection's until the callback.
+  /// Further errors: InvalidArgument, PermissionDenied, as promise 5 of fabric::Connection says.
+  Status Read(const fabric::Grant& grant, std::uint64_t offset, std::span<std::byte> into,
+              Deadline deadline, fabric::DoneCallback done);
+  Status Write(const fabric::Grant& grant, std::uint64_t offset, std::span<const std::byte> bytes,
+               Deadline deadline, fabric::DoneCallback done);
+
   /// Ends the connection: all that is under way gets Unavailable.
   void Close();
   const fabric::Address& peer() const { return connection_->peer(); }
   /// Answers that came for operations that were over.
-  std::uint64_t late_answers() const noexcept { return late_answers_->load(); }
+  std::uint64_t late_answers() const noexcept;
 
  private:
   using Counter = std::atomic<std::uint64_t>;
@@ -78,11 +98,11 @@ class ObjectClient {
   class Call;
   class WantCall;
 
-  ObjectClient(std::shared_ptr<fabric::Connection> connection, CopyCache* copies)
-      : connection_(std::move(connection)), late_answers_(std::make_shared<Counter>(0)) {
-    if (copies == nullptr || !copies->enabled()) return;
-    kept_ = std::make_shared<CopyCache::OfConnection>(*copies, *connection_);
-  }
+  /// What answers need, which may come when the client is gone.
+  struct Answering;
+
+  ObjectClient(std::shared_ptr<fabric::Connection> connection,
+               std::shared_ptr<ObjectTransfers> transfers, CopyCache* copies);
 
   /// `fits`: may this be an answer to the request? Null: any may.
   template <typename T>
@@ -92,9 +112,25 @@ class ObjectClient {
   Status Send(const wire::Request& request, Deadline deadline, const std::shared_ptr<Call<T>>& call,
               std::function<bool(const T&)> fits);
 
+  Result<Operation> SendWant(const Pattern& pattern, bool lease, Deadline deadline,
+                             std::function<void(Result<wire::LeasedObject>)> done);
+  template <typename T>
+  static void Answered(const std::shared_ptr<Answering>& answering, TimePoint end,
+                       const std::shared_ptr<Call<T>>& call,
+                       const Result<std::span<const std::byte>>& answer,
+                       const std::function<bool(const T&)>& fits);
+  /// Fetches what an answer lends, and then ends the call with it.
+  template <typename T>
+  static void TakeLent(const std::shared_ptr<Answering>& answering, TimePoint end,
+                       const std::shared_ptr<Call<T>>& call, T answer);
+  /// Of a publish: lends what is too large for its message.
+  Result<ObjectTransfers::LoanPtr> LendIfLarge(const DataObject& object, wire::Lent& lent,
+                                               ObjectTransfers::Room& room);
+
   const std::shared_ptr<fabric::Connection> connection_;
+  const std::shared_ptr<ObjectTransfers> transfers_;  // May be null.
+  const std::shared_ptr<Answering> answering_;
   std::shared_ptr<CopyCache::OfConnection> kept_;  // Null: nothing is kept.
-  const std::shared_ptr<Counter> late_answers_;
   Counter last_want_ = 0;
 };
 

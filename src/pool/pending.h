@@ -201,7 +201,7 @@ class Pending final : public PendingBase, public std::enable_shared_from_this<Pe
   }
 
   // On the thread that answers, which the backend's end may wait for.
-  void RunHere(Result<T> result) {
+  void RunHere(Result<T>&& result) {
     const AnsweringHere here;
     Run(std::move(result));
   }

@@ -310,6 +310,15 @@ Call<NamedObject> WantCall(const Pool::State& pool, std::string_view verb, const
           }};
 }
 
+Call<NamedObject> FetchAheadCall(const Pool::State& pool, const Pattern& pattern,
+                                 WantOptions options) {
+  options.deadline = Resolve(options.deadline, pool);
+  return {pool, Name("fetch", pattern.ToString()), CheckPattern(pattern, pool), options.deadline,
+          [&pool, pattern = WithoutBucket(pattern), options](WantCallback done) {
+            return pool.backend().FetchAhead(pattern, options, std::move(done));
+          }};
+}
+
 Call<std::uint64_t> DropCall(const Pool::State& pool, const Pattern& pattern, Deadline deadline) {
   deadline = Resolve(deadline, pool);
   return {pool, Name("drop", pattern.ToString()), CheckPattern(pattern, pool), deadline,
@@ -469,8 +478,9 @@ Operation Pool::PublishGroupThen(std::vector<PublishItem> items, GroupCallback d
 
 Operation Pool::Want(const Pattern& what, WantCallback done, const WantOptions& options) const {
   if (!state_) return Refuse(done);
-  return WantCall(*state_, "want", what, options)
-      .Begin(Delivery::kOnCallbackThread, std::move(done));
+  auto call = done ? WantCall(*state_, "want", what, options)
+                   : FetchAheadCall(*state_, what, options);
+  return call.Begin(Delivery::kOnCallbackThread, std::move(done));
 }
 
 Operation Pool::Want(const Pattern& what, ResultCollector& collector,

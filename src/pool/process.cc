@@ -6,6 +6,7 @@
 
 #include "base/logging.h"
 #include "object/finished.h"
+#include "runtime/file.h"
 #include "runtime/real_clock.h"
 #include "runtime/thread.h"
 
@@ -82,6 +83,10 @@ void Process::Stop() {
   nodes_->CloseAll();
   pending_.Close(LibraryFinished());
   {
+    const std::lock_guard lock(groups_mutex_);
+    groups_.clear();
+  }
+  {
     const std::lock_guard lock(network_mutex_);
     if (network_ != nullptr) network_->Stop();
   }
@@ -96,10 +101,27 @@ Result<ProcessNetwork*> Process::network() {
   const std::lock_guard lock(network_mutex_);
   if (stopped()) return LibraryFinished();
   if (network_ == nullptr) {
-    CIREIN_ASSIGN_OR_RETURN(
-        network_, ProcessNetwork::Start(config_, store_, environment_, *pool_workers_));
+    CIREIN_ASSIGN_OR_RETURN(network_,
+                            ProcessNetwork::Start(config_, store_, environment_, *pool_workers_));
   }
   return network_.get();
+}
+
+Result<Group> Process::JoinGroup(std::string_view form, Deadline deadline) {
+  CIREIN_ASSIGN_OR_RETURN(ProcessNetwork* const network, this->network());
+  const std::vector<std::string> environment = Environ();
+  CIREIN_ASSIGN_OR_RETURN(const std::string chosen, GroupForm(form, config_, environment));
+  const TimePoint end = environment_.clock.EndOf(deadline.Or(default_deadline_));
+  const std::lock_guard lock(groups_mutex_);
+  if (stopped()) return LibraryFinished();
+  std::unique_ptr<GroupMembership>& membership = groups_[chosen];
+  if (membership == nullptr) {
+    CIREIN_ASSIGN_OR_RETURN(
+        membership,
+        GroupMembership::Join(chosen,
+                              {config_, environment, *network, [this] { return stopped(); }}, end));
+  }
+  return membership->group();
 }
 
 void Process::RunElsewhere(const std::function<void()>& work) {

@@ -8,11 +8,14 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "cirein/config.h"
+#include "cirein/group.h"
 #include "cirein/pool.h"
 
 #include "object/striped_store.h"
+#include "pool/group_membership.h"
 #include "pool/node_table.h"
 #include "pool/pending.h"
 #include "pool/process_metrics.h"
@@ -52,6 +55,8 @@ class Process {
   /// What connects it with other processes; begun by the first who asks, which blocks. Errors as
   /// ProcessNetwork::Start; Unavailable after Stop. Valid as long as the process.
   Result<ProcessNetwork*> network();
+  /// As Group::Join; joined once for each form.
+  Result<Group> JoinGroup(std::string_view form, Deadline deadline);
   PendingTable& pending() noexcept { return pending_; }
   std::uint64_t pending_count() const noexcept { return pending_.count(); }
   const ProcessMetrics& metrics() const noexcept { return metrics_; }
@@ -83,6 +88,9 @@ class Process {
 
   std::mutex network_mutex_;
   std::unique_ptr<ProcessNetwork> network_;  // Guarded by network_mutex_.
+
+  std::mutex groups_mutex_;                                         // Held while one is joined.
+  std::map<std::string, std::unique_ptr<GroupMembership>> groups_;  // By form.
 
   std::mutex connections_mutex_;
   std::map<std::string, std::weak_ptr<Pool::State>> connections_;

@@ -8,6 +8,7 @@
 
 #include "fabric/auto/auto_transport.h"
 #include "node/object_service.h"
+#include "object/object_transfers.h"
 #include "object/striped_store.h"
 #include "pool/copy_cache.h"
 #include "pool/member_link.h"
@@ -43,6 +44,20 @@ class ProcessNetwork final : public Network {
 
   /// Copies of other processes' objects.
   const CopyCache& copies() const noexcept { return copies_; }
+  /// Who answers messages of other processes' user code.
+  node::MessageHandlers& handlers() { return service_->handlers(); }
+  /// Memory of this process that others reach by the grant until it is taken back. `object` is held
+  /// so long. InvalidArgument for what cannot be written to or does not begin at a multiple of 8
+  /// bytes; ResourceExhausted; Unavailable once the process has left the network.
+  struct Exposed {
+    fabric::Transport::MemoryId memory = 0;
+    fabric::Grant grant;
+  };
+  Result<Exposed> Expose(DataObject object, fabric::Access access);
+  /// As Transport::Unregister: blocks for what is under way.
+  Status TakeBack(const Exposed& exposed);
+  /// How large objects travel over it.
+  const std::shared_ptr<ObjectTransfers>& transfers() const { return transfers_; }
 
   Status Connect(const fabric::Address& address, Deadline deadline,
                  ObjectClient::ConnectCallback done) override;
@@ -52,19 +67,17 @@ class ProcessNetwork final : public Network {
   void Stop();
 
  private:
-  ProcessNetwork(const Config& config, std::unique_ptr<ReactorThread> thread,
-                 std::shared_ptr<StripedStore> store, const Environment& environment,
-                 Executor& executor)
+  ProcessNetwork(const Config& config, std::unique_ptr<ReactorThread> thread, const Clock& clock)
       : thread_(std::move(thread)),
-        service_(std::move(store), environment, executor, config.GetDuration("pool.lease")),
-        copies_(environment.clock, {.limit_bytes = config.GetBytes("pool.copies")}) {}
+        copies_(clock, {.limit_bytes = config.GetBytes("pool.copies")}) {}
 
   // The transport ends before its services and its home.
   std::unique_ptr<ReactorThread> thread_;
-  node::ObjectService service_;
+  std::unique_ptr<node::ObjectService> service_;
   CopyCache copies_;
   Gate gate_;  // Whoever uses the transport is inside.
   std::unique_ptr<fabric::AutoTransport> transport_;
+  std::shared_ptr<ObjectTransfers> transfers_;
 };
 
 }  // namespace cirein

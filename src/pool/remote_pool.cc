@@ -5,11 +5,14 @@
 #include <chrono>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/sabotage.h"
 #include "object/object_messages.h"
+#include "pool/fetched_ahead.h"
 
 namespace cirein {
 namespace {
@@ -82,7 +85,9 @@ class RemoteCall final : public Operation::Impl,
     if (result.ok() || result.code() != StatusCode::kUnavailable) {
       return void(End(std::move(result)));
     }
-    if (effect_ == Effect::kReads) return AskAnew(client, result.status());
+    if (effect_ == Effect::kReads || Sabotaged(Sabotage::kRepeatUnknown)) {
+      return AskAnew(client, result.status());
+    }
     member_->link->Lost(client);
     End(std::move(result));
   }
@@ -152,7 +157,7 @@ class RemoteWant final : public Operation::Impl, public std::enable_shared_from_
   void Answered(const MemberLink::Client& client, Result<NamedObject> named) {
     if (named.ok() || named.code() != StatusCode::kUnavailable) return void(End(std::move(named)));
     member_->link->Lost(client);
-    Later(named.status());
+    if (!Sabotaged(Sabotage::kForgetLostWants)) Later(named.status());
   }
 
   // Its owner is away: it may come again.
@@ -207,12 +212,13 @@ class RemotePool final : public PoolBackend {
     request.ttl = terms.age;
     request.keep = terms.keep;
     request.store = terms.store;
+    request.to_backing = terms.to_backing;
     return Ask<ObjectInfo>(
         Effect::kChanges, options.deadline,
         [request = std::move(request)](ObjectClient& client, Deadline deadline, auto answered) {
           return client.Publish(request, deadline, std::move(answered));
         },
-        std::move(done));
+        Changing(key, std::move(done)));
   }
 
   Operation PublishGroup(std::vector<PublishItem> items, const PublishOptions& options,
@@ -221,10 +227,12 @@ class RemotePool final : public PoolBackend {
     wire::GroupRequest request;
     request.bucket = options_.bucket;
     request.row = items.front().key.row();
+    const Pattern row = Pattern::Row(request.row);
     request.mode = terms.mode;
     request.ttl = terms.age;
     request.keep = terms.keep;
     request.store = terms.store;
+    request.to_backing = terms.to_backing;
     for (PublishItem& item : items) {
       wire::GroupRequest::Item sent;
       if (item.key.has_column()) sent.column = item.key.column();
@@ -236,7 +244,7 @@ class RemotePool final : public PoolBackend {
         [request = std::move(request)](ObjectClient& client, Deadline deadline, auto answered) {
           return client.PublishGroup(request, deadline, std::move(answered));
         },
-        std::move(done));
+        Changing(row, std::move(done)));
   }
 
   Operation Want(const Pattern& pattern, const WantOptions& options, WantCallback done) override {
@@ -250,10 +258,22 @@ class RemotePool final : public PoolBackend {
     return Operation(want);
   }
 
+  Operation FetchAhead(const Pattern& pattern, const WantOptions& options,
+                       WantCallback done) override {
+    return Want(pattern, options,
+                [ahead = ahead_, fetch = ahead_->Begin(pattern),
+                 done = std::move(done)](Result<NamedObject> named) {
+                  ahead->End(fetch, named.ok() ? &*named : nullptr);
+                  done(std::move(named));
+                });
+  }
+
   std::optional<Result<DataObject>> TryNeed(const Key& key) override {
-    std::optional<NamedObject> kept = FindKept(key);
-    if (!kept) return std::nullopt;
-    return std::move(kept->object);
+    // Used up even if there is a copy, which is never older.
+    std::optional<DataObject> object = ahead_->Take(key);
+    if (std::optional<NamedObject> kept = FindKept(key)) object = std::move(kept->object);
+    if (!object) return std::nullopt;
+    return Result<DataObject>(std::move(*object));
   }
 
   Operation Drop(const Pattern& pattern, Deadline deadline, DropCallback done) override {
@@ -262,7 +282,7 @@ class RemotePool final : public PoolBackend {
         [pattern = In(pattern)](ObjectClient& client, Deadline left, auto answered) {
           return client.Drop(pattern, left, std::move(answered));
         },
-        std::move(done));
+        Changing(pattern, std::move(done)));
   }
 
   Operation Info(const Key& key, Deadline deadline, InfoCallback done) override {
@@ -315,6 +335,15 @@ class RemotePool final : public PoolBackend {
     return client == nullptr ? std::nullopt : client->FindKept(In(key));
   }
 
+  /// Before a change is told, what was fetched before it is forgotten.
+  template <typename Done>
+  Done Changing(const Pattern& pattern, Done done) const {
+    return [ahead = ahead_, pattern, done = std::move(done)](auto result) {
+      ahead->Forget(pattern);
+      done(std::move(result));
+    };
+  }
+
   template <typename T>
   Operation Ask(Effect effect, Deadline deadline, typename RemoteCall<T>::Send send,
                 std::function<void(Result<T>)> done) {
@@ -328,6 +357,7 @@ class RemotePool final : public PoolBackend {
   const std::shared_ptr<Member> member_;
   const StorePoolOptions options_;
   const Copies copies_;
+  const std::shared_ptr<FetchedAhead> ahead_ = std::make_shared<FetchedAhead>(member_->clock);
 };
 
 }  // namespace

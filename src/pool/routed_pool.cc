@@ -74,8 +74,7 @@ std::shared_ptr<PoolBackend> RoutedPool::OwnerOf(std::string_view row) const {
 }
 
 std::shared_ptr<PoolBackend> RoutedPool::OnlyOwner(const Table& table, const Pattern& pattern) {
-  const bool many =
-      pattern.row_is_prefix() && table.route.many_owners && table.members.size() > 1;
+  const bool many = pattern.row_is_prefix() && table.route.many_owners && table.members.size() > 1;
   return many ? nullptr : table.members[table.route.owner(pattern.row())];
 }
 
@@ -120,11 +119,18 @@ Operation RoutedPool::Want(const Pattern& pattern, const WantOptions& options, W
   const auto call = std::make_shared<ManyCall<NamedObject>>(std::move(done));
   for (const auto& member : now->members) {
     if (call->done()) break;
-    call->Add(member->Want(pattern, options, [call](Result<NamedObject> named) {
-      call->End(std::move(named));
-    }));
+    call->Add(member->Want(pattern, options,
+                           [call](Result<NamedObject> named) { call->End(std::move(named)); }));
   }
   return Operation(call);
+}
+
+// Of many owners each would keep its own.
+Operation RoutedPool::FetchAhead(const Pattern& pattern, const WantOptions& options,
+                                 WantCallback done) {
+  const auto owner = OnlyOwner(*table(), pattern);
+  return owner != nullptr ? owner->FetchAhead(pattern, options, std::move(done))
+                          : Want(pattern, options, std::move(done));
 }
 
 Operation RoutedPool::Drop(const Pattern& pattern, Deadline deadline, DropCallback done) {
@@ -134,9 +140,8 @@ Operation RoutedPool::Drop(const Pattern& pattern, Deadline deadline, DropCallba
   }
   const auto call = std::make_shared<SumCall>(now->members.size(), std::move(done));
   for (const auto& member : now->members) {
-    call->Add(member->Drop(pattern, deadline, [call](const Result<std::uint64_t>& count) {
-      call->Answered(count);
-    }));
+    call->Add(member->Drop(pattern, deadline,
+                           [call](const Result<std::uint64_t>& count) { call->Answered(count); }));
   }
   return Operation(call);
 }
@@ -155,8 +160,8 @@ Operation RoutedPool::List(const Pattern& pattern, const ListOptions& options, L
   asked.cursor = from->cursor;
   return now->members[from->member]->List(
       pattern, asked,
-      [done = std::move(done), at = from->member, last = now->members.size() - 1](
-          Result<ListPage> page) {
+      [done = std::move(done), at = from->member,
+       last = now->members.size() - 1](Result<ListPage> page) {
         if (page.ok() && (!page->next.empty() || at < last)) {
           const RoutedCursor next{page->next.empty() ? at + 1 : at, std::move(page->next)};
           page->next = next.ToString();

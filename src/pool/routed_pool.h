@@ -46,6 +46,8 @@ class RoutedPool : public PoolBackend {
   Operation PublishGroup(std::vector<PublishItem> items, const PublishOptions& options,
                          GroupCallback done) override;
   Operation Want(const Pattern& pattern, const WantOptions& options, WantCallback done) override;
+  Operation FetchAhead(const Pattern& pattern, const WantOptions& options,
+                       WantCallback done) override;
   Operation Drop(const Pattern& pattern, Deadline deadline, DropCallback done) override;
   Operation Info(const Key& key, Deadline deadline, InfoCallback done) override;
   Operation GetRowInfo(const Key& row, Deadline deadline, RowInfoCallback done) override;

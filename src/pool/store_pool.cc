@@ -8,6 +8,8 @@
 
 #include "base/text.h"
 #include "base/units.h"
+#include "object/backed_bucket.h"
+#include "pool/pool_backing.h"
 
 namespace cirein {
 namespace {
@@ -50,6 +52,7 @@ class StorePool final : public PoolBackend {
   }
 
   std::optional<Result<DataObject>> TryNeed(const Key& key) override {
+    if (store_->BackedBy(options_.bucket) != nullptr) return std::nullopt;
     Result<DataObject> object = store_->Get(View(key));
     if (object.ok() && object->is_null()) return std::nullopt;
     return object;
@@ -61,18 +64,21 @@ class StorePool final : public PoolBackend {
   }
 
   Operation Info(const Key& key, Deadline /*deadline*/, InfoCallback done) override {
-    done(store_->Info(View(key)));
-    return Operation();
+    return Answer(std::move(done), [store = store_, bucket = options_.bucket, key] {
+      return store->Info(KeyView(bucket, key));
+    });
   }
 
   Operation GetRowInfo(const Key& row, Deadline /*deadline*/, RowInfoCallback done) override {
-    done(store_->GetRowInfo(KeyView(options_.bucket, row.row())));
-    return Operation();
+    return Answer(std::move(done), [store = store_, bucket = options_.bucket, row] {
+      return store->GetRowInfo(KeyView(bucket, row.row()));
+    });
   }
 
   Operation List(const Pattern& pattern, const ListOptions& options, ListCallback done) override {
-    done(store_->List(InBucket(pattern), options));
-    return Operation();
+    return Answer(std::move(done), [store = store_, pattern = InBucket(pattern), options] {
+      return store->List(pattern, options);
+    });
   }
 
   Operation Compute(const ComputeRequest& request, Deadline /*deadline*/,
@@ -81,6 +87,18 @@ class StorePool final : public PoolBackend {
   }
 
  private:
+  /// Here and now; where a store is behind the bucket, on a thread that may block for it.
+  template <typename Done, typename Call>
+  Operation Answer(Done done, Call call) const {
+    if (const auto backed = store_->BackedBy(options_.bucket)) {
+      const Status submitted = backed->Submit([done, call = std::move(call)] { done(call()); });
+      if (!submitted.ok()) done(submitted);
+    } else {
+      done(call());
+    }
+    return Operation();
+  }
+
   KeyView View(const Key& key) const { return KeyView(options_.bucket, key); }
   Pattern InBucket(Pattern pattern) const {
     pattern.set_bucket(options_.bucket);
@@ -96,6 +114,7 @@ class StorePool final : public PoolBackend {
     if (terms.age) request.expires = clock_.EndOf(*terms.age);
     request.keep = terms.keep;
     request.store = terms.store;
+    request.to_backing = terms.to_backing;
     return request;
   }
 
@@ -121,6 +140,7 @@ PublishTerms TermsOf(const PublishOptions& options, const StorePoolOptions& pool
   terms.age = options.ttl;
   if (pool.max_age) terms.age = std::min(terms.age.value_or(*pool.max_age), *pool.max_age);
   terms.keep = pool.keep;
+  terms.to_backing = pool.behavior.has(Behavior::kWriteToIom);
   // At the owner either flag keeps the object.
   terms.store =
       pool.behavior.has(Behavior::kWriteToLocal) || pool.behavior.has(Behavior::kWriteToRemote);
@@ -136,11 +156,14 @@ Result<StorePoolOptions> ParseStorePoolOptions(const PoolContext& context) {
   StorePoolOptions options;
   options.bucket = context.url.bucket();
   if (context.behavior) options.behavior = *context.behavior;
-  if (options.behavior.has(Behavior::kWriteToIom)) {
-    return Unimplemented(
-        fmt::format("the behavior \"{}\" writes to a backing store, and there is none",
+  if (!context.behavior && NamesBacking(context.url)) {
+    options.behavior = Behavior(Behavior::kDefaultLocalIom);
+  }
+  if (options.behavior.has(Behavior::kWriteToIom) && !NamesBacking(context.url)) {
+    return InvalidArgument(
+        fmt::format("the behavior \"{}\" writes to a store, and the URL names none",
                     options.behavior.ToString()),
-        "leave out WriteToIOM: this version has no backing stores");
+        "add &store=TYPE:PATH to a pool that may have a store behind it, or leave out WriteToIOM");
   }
   if (const std::optional<std::string> keep = context.url.option("keep")) {
     const Result<std::uint64_t> count = ParseUint64(*keep);
@@ -149,6 +172,10 @@ Result<StorePoolOptions> ParseStorePoolOptions(const PoolContext& context) {
                              fmt::format("give 1 to {}", kMaxKeptColumns));
     }
     options.keep = static_cast<std::uint32_t>(*count);
+    if (NamesBacking(context.url)) {
+      return InvalidArgument("a row cannot be kept short where there is a store behind it",
+                             "leave out keep= or the store");
+    }
   }
   if (const std::optional<std::string> max_age = context.url.option("max_age")) {
     const Result<std::chrono::nanoseconds> age = ParseDuration(*max_age);

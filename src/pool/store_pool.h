@@ -30,13 +30,15 @@ struct PublishTerms {
   std::optional<std::chrono::nanoseconds> age;  ///< How long it lives.
   std::uint32_t keep = 0;
   bool store = true;
+  bool to_backing = false;
 };
 /// What the call and the pool say together.
 PublishTerms TermsOf(const PublishOptions& options, const StorePoolOptions& pool);
 
 /// The names of these options in a URL, and those of a pool type's own.
 std::vector<std::string> StorePoolOptionNames(std::vector<std::string> own = {});
-/// InvalidArgument for a value that means nothing, Unimplemented for a backing store.
+/// InvalidArgument for a value that means nothing, or where the behavior writes to a store and the
+/// URL names none.
 Result<StorePoolOptions> ParseStorePoolOptions(const PoolContext& context);
 
 /// A pool over a store in this process, which it keeps alive. `type` and `clock` outlive it. Calls

@@ -36,8 +36,9 @@ class TraceFile {
   static Result<std::shared_ptr<TraceFile>> Open(const std::string& path, Owner owner) {
     CIREIN_ASSIGN_OR_RETURN(std::unique_ptr<AppendFile> file,
                             AppendFile::Open(path, AppendFile::Mode::kTruncate));
-    CIREIN_RETURN_IF_ERROR(file->Append(fmt::format("{}\n", kTraceHeader)));
     const Clock& clock = owner.process->environment().clock;
+    CIREIN_RETURN_IF_ERROR(file->Append(
+        fmt::format("{}\n{}{}ns\n", kTraceHeader, kTraceBegan, clock.WallNow().count())));
     return std::make_shared<TraceFile>(std::move(file), std::move(owner), clock);
   }
   TraceFile(std::unique_ptr<AppendFile> file, Owner owner, const Clock& clock)

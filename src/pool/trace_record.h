@@ -65,6 +65,9 @@ struct TraceRecord {
 };
 
 inline constexpr std::string_view kTraceHeader = "# cirein trace 1";
+/// How the second line of a recorded trace begins; then comes when that was, as a time since 1970,
+/// so that what several processes recorded is played side by side as it was.
+inline constexpr std::string_view kTraceBegan = "# began ";
 
 /// "publish" and so on.
 std::string_view TraceVerbName(TraceRecord::Verb verb);

@@ -29,8 +29,6 @@
 namespace cirein::resp {
 namespace {
 
-constexpr std::uint64_t kMaxPasswordBytes = 4096;
-
 // An operation under way. The first one to end it calls the callback.
 template <typename T>
 class Call final : public Operation::Impl {
@@ -268,7 +266,7 @@ Result<StreamAddress> AddressOf(const ResourceUrl& url) {
 Result<std::string> PasswordOf(const ResourceUrl& url) {
   const std::optional<std::string> file = url.option("password-file");
   if (!file) return std::string();
-  return ReadFirstLine(*file, kMaxPasswordBytes, "write the server's password there");
+  return ReadFirstLine(*file, "write the server's password there");
 }
 
 Result<std::shared_ptr<PoolBackend>> MakeServerPool(const PoolContext& context) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/text.h"
@@ -50,18 +51,6 @@ std::string ParentOf(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
-// A rename is on the medium only once its directory is.
-Status SyncDirectory(const std::string& path) {
-  const FileDescriptor directory(
-      RetryInterrupted([&] { return open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
-  if (!directory.is_open()) return FileError("open directory", path, errno);
-  // Some file systems cannot, and say EINVAL; they have nothing to sync.
-  if (fsync(directory.get()) != 0 && errno != EINVAL) {
-    return FileError("sync directory", path, errno);
-  }
-  return OkStatus();
-}
-
 // A new file beside `path`, removed again unless it took its place.
 class TemporaryFile {
  public:
@@ -81,6 +70,8 @@ class TemporaryFile {
       fd_ = FileDescriptor(RetryInterrupted(
           [&] { return open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666); }));
       if (fd_.is_open()) {
+        // As long as it is being filled: see RemoveIfLeftBehind.
+        if (flock(fd_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) continue;
         KeepMode();
         return OkStatus();
       }
@@ -89,11 +80,13 @@ class TemporaryFile {
     return FileError("create", path_, error);
   }
 
-  Status Fill(std::span<const std::span<const std::byte>> parts) {
+  Status Fill(std::span<const std::span<const std::byte>> parts, FileKept kept) {
     for (const auto part : parts) {
       if (const int error = WriteAll(fd_.get(), part)) return FileError("write", target_, error);
     }
-    if (fsync(fd_.get()) != 0) return FileError("sync", target_, errno);
+    if (kept == FileKept::kOnMedium && fsync(fd_.get()) != 0) {
+      return FileError("sync", target_, errno);
+    }
     return OkStatus();
   }
 
@@ -170,9 +163,9 @@ Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes) {
   return ReadAll(file.get(), path, max_bytes);
 }
 
-Result<std::string> ReadFirstLine(const std::string& path, std::uint64_t max_bytes,
-                                  std::string_view hint) {
-  CIREIN_ASSIGN_OR_RETURN(std::string text, ReadFile(path, max_bytes));
+Result<std::string> ReadFirstLine(const std::string& path, std::string_view hint) {
+  constexpr std::uint64_t kMaxBytes = 4096;
+  CIREIN_ASSIGN_OR_RETURN(std::string text, ReadFile(path, kMaxBytes));
   text.resize(std::min(text.find_first_of("\r\n"), text.size()));
   if (!text.empty()) return text;
   return InvalidArgument(
@@ -225,12 +218,41 @@ Result<std::uint64_t> FileBytes(const std::string& path) {
 }
 
 Status WriteFileAtomically(const std::string& path,
-                           std::span<const std::span<const std::byte>> parts) {
+                           std::span<const std::span<const std::byte>> parts, FileKept kept) {
   TemporaryFile file(path);
   CIREIN_RETURN_IF_ERROR(file.Open());
-  CIREIN_RETURN_IF_ERROR(file.Fill(parts));
+  CIREIN_RETURN_IF_ERROR(file.Fill(parts, kept));
   CIREIN_RETURN_IF_ERROR(file.TakePlace());
-  return SyncDirectory(ParentOf(path));
+  return kept == FileKept::kOnMedium ? SyncDirectory(ParentOf(path)) : OkStatus();
+}
+
+Status RemoveIfLeftBehind(const std::string& path) {
+  const FileDescriptor file = OpenToRead(path);
+  if (!file.is_open()) return errno == ENOENT ? OkStatus() : FileError("open", path, errno);
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) return OkStatus();
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return FileError("remove", path, errno);
+  return OkStatus();
+}
+
+Result<FileDescriptor> HoldFile(const std::string& path) {
+  FileDescriptor file(RetryInterrupted(
+      [&] { return open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666); }));
+  if (!file.is_open()) return FileError("open", path, errno);
+  if (flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
+  if (errno != EWOULDBLOCK) return FileError("lock", path, errno);
+  return FailedPrecondition(fmt::format("'{}' is held already", path),
+                            "find who has it open (fuser), or wait for its end");
+}
+
+Status SyncDirectory(const std::string& path) {
+  const FileDescriptor directory(
+      RetryInterrupted([&] { return open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+  if (!directory.is_open()) return FileError("open directory", path, errno);
+  // Some file systems cannot, and say EINVAL; they have nothing to sync.
+  if (fsync(directory.get()) != 0 && errno != EINVAL) {
+    return FileError("sync directory", path, errno);
+  }
+  return OkStatus();
 }
 
 Status WriteFileAtomically(const std::string& path, std::string_view text) {

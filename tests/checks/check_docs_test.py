@@ -37,6 +37,13 @@ class CheckDocsTest(TreeTest):
         self.put("README.md", "```\n[a](b)\n```\n`[c](d)` [web](https://example.com/x)\n")
         self.assert_passes(*self.arguments)
 
+    def test_finds_a_test_that_is_gone(self):
+        self.put("tests/pool_test.cc", "TEST_F(PoolTest,\n       Publishes) {}\nTEST(Key, IsRead) {}\n")
+        self.put("README.md", "`PoolTest.Publishes`, `Key.IsRead`, `CIREIN.WANT`, `std.text`\n")
+        self.assert_passes(*self.arguments)
+        self.put("README.md", "a\n`PoolTest.Publishes`, `PoolTest.IsRead`\n")
+        self.assert_finds("README.md:2: there is no test PoolTest.IsRead", *self.arguments)
+
     def test_finds_a_verb_left_out(self):
         self.put("docs/operations.md", OPERATIONS.replace("doctor", "nurse"))
         self.assert_finds("does not mention the verb `doctor`", *self.with_command)

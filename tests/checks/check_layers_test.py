@@ -27,6 +27,12 @@ class CheckLayersTest(TreeTest):
         self.put("include/cirein/key.h", "#pragma once\n#include <fmt/core.h>\n")
         self.assert_finds("standard library only", "check_layers.py", self.root)
 
+    def test_takes_the_headers_that_c_has_too(self):
+        self.put("include/cirein/key.h", "#pragma once\n#include <stddef.h>\n#include <stdint.h>\n")
+        self.assert_passes("check_layers.py", self.root)
+        self.put("include/cirein/key.h", "#pragma once\n#include <stdio.h>\n")
+        self.assert_finds("standard library only", "check_layers.py", self.root)
+
     def test_finds_an_inside_header_in_a_public_one(self):
         self.put("include/cirein/key.h", '#pragma once\n#include "base/hash.h"\n')
         self.assert_finds('may not include "base/hash.h"', "check_layers.py", self.root)

@@ -15,20 +15,22 @@ namespace cirein {
 /// The command in a process of its own, and what it prints. Killed at the end.
 class CommandProcess {
  public:
-  explicit CommandProcess(const std::vector<std::string>& arguments) {
+  /// `before` are the words of a command that becomes this one, such as `env`.
+  explicit CommandProcess(const std::vector<std::string>& arguments,
+                          std::vector<std::string> before = {}) {
     int ends[2];
     if (pipe(ends) != 0) return;
-    std::vector<char*> words{const_cast<char*>(CIREIN_COMMAND)};
-    for (const std::string& argument : arguments) {
-      words.push_back(const_cast<char*>(argument.c_str()));
-    }
+    before.emplace_back(CIREIN_COMMAND);
+    before.insert(before.end(), arguments.begin(), arguments.end());
+    std::vector<char*> words;
+    for (std::string& word : before) words.push_back(word.data());
     words.push_back(nullptr);
     pid_ = fork();
     if (pid_ == 0) {
       dup2(ends[1], STDOUT_FILENO);
       close(ends[0]);
       close(ends[1]);
-      execv(CIREIN_COMMAND, words.data());
+      execvp(words[0], words.data());
       _exit(127);
     }
     close(ends[1]);

@@ -27,9 +27,7 @@ class MemberVerbsTest : public ::testing::Test {
   static constexpr std::string_view kPool = "dht:/test/pool";
 
   std::string AddressFile() const { return directory_.File("directory"); }
-  std::vector<std::string> Settings() const {
-    return {"--set", "directory.file=" + AddressFile()};
-  }
+  std::vector<std::string> Settings() const { return {"--set", "directory.file=" + AddressFile()}; }
 
   /// A member that is ready, or has said why not.
   std::unique_ptr<CommandProcess> StartMember(std::vector<std::string> arguments) const {
@@ -96,6 +94,57 @@ TEST_F(MemberVerbsTest, ProcessesExchangeObjectsThroughAPoolOfOthers) {
   EXPECT_EQ(Run({"resource", "info", std::string(kPool)}).code, 2);
 }
 
+TEST_F(MemberVerbsTest, ALoadRunsOverMembersInOtherProcesses) {
+  std::vector<std::unique_ptr<CommandProcess>> members;
+  for (const std::string name : {"first", "second"}) {
+    std::vector<std::string> arguments = {"--name", name};
+    if (members.empty()) {
+      arguments.insert(arguments.end(), {"--directory-file", AddressFile()});
+    } else {
+      for (std::string& setting : Settings()) arguments.push_back(std::move(setting));
+    }
+    for (const std::string type : {"dht", "rft", "tft"}) {
+      arguments.insert(arguments.end(), {"--join", type + ":/load/" + type + "&min_members=2"});
+    }
+    members.push_back(StartMember(std::move(arguments)));
+  }
+  for (const std::string url : {"dht:/load/dht", "rft:/load/rft&rank=1", "tft:/load/tft"}) {
+    const CommandRun load =
+        Run({"blast", url, "--keys", "100", "--ops", "400", "--threads", "2", "--read", "2",
+             "--update", "1", "--scan", "1", "--columns", "10", "--verify", "-o", "csv"});
+    EXPECT_EQ(load.code, 0) << url << load.err;
+  }
+}
+
+TEST_F(MemberVerbsTest, ObjectsGoIntoAFolderAndBack) {
+  const auto first = StartFirst();
+  const auto second = StartSecond();
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(OnPool("put", {"row" + std::to_string(i), "--data", std::to_string(i)}).code, 0);
+  }
+  const std::string folder = directory_.File("saved");
+  EXPECT_EQ(OnPool("save", {"--to", folder}).code, 0);
+  EXPECT_EQ(OnPool("drop", {"row*"}).code, 0);
+  EXPECT_EQ(OnPool("load", {folder}).code, 0);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(OnPool("get", {"row" + std::to_string(i)}).out, std::to_string(i));
+  }
+}
+
+TEST_F(MemberVerbsTest, KilledClientsTakeTheirWantsAndNoOthers) {
+  const auto first = StartFirst();
+  const auto second = StartSecond();
+  std::vector<std::unique_ptr<CommandProcess>> clients;
+  for (int i = 0; i < 6; ++i) {
+    clients.push_back(Begin({"need", std::string(kPool), "run|mesh", "--timeout", "120s"}));
+  }
+  for (std::size_t i = 0; i < clients.size(); i += 2) clients[i]->End(SIGKILL);
+  EXPECT_EQ(OnPool("put", {"run|mesh", "--data", "triangles"}).code, 0);
+  for (std::size_t i = 1; i < clients.size(); i += 2) {
+    EXPECT_EQ(clients[i]->Wait().out, "triangles") << i;
+  }
+}
+
 TEST_F(MemberVerbsTest, AMemberThatIsKilledComesAgainAtItsPlace) {
   const auto first = StartFirst();
   auto second = StartSecond();
@@ -143,10 +192,10 @@ TEST_F(MemberVerbsTest, SaysWhatIsMissing) {
   EXPECT_EQ(Run({"resource", "define"}).code, 1);
   EXPECT_EQ(Run({"resource", "define", "dht:/"}).code, 1);
   EXPECT_EQ(Run({"resource", "define", "dht:/test/pool&min_members=3"}).code, 6);
-  EXPECT_EQ(Run({"put", "rft:/test/pool&rank=0", "key", "--data", "x", "--set",
-                 "default.deadline=200ms"})
-                .code,
-            3);
+  EXPECT_EQ(
+      Run({"put", "rft:/test/pool&rank=0", "key", "--data", "x", "--set", "default.deadline=200ms"})
+          .code,
+      3);
 }
 
 }  // namespace

@@ -74,6 +74,19 @@ TEST_P(ServerVerbsTest, ObjectsGoInAndOut) {
   EXPECT_EQ(Run("get", {"row|a"}).code, 2);
 }
 
+TEST_P(ServerVerbsTest, ACommandRunsWhenItsObjectIsThere) {
+  const std::string command = "cat; echo \" is $OBJECT_KEY, type $OBJECT_TYPE\"; exit 9";
+  const auto want = Begin("want", {"late|*", "--timeout", "60s", "--exec", command});
+  EXPECT_EQ(Run("put", {"late|a b", "--data", "the mesh", "--type", "3"}).code, 0);
+  const CommandRun ran = want->Wait();
+  EXPECT_EQ(ran.code, 9);
+  EXPECT_EQ(ran.out, "the mesh is late|a b, type 3\n");
+  const auto never = Begin("want", {"never", "--timeout", "20ms", "--exec", "echo no"});
+  const CommandRun ended = never->Wait();
+  EXPECT_EQ(ended.code, 3);
+  EXPECT_EQ(ended.out, "");
+}
+
 TEST_P(ServerVerbsTest, WantAndNeedWaitForAnotherProcess) {
   const auto need = Begin("need", {"late|c", "--timeout", "60s"});
   const auto want = Begin("want", {"la*|*", "--timeout", "60s", "-o", "csv"});

@@ -181,6 +181,64 @@ TEST_F(VerbPlayTest, AnInterruptEndsAPlayWhoseWantsWait) {
   EXPECT_EXIT(play(), ::testing::ExitedWithCode(5), "compute,1,0,.*given up: 1");
 }
 
+class VerbPlayRanksTest : public VerbPlayTest {
+ protected:
+  VerbPlayRanksTest() {
+    // There is no rank 1, and what only looks like a rank is passed over.
+    Write("0", "# began 5000000000ns\n0ns publish row=a data=1\n0ns want row=c\n");
+    Write("2", "# began 5000000000ns\n0ns publish row=b data=2\n");
+    Write("3", "# began 5050000000ns\n0ns publish row=c data=3\n0ns want row=b\n");
+    Write("3.bak", "no trace\n");
+    Write("03", "no trace\n");
+  }
+  void Write(const std::string& rank, const std::string& lines) const {
+    ASSERT_TRUE(WriteFileAtomically(Trace() + "." + rank, "# cirein trace 1\n" + lines).ok());
+  }
+  std::string Trace() const { return directory_.File("ranks"); }
+  CommandRun Play(std::vector<std::string> more) const {
+    std::vector<std::string> arguments = {"play", Trace(), "-o", "csv", "--deadline", "10s"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return RunForTest(std::move(arguments));
+  }
+};
+
+TEST_F(VerbPlayRanksTest, OneProcessPlaysAllSideBySide) {
+  const CommandRun run = Play({"--of", "1", "--pool", "local:[all-ranks]"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("publish,3,0,"));
+  EXPECT_THAT(run.out, HasSubstr("want,2,0,"));
+}
+
+TEST_F(VerbPlayRanksTest, SeveralProcessesShareThem) {
+  const std::string pool = "local:[shared-ranks]";
+  const CommandRun second = Play({"--rank", "1", "--of", "3", "--pool", pool});
+  EXPECT_EQ(second.code, 0) << "nothing is left for it: " << second.err;
+  EXPECT_EQ(Contents(Connect(pool).value()).size(), 0U);
+  EXPECT_EQ(Play({"--rank", "2", "--of", "3", "--pool", pool}).code, 0);
+  EXPECT_EQ(Contents(Connect(pool).value()), (std::set<std::string>{"b 0 2"}));
+  EXPECT_EQ(Play({"--rank", "0", "--of", "3", "--pool", pool}).code, 0) << "ranks 0 and 3";
+  EXPECT_EQ(Contents(Connect(pool).value()), (std::set<std::string>{"a 0 1", "b 0 2", "c 0 3"}));
+}
+
+TEST_F(VerbPlayRanksTest, ARankThatBeganLaterBeginsLater) {
+  const CommandRun run =
+      Play({"--of", "1", "--pool", "local:[later-ranks]", "--speed", "original", "-o", "json"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  const std::size_t at = run.out.find("\"run_ns\":");
+  ASSERT_NE(at, std::string::npos) << run.out;
+  EXPECT_GE(std::stoull(run.out.substr(at + 9)), 50'000'000U);
+}
+
+TEST_F(VerbPlayRanksTest, SaysWhatIsWrong) {
+  EXPECT_EQ(Play({"--of", "2"}).code, 1) << "which of the two?";
+  EXPECT_EQ(Play({"--of", "2", "--rank", "2"}).code, 1);
+  EXPECT_EQ(RunForTest({"play", directory_.File("none"), "--of", "1"}).code, 2);
+  Write("4", "0ns pulbish row=a\n");
+  EXPECT_EQ(Play({"--of", "5", "--rank", "0"}).code, 1) << "another's file is bad";
+  Write("4", "# began yesterday\n");
+  EXPECT_THAT(Play({"--of", "1"}).err, HasSubstr("ranks.4:2: "));
+}
+
 TEST_F(VerbPlayTest, OriginalSpeedKeepsTheRecordedTimes) {
   const std::string path = directory_.File("trace");
   ASSERT_TRUE(

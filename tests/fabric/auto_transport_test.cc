@@ -36,6 +36,7 @@ TEST(AutoAddressTest, IsReadBackAndHasAPartForEachFabric) {
   EXPECT_EQ(read->host, places.host);
   EXPECT_EQ(read->ofi, places.ofi);
   EXPECT_EQ(read->shm, places.shm);
+  EXPECT_EQ(AutoAddressIn("auto://,1.2.3.4:5,")->ofi, "1.2.3.4:5") << "of an unknown host";
   EXPECT_EQ(*AddressFor("shm", address), "shm:///run/a,b");
   EXPECT_EQ(*AddressFor("ofi", address), "ofi://[::1]:70");
   EXPECT_EQ(*AddressFor("ofi", "ofi://1.2.3.4:5"), "ofi://1.2.3.4:5");

@@ -358,6 +358,24 @@ TEST_F(SimNetworkTest, TheDeadDoNothingWhetherOrNotSomebodyHasSaidSo) {
   }
 }
 
+TEST_F(SimNetworkTest, KnowsWhatIsRegisteredAnywhere) {
+  auto memory = std::make_shared<std::vector<std::uint64_t>>(1);
+  EXPECT_EQ(Network().registrations(), 0U);
+  for (const std::size_t peer : {std::size_t{0}, std::size_t{1}}) {
+    Transport& at = *fabric_.transport(peer);
+    const auto id = at.Register(std::as_writable_bytes(std::span(*memory)), memory);
+    ASSERT_TRUE(id.ok());
+    EXPECT_EQ(Network().registrations(), 1U);
+    const Grant grant = at.MakeGrant(*id, {0, 8}, Access::kAtomic).value();
+    EXPECT_EQ(Network().registrations(), 2U);
+    EXPECT_TRUE(at.Revoke(grant).ok());
+    EXPECT_EQ(Network().registrations(), 1U);
+    EXPECT_TRUE(at.MakeGrant(*id, {0, 8}, Access::kAtomic).ok());
+    EXPECT_TRUE(at.Unregister(*id).ok());
+    EXPECT_EQ(Network().registrations(), 0U) << "its grant went with the memory";
+  }
+}
+
 TEST_F(SimNetworkTest, NothingStaysPlannedForWhatIsDone) {
   for (int i = 0; i < 50; ++i) {
     const auto outcome = Ask(there_, "x");

@@ -49,6 +49,17 @@ DataObject RandomObject(Random& random) {
                     static_cast<std::uint16_t>(random.Below(65'536)));
 }
 
+/// The data of half of all objects are lent: then they have none of their own.
+void MakeRandom(Random& random, DataObject& object, Lent& lent) {
+  object = RandomObject(random);
+  if (random.OneIn(2)) return;
+  object = MakeObject("", object.meta_text(), object.type());
+  lent = fabric::Grant{.id = RandomNumber(random),
+                       .key = RandomNumber(random),
+                       .bytes = random.Below(DataObject::kMaxDataBytes + 1),
+                       .access = fabric::Access::kRead};
+}
+
 Version RandomVersion(Random& random) { return {RandomNumber(random), RandomNumber(random)}; }
 
 ObjectInfo RandomInfo(Random& random) {
@@ -67,7 +78,8 @@ PublishRequest RandomPublish(Random& random) {
   request.ttl = RandomTime(random);
   request.keep = static_cast<std::uint32_t>(random.Below(kMaxKeptColumns + 1));
   request.store = random.OneIn(2);
-  request.object = RandomObject(random);
+  request.to_backing = random.OneIn(2);
+  MakeRandom(random, request.object, request.lent);
   return request;
 }
 
@@ -81,14 +93,17 @@ GroupRequest RandomGroup(Random& random) {
                        {}};
   const std::uint64_t count = 1 + random.Below(test::kColumnNames.size());
   for (std::uint64_t i = 0; i < count; ++i) {
-    request.items.push_back({std::string(test::kColumnNames[i]), RandomObject(random)});
+    GroupRequest::Item& item = request.items.emplace_back();
+    item.column = std::string(test::kColumnNames[i]);
+    MakeRandom(random, item.object, item.lent);
   }
   if (random.OneIn(2)) request.items.back().column.reset();
+  request.to_backing = random.OneIn(2);
   return request;
 }
 
 Request RandomRequest(Random& random) {
-  switch (random.Below(12)) {
+  switch (random.Below(14)) {
     case 0:
       return RandomPublish(random);
     case 1:
@@ -97,10 +112,6 @@ Request RandomRequest(Random& random) {
       return GetRequest{InBucket(RandomKey(random))};
     case 3:
       return WantRequest{random.Below(9), InBucket(RandomPattern(random)), RandomTime(random)};
-    case 9:
-      return WantRequest{random.Below(9), InBucket(RandomKey(random)), RandomTime(random), true};
-    case 10:
-      return RecallRequest{InBucket(RandomKey(random))};
     case 4:
       return DropRequest{InBucket(RandomPattern(random)), RandomTime(random)};
     case 5:
@@ -112,6 +123,14 @@ Request RandomRequest(Random& random) {
     case 8:
       return ComputeRequest{InBucket(Pattern::Row(test::RandomRow(random))), RandomText(random, 20),
                             RandomText(random, 50)};
+    case 9:
+      return MessageRequest{RandomText(random, 20), RandomText(random, 50)};
+    case 10:
+      return ReleaseRequest{RandomNumber(random), RandomNumber(random)};
+    case 11:
+      return WantRequest{random.Below(9), InBucket(RandomKey(random)), RandomTime(random), true};
+    case 12:
+      return RecallRequest{InBucket(RandomKey(random))};
     default:
       return ListRequest{InBucket(RandomPattern(random)),
                          static_cast<std::uint32_t>(1 + random.Below(ListOptions::kMaxPageSize)),
@@ -130,7 +149,7 @@ ListPage RandomPage(Random& random) {
 }
 
 Reply RandomReply(Random& random) {
-  switch (random.Below(9)) {
+  switch (random.Below(10)) {
     case 0:
       return Status(static_cast<StatusCode>(1 + random.Below(14)), RandomText(random, 50),
                     RandomText(random, 50));
@@ -143,18 +162,29 @@ Reply RandomReply(Random& random) {
       }
       return infos;
     }
-    case 3:
-      return NamedObject{RandomKey(random), RandomObject(random), RandomInfo(random)};
+    case 3: {
+      FoundObject found(NamedObject{RandomKey(random), {}, RandomInfo(random)});
+      MakeRandom(random, found.object, found.lent);
+      return found;
+    }
     case 4:
       return RandomNumber(random);
     case 5:
       return RowInfo{RandomNumber(random), random.OneIn(2), RandomNumber(random),
                      static_cast<Availability>(random.Below(7))};
-    case 6:
-      return ComputedObject{RandomObject(random)};
+    case 6: {
+      ComputedObject computed;
+      MakeRandom(random, computed.object, computed.lent);
+      return computed;
+    }
     case 7:
-      return LeasedObject{{RandomKey(random), RandomObject(random), RandomInfo(random)},
-                          nanoseconds(static_cast<std::int64_t>(RandomNumber(random) >> 1) | 1)};
+      return MessageAnswer{RandomText(random, 50)};
+    case 8: {
+      LeasedObject leased(NamedObject{RandomKey(random), {}, RandomInfo(random)},
+                          nanoseconds(static_cast<std::int64_t>(RandomNumber(random) >> 1) | 1));
+      MakeRandom(random, leased.object, leased.lent);
+      return leased;
+    }
     default:
       return RandomPage(random);
   }
@@ -171,10 +201,11 @@ bool Same(const ObjectInfo& a, const ObjectInfo& b) {
 }
 bool Same(const PublishRequest& a, const PublishRequest& b) {
   return a.key == b.key && a.mode == b.mode && a.if_version == b.if_version && a.ttl == b.ttl &&
-         a.keep == b.keep && a.store == b.store && Same(a.object, b.object);
+         a.keep == b.keep && a.store == b.store && a.to_backing == b.to_backing &&
+         a.lent == b.lent && Same(a.object, b.object);
 }
 bool Same(const GroupRequest::Item& a, const GroupRequest::Item& b) {
-  return a.column == b.column && Same(a.object, b.object);
+  return a.column == b.column && a.lent == b.lent && Same(a.object, b.object);
 }
 bool Same(const ListedObject& a, const ListedObject& b) {
   return a.key == b.key && a.meta_bytes == b.meta_bytes && a.data_bytes == b.data_bytes &&
@@ -187,7 +218,8 @@ bool Same(const std::vector<T>& a, const std::vector<T>& b) {
 }
 bool Same(const GroupRequest& a, const GroupRequest& b) {
   return a.bucket == b.bucket && a.row == b.row && a.mode == b.mode && a.ttl == b.ttl &&
-         a.keep == b.keep && a.store == b.store && Same(a.items, b.items);
+         a.keep == b.keep && a.store == b.store && a.to_backing == b.to_backing &&
+         Same(a.items, b.items);
 }
 bool Same(const GetRequest& a, const GetRequest& b) { return a.key == b.key; }
 bool Same(const InfoRequest& a, const InfoRequest& b) { return a.key == b.key; }
@@ -200,7 +232,16 @@ bool Same(const CancelRequest& a, const CancelRequest& b) { return a.number == b
 bool Same(const ComputeRequest& a, const ComputeRequest& b) {
   return a.pattern == b.pattern && a.function == b.function && a.args == b.args;
 }
-bool Same(const ComputedObject& a, const ComputedObject& b) { return Same(a.object, b.object); }
+bool Same(const MessageRequest& a, const MessageRequest& b) {
+  return a.handler == b.handler && a.message == b.message;
+}
+bool Same(const MessageAnswer& a, const MessageAnswer& b) { return a.message == b.message; }
+bool Same(const ReleaseRequest& a, const ReleaseRequest& b) {
+  return a.grant == b.grant && a.key == b.key;
+}
+bool Same(const ComputedObject& a, const ComputedObject& b) {
+  return a.lent == b.lent && Same(a.object, b.object);
+}
 bool Same(const DropRequest& a, const DropRequest& b) {
   return a.pattern == b.pattern && a.deadline == b.deadline;
 }
@@ -213,11 +254,12 @@ bool Same(const ListRequest& a, const ListRequest& b) {
 bool Same(const Status& a, const Status& b) {
   return a.code() == b.code() && a.message() == b.message() && a.hint() == b.hint();
 }
-bool Same(const NamedObject& a, const NamedObject& b) {
-  return a.key == b.key && Same(a.info, b.info) && Same(a.object, b.object);
+bool Same(const FoundObject& a, const FoundObject& b) {
+  return a.lent == b.lent && a.key == b.key && Same(a.info, b.info) && Same(a.object, b.object);
 }
 bool Same(const LeasedObject& a, const LeasedObject& b) {
-  return Same(a.named, b.named) && a.lease == b.lease;
+  return Same(static_cast<const FoundObject&>(a), static_cast<const FoundObject&>(b)) &&
+         a.lease == b.lease;
 }
 bool Same(std::uint64_t a, std::uint64_t b) { return a == b; }
 bool Same(const RowInfo& a, const RowInfo& b) {
@@ -290,7 +332,7 @@ TEST(ObjectMessages, AnyBytesAreRefusedOrReadWhole) {
     std::string text = RandomText(random, 60);
     if (text.size() >= 2) {
       text[0] = static_cast<char>(kVersion);
-      text[1] = static_cast<char>(random.Below(13));
+      text[1] = static_cast<char>(random.Below(14));
     }
     const auto bytes = std::as_bytes(std::span(text));
     ASSERT_NO_FATAL_FAILURE(ExpectBounded(Request(), bytes));
@@ -306,18 +348,30 @@ TEST(ObjectMessages, HaveTheseBytes) {
   request.if_version = {1, 2};
   request.ttl = nanoseconds(3);
   request.keep = 4;
+  request.to_backing = true;
   request.object = MakeObject("d", "m", 0x102);
   const std::string_view expected{
-      "\x01\x01"                                 // Version, publish.
-      "\x07\0\0\0\x01\0r\x01\x01\0c"             // Bucket, row, column.
-      "\x02\x01\0\0\0\0\0\0\0"                   // If the version is 1.
-      "\x02\0\0\0\0\0\0\0"                       // .2.
-      "\x01\x03\0\0\0\0\0\0\0"                   // Time to live.
-      "\x04\0\0\0\x01"                           // How many columns stay, and that it stays.
-      "\x02\x01\x01\0\0\0\x01\0\0\0\0\0\0\0md",  // Type, sizes, meta, data.
-      60};
+      "\x01\x01"                              // Version, publish.
+      "\x07\0\0\0\x01\0r\x01\x01\0c"          // Bucket, row, column.
+      "\x02\x01\0\0\0\0\0\0\0"                // If the version is 1.
+      "\x02\0\0\0\0\0\0\0"                    // .2.
+      "\x01\x03\0\0\0\0\0\0\0"                // Time to live.
+      "\x04\0\0\0\x01"                        // How many columns stay, and that it stays.
+      "\x01"                                  // Written to a store, too.
+      "\x02\x01\x01\0\0\0\x01\0\0\0\0\0\0\0"  // Type, sizes,
+      "\0md",                                 // data that are here, meta, data.
+      62};
+  const auto text = [](const Bytes& bytes) {
+    return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
   const Bytes bytes = Encoded(Request(request));
-  EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), expected);
+  EXPECT_EQ(text(bytes), expected);
+  // The data that the object has are not sent then.
+  request.lent = fabric::Grant{.id = 3, .key = 4, .bytes = 5, .access = fabric::Access::kRead};
+  constexpr std::string_view kLent{"\x05\0\0\0\0\0\0\0\x01m\x03\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0",
+                                   26};
+  const Bytes lent = Encoded(Request(request));
+  EXPECT_EQ(text(lent), std::string(expected.substr(0, 51)) + std::string(kLent));
 }
 
 std::string RefusalOf(const Request& request) {
@@ -342,13 +396,15 @@ TEST(ObjectMessages, SayWhatIsWrong) {
                                     std::string(kMaxCursorBytes + 1, 'c')}),
               HasSubstr("cursor"));
   PublishRequest publish{InBucket(Key("row")), PutMode::kOverwrite, {}, nanoseconds(0), 0, true,
-                         MakeObject("x")};
+                         false, MakeObject("x"), std::nullopt};
   EXPECT_THAT(RefusalOf(publish), HasSubstr("time to live"));
   publish.ttl.reset();
   publish.keep = kMaxKeptColumns + 1;
   EXPECT_THAT(RefusalOf(publish), HasSubstr("columns"));
   EXPECT_THAT(RefusalOf(ComputeRequest{InBucket(Pattern::RowPrefix("row")), "count", ""}),
               HasSubstr("many rows"));
+  EXPECT_THAT(RefusalOf(MessageRequest{"handler", std::string(kMaxHandledBytes + 1, 'x')}),
+              HasSubstr("the size of the message"));
   EXPECT_THAT(RefusalOf(ComputeRequest{InBucket(Pattern::Row("row")), "count",
                                        std::string(kMaxComputeArgsBytes + 1, 'a')}),
               HasSubstr("arguments"));

@@ -109,6 +109,24 @@ TEST_F(StripedStoreTest, AReleaseFunctionMayUseTheStore) {
   EXPECT_EQ(released, 1) << "freed outside of the lock, or this test hangs";
 }
 
+TEST_F(StripedStoreTest, TheNextLifeOfAMemoryHasHigherVersionsHoweverShortTheLastOneWas) {
+  Version last;
+  for (int life = 0; life < 3; ++life) {
+    Make({.stripes = 1, .memory_limit_bytes = 0});
+    for (int i = 0; i < 3; ++i) {
+      PutRequest request;
+      request.mode = PutMode::kOverwrite;
+      const auto info = Publish(Key("row"), "x", std::move(request));
+      ASSERT_OK(info);
+      EXPECT_GT(info->version, last);
+      last = info->version;
+    }
+    store_->Close();
+    world_.RunFor(1us);
+  }
+  Make({.stripes = 1, .memory_limit_bytes = 0});
+}
+
 TEST_F(StripedStoreTest, SaysFullAndIsFreedBySweeping) {
   Make({.stripes = 4, .memory_limit_bytes = 1'000'000});
   const std::string data(10'000, 'x');

@@ -66,7 +66,7 @@ TEST_F(ConnectTest, RefusesValuesThatCannotBe) {
     EXPECT_FALSE(status.ok()) << url;
     EXPECT_CODE(status, kInvalidArgument) << url;
   }
-  EXPECT_CODE(Try("local:/a&behavior=WriteToLocal_WriteToIOM"), kUnimplemented);
+  EXPECT_CODE(Try("local:/a&behavior=WriteToLocal_WriteToIOM"), kInvalidArgument);
 }
 
 TEST_F(ConnectTest, FillsInTheBucket) {

@@ -65,7 +65,7 @@ class Requester final : public Network {
 
   Status Connect(const fabric::Address& address, Deadline deadline,
                  ObjectClient::ConnectCallback done) override {
-    return ObjectClient::Connect(*transport_, address, deadline, std::move(done), &copies_);
+    return ObjectClient::Connect(*transport_, address, deadline, std::move(done), nullptr, &copies_);
   }
 
   /// Begins an operation in a piece of work of this host.
@@ -124,7 +124,7 @@ class CopyCacheTest : public testing::Test {
     transport_ = network_.Join(*owner_);
     store_ = StripedStore::Create(owner_->environment(), {.stripes = 4, .memory_limit_bytes = 0});
     service_ = std::make_unique<node::ObjectService>(store_, owner_->environment(),
-                                                     owner_->executor(), kLeaseTime);
+                                                     owner_->executor(), nullptr, kLeaseTime);
     ASSERT_OK(transport_->Listen(*service_));
   }
   void EndOwner() {

@@ -31,7 +31,6 @@ using testing::HasSubstr;
 class MemberPoolsTest : public test::LibraryTest {
  protected:
   static Status Try(const std::string& url) { return Connect(url).status(); }
-  static std::string OwnAddress() { return Process::Current()->network().value()->address(); }
   static Key RowKey(int i) { return Key("row" + std::to_string(i)); }
 };
 
@@ -42,13 +41,12 @@ TEST_F(MemberPoolsTest, RefusesAListThatIsNotWhole) {
   EXPECT_CODE(Try("dht:/a&num=many"), kInvalidArgument);
   EXPECT_CODE(Try("dht:/a&num=5000&ag0=127.0.0.1:7000"), kInvalidArgument);
   EXPECT_THAT(std::string(Try("dht:/a&num=2&ag0=127.0.0.1:7000").message()), HasSubstr("ag1"));
-  for (const std::string address : {"nowhere", "127.0.0.1", "127.0.0.1:0", ":7000", "auto://x",
-                                    "/a/path", "127.0.0.1:70000"}) {
+  for (const std::string address :
+       {"nowhere", "127.0.0.1", "127.0.0.1:0", ":7000", "auto://x", "/a/path", "127.0.0.1:70000"}) {
     EXPECT_CODE(Try("dht:/a&num=1&ag0=" + address), kInvalidArgument) << address;
   }
-  EXPECT_THAT(
-      std::string(Try("dht:/a&num=2&ag0=127.0.0.1:7000&ag1=127.0.0.1:7000").message()),
-      HasSubstr("ag1 is the member"));
+  EXPECT_THAT(std::string(Try("dht:/a&num=2&ag0=127.0.0.1:7000&ag1=127.0.0.1:7000").message()),
+              HasSubstr("ag1 is the member"));
   EXPECT_CODE(Try("dht:/a&num=1&ag0=127.0.0.1:7000&agx=1"), kInvalidArgument);
   EXPECT_CODE(Try("rft:/a&num=1&ag0=127.0.0.1:7000"), kInvalidArgument);
   EXPECT_CODE(Try("rft:/a&num=1&ag0=127.0.0.1:7000&rank=-1"), kInvalidArgument);
@@ -64,13 +62,14 @@ TEST_F(NoNetworkTest, SaysThatThereIsNoneAndWhy) {
   const Status refused = Connect("dht:/a&num=1&ag0=127.0.0.1:7000").status();
   EXPECT_CODE(refused, kFailedPrecondition);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("nonet"));
+  EXPECT_CODE(OwnAddress().status(), kFailedPrecondition);
   EXPECT_OK(Connect("local:/a"));
   EXPECT_EQ(test::FileDescriptorCount(), files) << "no socket was opened";
 }
 
 TEST_F(MemberPoolsTest, SpreadsRowsOverMembersAndFindsThemAgain) {
   MemberProcesses members(3);
-  Pool pool = Open("dht:/spread" + members.UrlOptions({OwnAddress()}));
+  Pool pool = Open("dht:/spread" + members.UrlOptions({OwnAddress().value()}));
   constexpr int kRows = 100;
   for (int i = 0; i < kRows; ++i) {
     ASSERT_OK(pool.Publish(RowKey(i), MakeObject("data" + std::to_string(i), "meta")));
@@ -129,12 +128,14 @@ TEST_F(MemberPoolsTest, AWantIsAnsweredByWhoeverPublishes) {
   for (int i = 0; i < kWaiters; ++i) {
     pool.Want(Key("later"), [&](const Result<NamedObject>& named) {
       EXPECT_OK(named);
-      if (named.ok()) EXPECT_EQ(named->object.text(), "here");
+      if (named.ok()) {
+        EXPECT_EQ(named->object.text(), "here");
+      }
       answered.CountDown();
     });
   }
-  ASSERT_TRUE(test::Eventually(
-      [&] { return members.WaitingAt(0) + members.WaitingAt(1) == kWaiters; }));
+  ASSERT_TRUE(
+      test::Eventually([&] { return members.WaitingAt(0) + members.WaitingAt(1) == kWaiters; }));
   ASSERT_OK(other.Publish(Key("later"), MakeObject("here")));
   EXPECT_TRUE(answered.Wait());
 }
@@ -152,8 +153,9 @@ TEST_F(MemberPoolsTest, AWantOfManyRowsIsAnsweredOnceAndGivenUpElsewhere) {
   const auto waiting = [&] {
     return members.WaitingAt(0) + members.WaitingAt(1) + members.WaitingAt(2);
   };
-  ASSERT_TRUE(test::Eventually([&] { return members.WaitingAt(0) > 0 && members.WaitingAt(1) > 0 &&
-                                            members.WaitingAt(2) > 0; }));
+  ASSERT_TRUE(test::Eventually([&] {
+    return members.WaitingAt(0) > 0 && members.WaitingAt(1) > 0 && members.WaitingAt(2) > 0;
+  }));
   for (int i = 0; i < 20; ++i) ASSERT_OK(pool.Publish(RowKey(i), MakeObject("x")));
   ASSERT_TRUE(test::Await(done));
   EXPECT_TRUE(test::Eventually([&] { return waiting() == 0; })) << "the others were given up";
@@ -165,13 +167,12 @@ TEST_F(MemberPoolsTest, ACancelledWantLeavesItsOwner) {
   Pool pool = Open("dht:/cancel" + members.UrlOptions());
   Notification done;
   Status told;
-  Operation want = pool.Want(
-      Key("never"),
-      [&](const Result<NamedObject>& named) {
-        told = named.status();
-        done.Notify();
-      },
-      {.deadline = kNoDeadline});
+  Operation want = pool.Want(Key("never"),
+                             [&](const Result<NamedObject>& named) {
+                               told = named.status();
+                               done.Notify();
+                             },
+                             {.deadline = kNoDeadline});
   ASSERT_TRUE(test::Eventually([&] { return members.WaitingAt(0) == 1; }));
   EXPECT_TRUE(want.Cancel());
   ASSERT_TRUE(test::Await(done));
@@ -315,9 +316,7 @@ class MemberFaultsTest : public MemberPoolsTest {
  protected:
   // One that comes again must come at the same address.
   MemberFaultsTest()
-      : members_(1, {{"fabric.listen", "127.0.0.1:" + std::to_string(test::FreePort())},
-                     {"fabric.use", "ofi"}}),
-        steady_(1) {}
+      : members_(1, {{"fabric.listen", host_and_port_}, {"fabric.use", "ofi"}}), steady_(1) {}
   void TearDown() override {
     members_.Stop(0);
     steady_.Stop(0);
@@ -340,6 +339,7 @@ class MemberFaultsTest : public MemberPoolsTest {
   }
   MemberProcesses& At(std::size_t member) { return member == 0 ? members_ : steady_; }
 
+  const std::string host_and_port_ = "127.0.0.1:" + std::to_string(test::FreePort());
   MemberProcesses members_;
   MemberProcesses steady_;
 };
@@ -361,6 +361,13 @@ TEST_F(MemberFaultsTest, ADeadMemberFailsItsKeysAndNoOthers) {
   EXPECT_CODE(pool.Drop(Pattern::RowPrefix("row")), kUnavailable) << "not all could be asked";
   EXPECT_CODE(pool.Need(lost, {.deadline = 300ms}), kDeadlineExceeded)
       << "who may wait, waits for the member to come again";
+}
+
+TEST_F(MemberFaultsTest, AMemberIsReachedByHostAndPortAlone) {
+  Pool pool = Open("dht:/by-port&num=1&ag0=" + host_and_port_);
+  ASSERT_OK(pool.Publish(Key("row"), MakeObject("x")));
+  EXPECT_EQ(members_.ObjectsAt(0), 1U);
+  EXPECT_EQ(pool.Need(Key("row"))->text(), "x");
 }
 
 TEST_F(MemberFaultsTest, ReplicasAreReadWhileAMemberIsAway) {
@@ -445,14 +452,13 @@ TEST_F(MemberFaultsTest, AMemberThatComesAgainIsEmptyAndAnswersWhoWaited) {
   std::atomic<int> count{0};
   // Parked at the first member, which is the one that goes.
   const Key wanted(key.row(), "wanted");
-  pool.Want(
-      wanted,
-      [&](Result<NamedObject> result) {
-        named = std::move(result);
-        ++count;
-        done.Notify();
-      },
-      {.deadline = test::kPatience});
+  pool.Want(wanted,
+            [&](Result<NamedObject> result) {
+              named = std::move(result);
+              ++count;
+              done.Notify();
+            },
+            {.deadline = test::kPatience});
   ASSERT_TRUE(test::Eventually([&] { return members_.WaitingAt(0) == 1; }));
   members_.Stop(0);
   members_.StartAgain(0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Random operations over every type of pool, in every form of call, against one simple model.
+// Random operations over every type of pool, in every form of call, against one simple model. The
+// stores behind pools are told apart in tests/backing/; here one is behind them.
 
 #include <algorithm>
 #include <atomic>
@@ -13,9 +14,12 @@
 
 #include "cirein/cirein.h"
 
+#include "backing/backing_stores.h"
 #include "base/random.h"
 #include "dpm/verify.h"
+#include "pool/pool_backing.h"
 #include "region/directory_space.h"
+#include "runtime/file.h"
 #include "runtime/temporary_directory.h"
 #include "support/forwarding_pool.h"
 #include "support/library_test.h"
@@ -61,6 +65,13 @@ const PoolCase kPools[] = {
     {"dhtnocopies", "dht:/model&behavior=WriteToRemote_EnableOverwrites%", {.overwrites = true}},
     {"dhtreplicas", "dht:/model&replicas=2%", {.written_once = true}},
     {"tftreplicas", "tft:/model&replicas=4%self", {.written_once = true}},
+    {"backed", "local:/model&store=hdf5:@?durability=process"},
+    {"backedaround",
+     "local:/model&store=hdf5:@?durability=process&behavior=WriteAround_EnableOverwrites",
+     {.overwrites = true}},
+    {"backedthrough",
+     "local:/model&store=hdf5:@?durability=process&behavior=WriteAround_ReadToLocal"},
+    {"backeddht", "dht:/model&store=hdf5:@?durability=process%"},
     {"rft", "rft:/model&rank=4%"},
     {"tft", "tft:/model%"},
     {"trace", "trace:/model&file=@/trace&next_pool=local:/model"},
@@ -78,6 +89,7 @@ class PoolModelTest : public test::LibraryTest, public testing::WithParamInterfa
 
   void SetUp() override {
     test::RegisterForwardingPool();
+    backing::RegisterBackingStores();
     LibraryTest::SetUp();
     std::string url = GetParam().url;
     if (const auto at = url.find('@'); at != std::string::npos) {
@@ -90,6 +102,16 @@ class PoolModelTest : public test::LibraryTest, public testing::WithParamInterfa
         self.push_back(Process::Current()->network().value()->address());
       }
       url.replace(at, std::string::npos, members_->UrlOptions(self));
+      ResourceUrl backed = ResourceUrl::Parse(url).value();
+      backed.set_bucket(Bucket::FromLabel("default"));
+      for (std::size_t i = 0; i < members_->size(); ++i) {
+        if (backed.option("store")) {  // Each has one of its own.
+          const std::string own = directory_.File(std::to_string(i));
+          ASSERT_OK(MakeDirectories(own));
+          backed.set_option("store", "hdf5:" + own + "?durability=process");
+        }
+        ASSERT_OK(BackBucket(members_->at(i), backed, Behavior(Behavior::kDefaultRemoteIom)));
+      }
     }
     pool_ = Open(url);
   }

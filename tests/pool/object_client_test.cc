@@ -372,7 +372,9 @@ TEST_P(ObjectClientTest, RefusalsComeBackWithTheirWords) {
   bound.if_version = first->version;
   EXPECT_OK(Publish("b", bound));
   // All or none.
-  wire::GroupRequest group{kBucket, "row", PutMode::kWriteOnce, std::nullopt, {}};
+  wire::GroupRequest group;
+  group.bucket = kBucket;
+  group.row = "row";
   group.items = {{"new", MakeObject("n")}, {std::nullopt, MakeObject("again")}};
   EXPECT_CODE(PublishGroup("a", group), kAlreadyExists);
   EXPECT_CODE(Get("a", Key("row", "new")), kNotFound);
@@ -453,6 +455,24 @@ TEST_P(ObjectClientTest, AWantThatWasGivenUpIsNotAnsweredTwice) {
   ASSERT_TRUE(RunUntil([&] { return client("b").late_answers() == 1; }));
   EXPECT_EQ(answer.count(), 1);
   EXPECT_EQ(client("a").late_answers(), 0U);
+}
+
+// The node parks wants of rows that begin alike on another thread: giving one up may come before.
+TEST_P(ObjectClientTest, AWantThatWasGivenUpAtOnceLeavesNobodyWaiting) {
+  for (const Pattern& pattern : {Pattern(Key("row")), Pattern::RowPrefix("ro")}) {
+    Answer<NamedObject> answer;
+    RunAt("b", [&] {
+      Result<Operation> sent = client("b").Want(In(pattern), kNoDeadline, answer.Callback());
+      ASSERT_OK(sent);
+      EXPECT_TRUE(sent->Cancel());
+    });
+    EXPECT_CODE(*answer, kCancelled);
+    ASSERT_TRUE(RunUntil([&] { return client("b").late_answers() > 0; })) << pattern.ToString();
+    RunFor(1s);
+    EXPECT_EQ(service_->parked_wants(), 0U) << pattern.ToString();
+    EXPECT_EQ(Stats().waiting, 0U) << pattern.ToString();
+    clients_["b"] = Connect("b");
+  }
 }
 
 TEST_P(ObjectClientTest, WantsOfAConnectionThatEndsAreForgotten) {
@@ -592,8 +612,13 @@ TEST_P(ObjectClientAloneTest, AnswersToSomethingElseAreNotBelieved) {
     EXPECT_CODE(result, kUnavailable);
     EXPECT_THAT(result.status().message(), HasSubstr("unknown"));
   };
-  const wire::GroupRequest group{
-      kBucket, "row", PutMode::kOverwrite, std::nullopt, 0, true, {{std::nullopt, MakeObject("x")}}};
+  const wire::GroupRequest group{kBucket,
+                                 "row",
+                                 PutMode::kOverwrite,
+                                 std::nullopt,
+                                 0,
+                                 true,
+                                 {{std::nullopt, MakeObject("x")}}};
   ListOptions options{.page_size = 1, .cursor = {}, .deadline = kSoon};
   expect_unknown(Get("a", Key("row")));  // No bytes at all.
   liar.bytes = wire::Encode(wire::Reply(std::uint64_t{1}));

@@ -47,6 +47,7 @@ class TracePoolTest : public test::LibraryTest {
         header = false;
         continue;
       }
+      if (line.starts_with('#')) continue;
       const Result<TraceRecord> record = TraceRecord::Parse(line);
       EXPECT_OK(record);
       if (record.ok()) records.push_back(*record);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -51,6 +52,37 @@ TEST_F(FileTest, WritesPartsInOrder) {
                             std::as_bytes(std::span(b))};
   ASSERT_TRUE(WriteFileAtomically(Path("f"), parts).ok());
   EXPECT_EQ(*ReadFile(Path("f"), kMaxBytes), "one two");
+}
+
+TEST_F(FileTest, RemovesWhatWasLeftBehindButNotWhatIsBeingFilled) {
+  const std::string path = Path("f.tmp-1-1");
+  ASSERT_TRUE(WriteFileAtomically(path, "half").ok());
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_EQ(flock(fd, LOCK_EX), 0);
+  EXPECT_TRUE(RemoveIfLeftBehind(path).ok());
+  EXPECT_EQ(EntryCount(), 1U) << "somebody is at it";
+  close(fd);
+  EXPECT_TRUE(RemoveIfLeftBehind(path).ok());
+  EXPECT_EQ(EntryCount(), 0U);
+  EXPECT_TRUE(RemoveIfLeftBehind(path).ok()) << "gone is fine";
+}
+
+TEST_F(FileTest, HoldsAFileAlone) {
+  auto held = HoldFile(Path("lock"));
+  ASSERT_TRUE(held.ok());
+  EXPECT_EQ(HoldFile(Path("lock")).code(), StatusCode::kFailedPrecondition);
+  held->Close();
+  EXPECT_TRUE(HoldFile(Path("lock")).ok());
+  EXPECT_EQ(HoldFile(Path("none/lock")).code(), StatusCode::kNotFound);
+}
+
+TEST_F(FileTest, WritesWithoutWaitingForTheMedium) {
+  const std::string text = "text";
+  const std::array parts = {std::as_bytes(std::span(text))};
+  ASSERT_TRUE(WriteFileAtomically(Path("f"), parts, FileKept::kBySystem).ok());
+  EXPECT_EQ(*ReadFile(Path("f"), kMaxBytes), "text");
+  EXPECT_TRUE(SyncDirectory(directory_.path()).ok());
+  EXPECT_FALSE(SyncDirectory(Path("f")).ok());
 }
 
 TEST_F(FileTest, ReadsFilesThatDoNotTellTheirSize) {

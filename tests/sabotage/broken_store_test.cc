@@ -45,7 +45,11 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"ReuseEpoch", Sabotage::kReuseEpoch, "epoch"},
         Broken{"ReplyBeforeKept", Sabotage::kAnswerBeforeKept, "not linearizable", "redis"},
         Broken{"IgnoreWatches", Sabotage::kIgnoreWatches, "not linearizable", "redis"},
-        Broken{"HalfTransaction", Sabotage::kHalfGroups, "not linearizable", "redis", 200}),
+        Broken{"HalfTransaction", Sabotage::kHalfGroups, "not linearizable", "redis", 200},
+        Broken{"MemberAnswersTwice", Sabotage::kAnswerTwice, "answered before", "pools"},
+        Broken{"RepeatUnknown", Sabotage::kRepeatUnknown, "not linearizable", "pools"},
+        Broken{"ForgetLostWants", Sabotage::kForgetLostWants, "last questions.* want ", "pools"},
+        Broken{"KeepGivenUpWants", Sabotage::kKeepGivenUpWants, "wait in the store", "pools"}),
     [](const auto& each) { return std::string(each.param.name); });
 
 TEST_P(BrokenStoreTest, IsCaughtAndReplays) {

@@ -54,6 +54,15 @@ TEST_F(RowModelTest, VersionsRiseAlsoOverADrop) {
   EXPECT_EQ(Write(2, WriteMode::kOverwrite, Published{{V(6)}}), Effect::kChanges);
 }
 
+TEST_F(RowModelTest, ADropThatNobodyCountedDropsToo) {
+  EXPECT_EQ(Do(DropCall{}, DroppedUncounted{}), Effect::kUnchanged);
+  EXPECT_EQ(Write(1, WriteMode::kOnce, Published{{V(5)}}), Effect::kChanges);
+  EXPECT_EQ(Do(DropCall{}, DroppedUncounted{}), Effect::kChanges);
+  EXPECT_EQ(Do(GetCall{}, Got{1, V(5)}), Effect::kImpossible);
+  EXPECT_EQ(Do(GetCall{}, DroppedUncounted{}), Effect::kImpossible);
+  EXPECT_EQ(Write(2, WriteMode::kOnce, Published{{V(4)}}), Effect::kImpossible);
+}
+
 TEST_F(RowModelTest, ComparesVersions) {
   EXPECT_EQ(Write(1, WriteMode::kIfVersion, VersionDiffered{}), Effect::kImpossible);
   EXPECT_EQ(Write(1, WriteMode::kIfVersion, Published{{V(1)}}), Effect::kChanges);

@@ -174,7 +174,7 @@ TEST_F(RunTest, APlanThatIsImpossibleIsRefused) {
 }
 
 TEST_F(RunTest, TheSameSeedGivesTheSameRun) {
-  for (const char* scenario : {"echo", "store", "redis"}) {
+  for (const char* scenario : {"echo", "store", "redis", "pools"}) {
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
       const auto difference = FindDifference(ScenarioTable::Builtin(), Request(scenario, seed));
       ASSERT_OK(difference);
@@ -298,7 +298,7 @@ std::uint64_t Seeds() {
 }
 
 class SeedsTest : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Scenarios, SeedsTest, testing::Values("echo", "store", "redis"),
+INSTANTIATE_TEST_SUITE_P(Scenarios, SeedsTest, testing::Values("echo", "store", "redis", "pools"),
                          [](const auto& each) { return std::string(each.param); });
 
 TEST_P(SeedsTest, AllPromisesHold) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulation/world.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <span>
@@ -121,6 +122,32 @@ TEST_F(WorldTest, TheLongerOfTwoFaultsCounts) {
   EXPECT_FALSE(counter("a").MayCreate()) << "it is full for the next process too";
   RunTo(600ms);
   EXPECT_TRUE(counter("a").MayCreate());
+}
+
+// Between two processes of a machine its clock moves as the world's does, if it runs on.
+TEST_F(WorldTest, AClockMayRunOnFromOneProcessToTheNext) {
+  for (const bool runs_on : {true, false}) {
+    World world(7, fabric::CostModel::Tcp());
+    std::vector<std::chrono::nanoseconds> ahead;  // Of the world's clock.
+    Machine& machine =
+        world.AddMachine({.name = "a",
+                          .start = [&](Process& process) -> Result<std::unique_ptr<Program>> {
+                            ahead.push_back(process.host.environment().clock.Now() - world.now());
+                            return Counter::Start(process);
+                          },
+                          .clock_runs_on = runs_on});
+    world.Start();
+    for (int i = 0; i < 10; ++i) {
+      const TimePoint end = world.now() + 500ms;
+      world.scheduler().RunAfter(100ms, [&] { machine.Crash(Machine::End::kPower, 10ms); });
+      while (world.scheduler().RunOne(end)) {
+      }
+    }
+    ASSERT_GT(ahead.size(), 5U);
+    const auto [least, most] = std::minmax_element(ahead.begin(), ahead.end());
+    // Drift is at most 200 us each second.
+    EXPECT_EQ(*most - *least < 5ms, runs_on);
+  }
 }
 
 TEST_F(WorldTest, WhenAllIsHealedNothingIsWrongAnyMore) {

@@ -31,7 +31,9 @@ Result<AutoAddress> AutoAddressIn(const Address& address) {
   const std::size_t host_end = all.find(',', kScheme.size());
   const std::size_t ofi_end =
       host_end == std::string_view::npos ? host_end : all.find(',', host_end + 1);
-  if (!IsAutoAddress(address) || ofi_end == std::string_view::npos || host_end == kScheme.size()) {
+  const bool no_host = host_end == kScheme.size();
+  const bool no_ofi = ofi_end == host_end + 1;
+  if (!IsAutoAddress(address) || ofi_end == std::string_view::npos || (no_host && no_ofi)) {
     return InvalidArgument(fmt::format("{} is no address of a process", QuoteForPeople(address)),
                            "give it as the other process says it");
   }

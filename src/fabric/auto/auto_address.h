@@ -9,11 +9,13 @@
 #include "fabric/transport.h"
 
 /// Where a process is found that can be reached in more than one way:
-/// "auto://<host>,<where ofi listens>,<where shm listens>", of which the last two may be empty.
+/// "auto://<host>,<where ofi listens>,<where shm listens>". The last two may be empty, and the host
+/// where only a HOST:PORT is known.
 namespace cirein::fabric {
 
 struct AutoAddress {
   /// The same for processes that can share memory: of one running system and one network namespace.
+  /// Empty: nobody knows.
   std::string host;
   std::string ofi;  ///< HOST:PORT
   std::string shm;  ///< The name of a socket.

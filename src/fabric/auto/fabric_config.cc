@@ -18,7 +18,6 @@ namespace {
 
 using Use = AutoOptions::Use;
 
-constexpr std::uint64_t kSecretFileBytesMax = 4096;
 // A shorter one could be found by trying.
 constexpr std::size_t kSecretBytesMin = 8;
 
@@ -46,7 +45,7 @@ Result<std::string> ReadSecret(const Config& config) {
   if (path.empty()) return std::string();
   const std::string context = Context(config, "fabric.secret_file");
   const std::string hint = fmt::format("make one: head -c 32 /dev/urandom | base64 > {}", path);
-  Result<std::string> secret = ReadFirstLine(path, kSecretFileBytesMax, hint);
+  Result<std::string> secret = ReadFirstLine(path, hint);
   if (!secret.ok()) return secret.status().WithContext(context);
   if (secret->size() < kSecretBytesMin) {
     return InvalidArgument(fmt::format("the first line of {} has {} bytes, a secret at least {}",

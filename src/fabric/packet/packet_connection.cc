@@ -553,47 +553,40 @@ Status PacketConnection::TakeOperation(const PacketHead& head, std::span<const s
       operation.bytes > endpoint_->options().limits.outstanding_bytes_max) {
     return Broken("it asks for more bytes than it may");
   }
-  std::vector<std::byte> read;
+  // What is read goes out as it stands in the memory, which stays granted until then.
+  const auto lock = endpoint_->LockGrants();
+  std::span<const std::byte> read;
   std::uint64_t word = 0;
   const Status status = Carry(kind, operation, read, word);
-  return PutAnswer(head.number, status, std::move(read), word);
+  return PutAnswer(head.number, status, read, word);
 }
 
 Status PacketConnection::Carry(PacketCode kind, const OperationHead& operation,
-                               std::vector<std::byte>& read, std::uint64_t& word) {
+                               std::span<const std::byte>& read, std::uint64_t& word) {
   const Grant grant{.id = operation.grant, .key = operation.key};
-  const auto lock = endpoint_->LockGrants();
   GrantTable& grants = endpoint_->grants();
-  const auto take_word = [&word](const Result<std::uint64_t>& before) {
-    if (before.ok()) word = *before;
-    return before.status();
+  const auto take = [](const auto& got, auto& into) {
+    if (got.ok()) into = *got;
+    return got.status();
   };
   switch (kind) {
-    case PacketCode::kRead: {
-      CIREIN_RETURN_IF_ERROR(
-          grants.Check(grant, {operation.offset, operation.bytes}, Access::kRead));
-      read.resize(operation.bytes);
-      Status status = grants.Read(grant, operation.offset, read);
-      if (!status.ok()) read.clear();
-      return status;
-    }
+    case PacketCode::kRead:
+      return take(grants.View(grant, {operation.offset, operation.bytes}), read);
     case PacketCode::kSwap:
-      return take_word(
-          grants.CompareAndSwap(grant, operation.offset, {operation.word, operation.other}));
+      return take(grants.CompareAndSwap(grant, operation.offset, {operation.word, operation.other}),
+                  word);
     case PacketCode::kAdd:
-      return take_word(grants.FetchAdd(grant, operation.offset, operation.word));
+      return take(grants.FetchAdd(grant, operation.offset, operation.word), word);
     default:
       return grants.Persist(grant, {operation.offset, operation.bytes});
   }
 }
 
 Status PacketConnection::PutAnswer(std::uint64_t number, const Status& status,
-                                   std::vector<std::byte> bytes, std::uint64_t word) {
+                                   std::span<const std::byte> part, std::uint64_t word) {
   if (!status.ok()) {
-    const auto text = std::as_bytes(std::span(status.message().substr(0, kErrorBytesMax)));
-    bytes.assign(text.begin(), text.end());
+    part = std::as_bytes(std::span(status.message().substr(0, kErrorBytesMax)));
   }
-  const std::span<const std::byte> part = bytes;
   const Limits& limits = endpoint_->options().limits;
   const std::lock_guard lock(mutex_);
   if (left_) return OkStatus();

@@ -209,9 +209,10 @@ class PacketConnection : public Connection, public std::enable_shared_from_this<
   Status TakeRequest(const PacketHead& head, std::span<const std::byte> bytes);
   Status TakeAnswer(const PacketHead& head, std::span<const std::byte> bytes);
   Status TakeOperation(const PacketHead& head, std::span<const std::byte> packet);
-  Status Carry(PacketCode kind, const OperationHead& operation, std::vector<std::byte>& read,
+  /// With the grants locked, for as long as `read` is looked at.
+  Status Carry(PacketCode kind, const OperationHead& operation, std::span<const std::byte>& read,
                std::uint64_t& word);
-  Status PutAnswer(std::uint64_t number, const Status& status, std::vector<std::byte> bytes,
+  Status PutAnswer(std::uint64_t number, const Status& status, std::span<const std::byte> part,
                    std::uint64_t word);
   void Expire();
   void Call(Pending& pending, const Status& status, const PacketHead& head,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric/shm/shm_transport.h"
 
-
 #include <fmt/format.h>
 
 #include "fabric/shm/control_socket.h"

@@ -69,5 +69,6 @@ void SimNetwork::HostKilled(const std::string& name) {
 }
 void SimNetwork::HostLost(const std::string& name) { wire_->HostGone(name, SimWire::Gone::kLost); }
 std::size_t SimNetwork::connections() const { return wire_->links(); }
+std::size_t SimNetwork::registrations() const { return wire_->registrations(); }
 
 }  // namespace cirein::fabric

@@ -69,6 +69,8 @@ class SimNetwork {
 
   /// Connections of which at least one side has not ended.
   std::size_t connections() const;
+  /// Memories registered and grants given, of all transports together.
+  std::size_t registrations() const;
 
  private:
   const std::shared_ptr<SimWire> wire_;

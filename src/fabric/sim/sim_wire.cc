@@ -47,6 +47,12 @@ void SimWire::Leave(const SimEndpoint& endpoint) {
   if (found != endpoints_.end() && found->second.get() == &endpoint) endpoints_.erase(found);
 }
 
+std::size_t SimWire::registrations() const {
+  std::size_t sum = 0;
+  for (const auto& [name, endpoint] : endpoints_) sum += endpoint->grants().size();
+  return sum;
+}
+
 void SimWire::Shut() {
   endpoints_.clear();
   for (const auto& [id, link] : std::exchange(links_, {})) {

@@ -63,6 +63,8 @@ class SimWire : public std::enable_shared_from_this<SimWire> {
   const SimNetwork::Options& options() const { return options_; }
   Random ForkRandom() { return random_.Fork(); }
   std::size_t links() const { return links_.size(); }
+  /// Memories registered and grants given, of all endpoints.
+  std::size_t registrations() const;
 
   void Join(const std::shared_ptr<SimEndpoint>& endpoint);
   /// It is there no longer; its links have been ended or given up.
