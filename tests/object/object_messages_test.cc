@@ -411,7 +411,7 @@ TEST(ObjectMessages, SayWhatIsWrong) {
 }
 
 TEST(ObjectMessages, ALeaseOfNothingIsNone) {
-  const LeasedObject leased{{Key("row"), MakeObject("x"), {}}, nanoseconds(1)};
+  const LeasedObject leased(NamedObject{Key("row"), MakeObject("x"), {}}, nanoseconds(1));
   Bytes bytes = Encoded(Reply(leased));
   EXPECT_OK(DecodeReply(bytes));
   bytes[bytes.size() - 8] = std::byte{0};

@@ -261,8 +261,8 @@ class HastyOwner final : public fabric::Service {
         EXPECT_EQ(std::get<std::uint64_t>(*wire::DecodeReply(*answer)), 0U) << "it had none yet";
       }));
     }
-    const auto bytes =
-        wire::Encode(wire::LeasedObject{{Key(key).set_bucket({}), test::MakeObject("x"), {}}, 1s});
+    const auto bytes = wire::Encode(wire::LeasedObject(
+        NamedObject{Key(key).set_bucket({}), test::MakeObject("x"), {}}, 1s));
     const std::array<std::span<const std::byte>, 1> parts = {bytes};
     EXPECT_OK(connection->Reply(request, parts));
   }

@@ -216,7 +216,7 @@ TEST_F(MemberPoolsTest, KeepsPoolsOfTheSameMembersApartByBucket) {
 
 TEST_F(MemberPoolsTest, KeepsPoolsOfSeveralTypesApart) {
   MemberProcesses members(3);
-  const std::string list = members.UrlOptions({OwnAddress()});
+  const std::string list = members.UrlOptions({OwnAddress().value()});
   std::vector<Pool> pools;
   for (const std::string url :
        {"dht:[one]/p", "dht:[two]/p&replicas=2", "dht:[three]/p&replicas=3", "tft:[four]/p",
