@@ -3,6 +3,8 @@
 // What a store lends, and what changes wait for.
 
 #include <chrono>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,6 +13,9 @@
 
 #include <gtest/gtest.h>
 
+#include "cirein/backing_store.h"
+
+#include "object/backed_bucket.h"
 #include "object/striped_store_fixture.h"
 
 namespace cirein {
@@ -268,6 +273,125 @@ TEST_F(StripedLendingTest, ATransactionDoesNotWait) {
   transaction.Drop(KeyView(kBucket, key_));
   EXPECT_CODE(store_->Commit(std::move(transaction)).status, kFailedPrecondition);
   EXPECT_EQ(Text(key_), "old");
+}
+
+// Buckets with a store behind them.
+
+class MapStore final : public BackingStore {
+ public:
+  Status Write(std::span<const BackedItem> items) override {
+    for (const BackedItem& item : items) objects_[item.key] = item.value;
+    return OkStatus();
+  }
+  Result<BackedObject> Read(const Key& key) override {
+    const auto found = objects_.find(key);
+    return found == objects_.end() ? Result<BackedObject>(NotFound("none")) : found->second;
+  }
+  Result<BackedFacts> Look(const Key& key) override {
+    CIREIN_ASSIGN_OR_RETURN(const BackedObject found, Read(key));
+    return BackedFacts{found.object.meta_bytes(), found.object.data_bytes(), found.version,
+                       found.expiry_ms};
+  }
+  Status Remove(const Key& key) override {
+    return objects_.erase(key) == 1 ? OkStatus() : NotFound("none");
+  }
+  Status List(const Pattern& pattern, const std::optional<Key>& after,
+              const Visitor& visit) override {
+    for (const auto& [key, object] : objects_) {
+      if (!pattern.Matches(key) || (after && !(*after < key))) continue;
+      if (!visit(key, *Look(key))) break;
+    }
+    return OkStatus();
+  }
+
+ private:
+  std::map<Key, BackedObject> objects_;
+};
+
+/// Gives back what it is asked for before it even returns.
+class PromptHolder final : public CopyHolder {
+ public:
+  explicit PromptHolder(std::weak_ptr<StripedStore> store) : store_(std::move(store)) {}
+  void Recall(const Key& key, std::uint64_t lease) override {
+    ++asked;
+    store_.lock()->Returned(key, lease);
+  }
+  int asked = 0;
+
+ private:
+  const std::weak_ptr<StripedStore> store_;
+};
+
+class BackedLendingTest : public StripedLendingTest {
+ protected:
+  void Back() {
+    store_->Back(kBucket, std::make_shared<BackedBucket>(
+                              *store_, kBucket, "map", std::make_shared<MapStore>(), world_.clock(),
+                              world_.environment().callbacks));
+  }
+  PutRequest Put(std::string_view data, bool store, bool to_backing) {
+    PutRequest request;
+    request.object = MakeObject(data);
+    request.mode = PutMode::kOverwrite;
+    request.store = store;
+    request.to_backing = to_backing;
+    return request;
+  }
+};
+
+TEST_F(BackedLendingTest, NothingIsLent) {
+  Back();
+  ASSERT_OK(store_->Publish(KeyView(kBucket, key_), Put("old", true, true)));
+  EXPECT_EQ(Lend(key_, one_), std::nullopt);
+  EXPECT_EQ(store_->GetStats().lent, 0U);
+}
+
+TEST_F(BackedLendingTest, AChangeWaitsForWhatWasLentBeforeThereWasAStore) {
+  struct Case {
+    const char* name;
+    std::function<void()> change;
+    const char* then;
+  };
+  const auto put = [this](bool store, bool to_backing) {
+    EXPECT_OK(store_->Publish(KeyView(kBucket, key_), Put("new", store, to_backing)));
+  };
+  const std::vector<Case> cases = {
+      {"in memory", [&] { put(true, false); }, "new"},
+      {"through", [&] { put(true, true); }, "new"},
+      {"around", [&] { put(false, true); }, "new"},
+      {"drop", [&] { EXPECT_EQ(store_->Drop(InBucket(key_), kEndOfTime).value(), 1U); }, "none"},
+      {"drop of many",
+       [&] { EXPECT_EQ(store_->Drop(InBucket(Pattern::RowPrefix("")), kEndOfTime).value(), 1U); },
+       "none"}};
+  for (const Case& each : cases) {
+    store_->Close();
+    Make({.stripes = 1, .memory_limit_bytes = 0});
+    ASSERT_OK(Publish(key_, "old"));
+    const auto holder = std::make_shared<PromptHolder>(store_);
+    bool lent = false;
+    store_->Lend(KeyView(kBucket, key_), holder, kLease,
+                 [&](const Result<LentObject>& found) { lent = found->lease == kLease; });
+    ASSERT_TRUE(lent);
+    Back();
+    each.change();
+    EXPECT_EQ(holder->asked, 1) << each.name;
+    EXPECT_EQ(store_->GetStats().lent, 0U) << each.name;
+    EXPECT_EQ(Get(key_), each.then) << each.name;
+    EXPECT_EQ(store_->TryPublish(KeyView(kBucket, key_), *std::make_unique<PutRequest>()),
+              std::nullopt)
+        << "it may block";
+  }
+}
+
+TEST_F(BackedLendingTest, ADropIsAnsweredOnce) {
+  Back();
+  ASSERT_OK(store_->Publish(KeyView(kBucket, key_), Put("old", true, true)));
+  const auto outcome = Drop(key_);
+  EXPECT_EQ(outcome->count, 0) << "where it may block";
+  world_.RunReady();
+  EXPECT_EQ(outcome->count, 1);
+  EXPECT_OK(outcome->status);
+  EXPECT_EQ(outcome->dropped, 1U);
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include "fabric/sim/sim_network.h"
 #include "node/object_service.h"
 #include "object/object_messages.h"
+#include "object/object_transfers.h"
 #include "pool/member_link.h"
 #include "pool/remote_pool.h"
 #include "runtime/virtual_host.h"
@@ -47,6 +48,11 @@ struct Outcome {
   TimePoint ended{};
 };
 
+std::shared_ptr<ObjectTransfers> TransfersOf(fabric::Transport& transport, VirtualHost& host) {
+  return std::make_shared<ObjectTransfers>(transport, host.environment().clock,
+                                           ObjectTransfers::Options{.inline_bytes_max = 64 << 10});
+}
+
 /// A requester: a host with a pool over the owner, through which copies are kept.
 class Requester final : public Network {
  public:
@@ -55,7 +61,8 @@ class Requester final : public Network {
       : world_(world),
         host_(world, host),
         copies_(host_.environment().clock, {.limit_bytes = limit_bytes}),
-        transport_(network.Join(host_)) {
+        transport_(network.Join(host_)),
+        transfers_(TransfersOf(*transport_, host_)) {
     StorePoolOptions options;
     options.bucket = kCopiesBucket;
     options.behavior = Behavior(Behavior::kDefaultRemote).with(Behavior::kEnableOverwrites);
@@ -65,7 +72,8 @@ class Requester final : public Network {
 
   Status Connect(const fabric::Address& address, Deadline deadline,
                  ObjectClient::ConnectCallback done) override {
-    return ObjectClient::Connect(*transport_, address, deadline, std::move(done), nullptr, &copies_);
+    return ObjectClient::Connect(*transport_, address, deadline, std::move(done), transfers_,
+                                 &copies_);
   }
 
   /// Begins an operation in a piece of work of this host.
@@ -101,13 +109,17 @@ class Requester final : public Network {
 
   VirtualHost& host() { return host_; }
   CopyCache::Stats stats() const { return copies_.GetStats(); }
-  void Leave() { pool_.reset(); }
+  void Leave() {
+    transfers_->Stop();
+    pool_.reset();
+  }
 
  private:
   VirtualScheduler& world_;
   VirtualHost host_;
   CopyCache copies_;
   std::unique_ptr<fabric::Transport> transport_;
+  const std::shared_ptr<ObjectTransfers> transfers_;
   std::shared_ptr<PoolBackend> pool_;
 };
 
@@ -122,12 +134,14 @@ class CopyCacheTest : public testing::Test {
   void StartOwner() {
     owner_ = std::make_unique<VirtualHost>(world_, VirtualHost::Options{.name = "owner"});
     transport_ = network_.Join(*owner_);
+    transfers_ = TransfersOf(*transport_, *owner_);
     store_ = StripedStore::Create(owner_->environment(), {.stripes = 4, .memory_limit_bytes = 0});
     service_ = std::make_unique<node::ObjectService>(store_, owner_->environment(),
-                                                     owner_->executor(), nullptr, kLeaseTime);
+                                                     owner_->executor(), transfers_, kLeaseTime);
     ASSERT_OK(transport_->Listen(*service_));
   }
   void EndOwner() {
+    if (transfers_ != nullptr) transfers_->Stop();
     transport_.reset();
     service_.reset();
     if (store_ != nullptr) store_->Close();
@@ -169,10 +183,12 @@ class CopyCacheTest : public testing::Test {
   std::vector<std::unique_ptr<VirtualHost>> ended_;
   std::unique_ptr<VirtualHost> owner_;
   std::unique_ptr<fabric::Transport> transport_;
+  std::shared_ptr<ObjectTransfers> transfers_;
   std::shared_ptr<StripedStore> store_;
   std::unique_ptr<node::ObjectService> service_;
   std::map<std::string, std::unique_ptr<Requester>> requesters_;
   const Key key_{"row", "a"};
+  Operation parked_;
 };
 
 TEST_F(CopyCacheTest, ASecondReadAsksNobody) {
@@ -241,6 +257,43 @@ TEST_F(CopyCacheTest, ASilentHolderDelaysAWriterByItsLeaseAtMost) {
   EXPECT_EQ(NeedText(one, key_), "new");
 }
 
+TEST_F(CopyCacheTest, ALargeObjectIsFetchedBeforeItIsKept) {
+  StartOwner();
+  Requester& one = Add("one");
+  Requester& two = Add("two");
+  const std::string large(900'000, 'x');
+  ASSERT_OK(Await(one.Publish(key_, large)));
+  EXPECT_EQ(NeedText(one, key_), large);
+  EXPECT_EQ(one.stats().copies, 1U);
+  EXPECT_GT(one.stats().bytes, large.size()) << "all of it";
+  EXPECT_EQ(NeedText(one, key_), large);
+  EXPECT_EQ(one.stats().hits, 1U);
+  ASSERT_TRUE(RunUntil([&] { return service_->lent_objects() == 0; }));
+  // Called back while it is on its way.
+  const auto read = two.Need(key_);
+  ASSERT_TRUE(RunUntil([&] { return service_->lent_objects() == 1; }));
+  ASSERT_OK(Await(one.Publish(key_, "new")));
+  EXPECT_EQ(read->count, 0) << "the change does not wait for that";
+  EXPECT_EQ(Await(read)->object.text(), large) << "as it was when it was asked for";
+  EXPECT_EQ(two.stats().copies, 0U);
+  EXPECT_EQ(NeedText(two, key_), "new");
+  EXPECT_TRUE(RunUntil([&] { return service_->lent_objects() == 0; })) << "no loan is left";
+}
+
+TEST_F(CopyCacheTest, AWantToKeepThatIsGivenUpIsGoneAtTheOwner) {
+  StartOwner();
+  Requester& one = Add("one");
+  const auto want = one.Begin<NamedObject>([this](PoolBackend& pool, WantCallback done) {
+    parked_ = pool.Want(key_, {.deadline = 10s}, std::move(done));
+  });
+  ASSERT_TRUE(RunUntil([&] { return service_->parked_wants() == 1; }));
+  one.host().Post(world_.now(), "cancel", [this] { EXPECT_TRUE(parked_.Cancel()); });
+  EXPECT_CODE(Await(want), kCancelled);
+  EXPECT_TRUE(RunUntil([&] { return service_->parked_wants() == 0; }, 1s));
+  EXPECT_EQ(service_->repeated_answers(), 0U);
+  EXPECT_EQ(Lent(), 0U);
+}
+
 /// An owner that lends all there is to lend, and may call it back before it has even answered.
 class HastyOwner final : public fabric::Service {
  public:
@@ -261,8 +314,8 @@ class HastyOwner final : public fabric::Service {
         EXPECT_EQ(std::get<std::uint64_t>(*wire::DecodeReply(*answer)), 0U) << "it had none yet";
       }));
     }
-    const auto bytes = wire::Encode(wire::LeasedObject(
-        NamedObject{Key(key).set_bucket({}), test::MakeObject("x"), {}}, 1s));
+    const auto bytes = wire::Encode(
+        wire::LeasedObject(NamedObject{Key(key).set_bucket({}), test::MakeObject("x"), {}}, 1s));
     const std::array<std::span<const std::byte>, 1> parts = {bytes};
     EXPECT_OK(connection->Reply(request, parts));
   }
