@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The smallest program: publish an object in a pool of this process, and need it.
-// Prints: run/42 holds "hello, pool" \(11 bytes, version 1\.[0-9]+\)
+// Prints: run/42 holds "hello, pool" \(11 bytes, version [0-9]+\.[0-9]+\)
 
 #include <iostream>
 

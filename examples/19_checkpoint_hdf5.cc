@@ -2,8 +2,11 @@
 
 // A simulation that writes its fields to HDF5 after each step, ends, and goes on from the newest
 // one. A row is a file, which other programs can read: try h5dump. Give a directory that is there
-// to keep the files. Prints: step0003 is written Prints: goes on from step0003: temperature has
-// 1000 values, the first is 30 Prints: its file: .*/step0003.h5
+// to keep the files.
+//
+// Prints: step0003 is written
+// Prints: goes on from step0003: temperature has 1000 values, the first is 30
+// Prints: its file: .*/step0003.h5
 
 #include <algorithm>
 #include <cstdlib>

@@ -41,6 +41,8 @@ TimePoint Plus(TimePoint time, std::chrono::nanoseconds more) {
   return more >= kEndOfTime - time ? kEndOfTime : time + more;
 }
 
+bool IsUncountedDrop(const RowStep& step) { return step.kind == Kind::kDrop && !step.count; }
+
 bool Share(const RowStep& a, const RowStep& b) {
   auto x = a.columns.begin();
   auto y = b.columns.begin();
@@ -206,7 +208,8 @@ class Remaining {
 };
 
 /// Depth first through the orders that real time allows. What keeps it short:
-/// - A certain entry that may come now and changes nothing does come now: it can spoil nothing.
+/// - A certain entry that may come now and changes nothing does come now: it can spoil nothing. But
+///   a drop that nobody counted may be needed later, where it does change something.
 /// - Where the same certain entries left the same state before, with no optional ones more, nothing
 ///   new can follow.
 /// - An optional entry comes only right before what it makes a difference to: behind a row of them
@@ -294,7 +297,7 @@ class Search {
       if (!MayFollow(frame, i)) continue;
       const Effect effect = RowModel::Check(frame.state, entry.step);
       if (effect == Effect::kImpossible) continue;
-      if (effect == Effect::kUnchanged &&
+      if (effect == Effect::kUnchanged && !IsUncountedDrop(entry.step) &&
           Lapsed(std::max(frame.now, entry.begins)) == Lapsed(frame.now)) {
         frame.choices.assign(1, i);
         return;

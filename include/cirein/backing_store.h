@@ -65,6 +65,7 @@ class BackingStore {
   virtual Result<BackedObject> Read(const Key& key) = 0;
   /// The same without the bytes.
   virtual Result<BackedFacts> Look(const Key& key) = 0;
+  /// OK or NotFound when nothing is there.
   virtual Status Remove(const Key& key) = 0;
 
   /// False ends the visits.

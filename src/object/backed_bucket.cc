@@ -477,7 +477,8 @@ Result<std::uint64_t> BackedBucket::DropRow(BackingStore& backing, const KeyView
   for (const Key& name : names) {
     const Result<BackedFacts> facts = backing.Look(name);
     const Status removed = backing.Remove(name);
-    const bool counts = removed.ok() && !(facts.ok() && Expired(facts->expiry_ms));
+    const bool was_there = facts.ok() ? !Expired(facts->expiry_ms) : !IsMissing(facts.status());
+    const bool counts = removed.ok() && was_there;
     if (!removed.ok() && !IsMissing(removed)) {
       return removed.WithContext(fmt::format("{} objects were dropped", dropped));
     }

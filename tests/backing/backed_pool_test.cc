@@ -185,7 +185,7 @@ TEST_P(BackedPoolTest, ADropTakesItFromTheStoreAsWell) {
 }
 
 TEST_P(BackedPoolTest, ListAndRowInfoAreOfMemoryAndStoreTogether) {
-  const Pool memory_alone = Open(Url("&behavior=WriteToLocal"));
+  Pool memory_alone = Open(Url("&behavior=WriteToLocal"));
   std::vector<Key> keys;
   for (int i = 0; i < 30; ++i) {
     keys.push_back(Key("row", std::to_string(i)));
@@ -201,6 +201,7 @@ TEST_P(BackedPoolTest, ListAndRowInfoAreOfMemoryAndStoreTogether) {
     EXPECT_EQ(pool_.List(Pattern::RowPrefix(""), {.cursor = cursor}).ok(), cursor == "b:")
         << cursor;
   }
+  memory_alone = Pool();
   Restart();
   EXPECT_EQ(pool_.RowInfo(Key("row"))->columns, 20U);
   EXPECT_EQ(pool_.RowInfo(Key("row"))->availability, Availability::kDisk);

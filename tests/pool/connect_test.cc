@@ -33,9 +33,9 @@ TEST_F(ConnectTest, RefusesTextThatIsNoUrl) {
 }
 
 TEST_F(ConnectTest, AReferenceNeedsADirectory) {
-  EXPECT_CODE(Try("ref:/my/pool"), kNotFound);
-  EXPECT_CODE(Try("/my/pool"), kNotFound);
-  EXPECT_CODE(Try("/"), kNotFound);
+  EXPECT_CODE(Try("ref:/my/pool"), kFailedPrecondition);
+  EXPECT_CODE(Try("/my/pool"), kFailedPrecondition);
+  EXPECT_CODE(Try("/"), kFailedPrecondition);
   EXPECT_OK(Connect("/local/of/this/process")) << "but this is the local pool";
 }
 

@@ -310,6 +310,14 @@ TEST(Linearizability, CatchesAWrongDropCount) {
             kGood);
 }
 
+TEST(Linearizability, ADropThatNobodyCountedComesWhereItIsNeeded) {
+  Story story;  // The drop may come first, when there is nothing, and last.
+  story.Did(1, 4, kDropRow, DroppedUncounted{}).Did(2, 3, Once(1), At(1));
+  EXPECT_EQ(Story(story).Did(5, 6, kGet, Got{0}).Judged(), kGood);
+  EXPECT_EQ(Story(story).Did(5, 6, kGet, Got{1}).Judged(), kGood);
+  EXPECT_EQ(Story(story).Did(5, 6, kGet, Got{0}).Did(7, 8, kGet, Got{1}).Judged(), kBad);
+}
+
 TEST(Linearizability, AnUsedUpBudgetIsUndecided) {
   Story story;
   for (ValueId value = 1; value <= 12; ++value) story.Did(value, 100, Write(value), At(value));
