@@ -482,16 +482,16 @@ Result<std::uint64_t> BackedBucket::DropRow(BackingStore& backing, const KeyView
     if (!removed.ok() && !IsMissing(removed)) {
       return removed.WithContext(fmt::format("{} objects were dropped", dropped));
     }
-    CIREIN_ASSIGN_OR_RETURN(
-        const std::uint64_t in_memory, ChangeInMemory(row, effects, [&](Store& store) {
-          return store.Drop(row, InRow(Pattern(name), name.row()), effects);
-        }));
+    CIREIN_ASSIGN_OR_RETURN(const std::uint64_t in_memory,
+                            ChangeInMemory(row, effects, [&](Store& store) {
+                              return store.Drop(row, InRow(Pattern(name), name.row()), effects);
+                            }));
     if (counts || in_memory != 0) ++dropped;
   }
-  CIREIN_ASSIGN_OR_RETURN(
-      const std::uint64_t alone,
-      ChangeInMemory(row, effects,
-                     [&](Store& store) { return store.Drop(row, pattern, effects); }));
+  CIREIN_ASSIGN_OR_RETURN(const std::uint64_t alone,
+                          ChangeInMemory(row, effects, [&](Store& store) {
+                            return store.Drop(row, pattern, effects);
+                          }));
   return dropped + alone;
 }
 

@@ -42,8 +42,8 @@ struct PublishRequest {
   PutMode mode = PutMode::kWriteOnce;
   Version if_version = {};  ///< Of kIfVersion.
   std::optional<std::chrono::nanoseconds> ttl = std::nullopt;
-  std::uint32_t keep = 0;  ///< Columns that stay in the row; 0: all.
-  bool store = true;       ///< False: answers those who wait, and leaves nothing in memory.
+  std::uint32_t keep = 0;   ///< Columns that stay in the row; 0: all.
+  bool store = true;        ///< False: answers those who wait, and leaves nothing in memory.
   bool to_backing = false;  ///< To be in the store behind its bucket before it counts.
   DataObject object;
   Lent lent = std::nullopt;
@@ -132,8 +132,8 @@ struct RecallRequest {
 
 /// The order is the format's: a verb's byte is its place here, from 1.
 using Request = std::variant<PublishRequest, GroupRequest, GetRequest, WantRequest, DropRequest,
-                             InfoRequest, RowInfoRequest, ListRequest, CancelRequest, ComputeRequest,
-                             MessageRequest, ReleaseRequest, RecallRequest>;
+                             InfoRequest, RowInfoRequest, ListRequest, CancelRequest,
+                             ComputeRequest, MessageRequest, ReleaseRequest, RecallRequest>;
 
 /// What there is under a name.
 struct FoundObject : NamedObject {

@@ -74,8 +74,8 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   /// Waits for copies elsewhere, if need be: those with `done` do not.
   Result<ObjectInfo> Publish(const KeyView& key, PutRequest&& request);
   void Publish(const KeyView& key, PutRequest&& request, PublishCallback done);
-  /// nullopt, and nothing was done, when it would have to wait: copies elsewhere must be called back
-  /// first, or there is a store behind the bucket.
+  /// nullopt, and nothing was done, when it would have to wait: copies elsewhere must be called
+  /// back first, or there is a store behind the bucket.
   std::optional<Result<ObjectInfo>> TryPublish(const KeyView& key, PutRequest& request);
   /// Objects of one row, no key twice: all or none, as one.
   void PublishGroup(std::vector<PutItem> items, GroupCallback done);

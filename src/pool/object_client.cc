@@ -54,8 +54,8 @@ Status NotSent(const fabric::Address& peer, const Status& why) {
 /// The callback of a one-sided operation, in whose errors the member is named.
 fabric::DoneCallback Told(const fabric::Address& peer, fabric::DoneCallback done) {
   return [peer, done = std::move(done)](const Status& status) {
-    const bool unknown = status.code() == StatusCode::kUnavailable ||
-                         status.code() == StatusCode::kDeadlineExceeded;
+    const bool unknown =
+        status.code() == StatusCode::kUnavailable || status.code() == StatusCode::kDeadlineExceeded;
     done(unknown ? OutcomeUnknown(peer, status) : status);
   };
 }
@@ -187,14 +187,13 @@ Status ObjectClient::Connect(fabric::Transport& transport, const fabric::Address
                              std::shared_ptr<ObjectTransfers> transfers, CopyCache* copies) {
   fabric::Service& service =
       copies != nullptr ? static_cast<fabric::Service&>(*copies) : NoService::Instance();
-  return transport.Connect(
-      address, service, deadline,
-      [done = std::move(done), transfers = std::move(transfers),
-       copies](Result<std::shared_ptr<fabric::Connection>> connection) {
-        if (!connection.ok()) return done(connection.status());
-        done(std::shared_ptr<ObjectClient>(
-            new ObjectClient(std::move(*connection), transfers, copies)));
-      });
+  return transport.Connect(address, service, deadline,
+                           [done = std::move(done), transfers = std::move(transfers),
+                            copies](Result<std::shared_ptr<fabric::Connection>> connection) {
+                             if (!connection.ok()) return done(connection.status());
+                             done(std::shared_ptr<ObjectClient>(
+                                 new ObjectClient(std::move(*connection), transfers, copies)));
+                           });
 }
 
 ObjectClient::ObjectClient(std::shared_ptr<fabric::Connection> connection,
@@ -402,11 +401,11 @@ Status ObjectClient::Compute(const wire::ComputeRequest& request, Deadline deadl
 
 Status ObjectClient::Ask(const wire::MessageRequest& request, Deadline deadline,
                          std::function<void(Result<std::string>)> done) {
-  return Send<wire::MessageAnswer>(
-      request, deadline, [done = std::move(done)](Result<wire::MessageAnswer> answer) {
-        if (!answer.ok()) return done(answer.status());
-        done(std::move(answer->message));
-      });
+  return Send<wire::MessageAnswer>(request, deadline,
+                                   [done = std::move(done)](Result<wire::MessageAnswer> answer) {
+                                     if (!answer.ok()) return done(answer.status());
+                                     done(std::move(answer->message));
+                                   });
 }
 
 Status ObjectClient::Read(const fabric::Grant& grant, std::uint64_t offset,

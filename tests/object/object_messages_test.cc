@@ -395,8 +395,9 @@ TEST(ObjectMessages, SayWhatIsWrong) {
   EXPECT_THAT(RefusalOf(ListRequest{InBucket(Pattern::RowPrefix("")), 1,
                                     std::string(kMaxCursorBytes + 1, 'c')}),
               HasSubstr("cursor"));
-  PublishRequest publish{InBucket(Key("row")), PutMode::kOverwrite, {}, nanoseconds(0), 0, true,
-                         false, MakeObject("x"), std::nullopt};
+  PublishRequest publish{
+      InBucket(Key("row")), PutMode::kOverwrite, {}, nanoseconds(0), 0, true, false,
+      MakeObject("x"),      std::nullopt};
   EXPECT_THAT(RefusalOf(publish), HasSubstr("time to live"));
   publish.ttl.reset();
   publish.keep = kMaxKeptColumns + 1;
