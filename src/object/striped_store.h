@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cirein/compute.h"
@@ -19,6 +20,7 @@
 
 #include "object/memory_budget.h"
 #include "object/store.h"
+#include "object/stripe_lock.h"
 #include "object/transaction.h"
 #include "runtime/environment.h"
 
@@ -182,6 +184,8 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   /// Runs `operate` inside the stripe, and waits outside until what it wrote or saw is kept.
   template <typename Operate>
   auto WithStripe(const KeyView& key, Operate&& operate);
+  /// Runs an operation inside a stripe; its result, and how far the stripe must be kept before
+  /// anybody hears of it.
   template <typename Operate>
   static auto Inside(Stripe& stripe, Operate&& operate);
   static void WhenKept(Stripe& stripe, std::uint64_t ticket, std::function<void(Status)> done);
@@ -244,5 +248,12 @@ class StripedStore : public std::enable_shared_from_this<StripedStore> {
   mutable std::mutex backed_mutex_;
   std::map<Bucket, std::shared_ptr<BackedBucket>> backed_;  ///< Guarded by backed_mutex_.
 };
+
+template <typename Operate>
+auto StripedStore::Inside(Stripe& stripe, Operate&& operate) {
+  const std::unique_lock lock = LockSoon(stripe.mutex);
+  auto result = operate(stripe.store);
+  return std::pair(std::move(result), stripe.store.TakeTicket());
+}
 
 }  // namespace cirein
