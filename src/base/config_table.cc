@@ -76,7 +76,8 @@ constexpr auto kSettings = std::to_array<Setting>({
      1,
      65536},
     {{"fabric.inline_max", Type::kBytes, "256KiB", "0 to 2MiB",
-      "Objects with more data than this do not travel in messages between processes: the other side "
+      "Objects with more data than this do not travel in messages between processes: the other "
+      "side "
       "reads them where they are."},
      Check::kRange,
      0,
