@@ -150,27 +150,13 @@ class ReplicatedPool final : public PoolBackend {
   }
 
   Operation Want(const Pattern& pattern, const WantOptions& options, WantCallback done) override {
-    const auto call = std::make_shared<ManyCall<NamedObject>>(std::move(done));
-    const auto answered = [call](Result<NamedObject> named) { call->End(std::move(named)); };
-    call->Add(replicas_->front()->Want(pattern, options, answered));
-    if (call->done()) return Operation();
-    const TimePoint begun = environment_.clock.Now();
-    const auto ask_others = [call, answered, replicas = replicas_, pattern, options, begun,
-                             &clock = environment_.clock] {
-      WantOptions left = options;
-      if (!left.deadline.is_none()) {
-        left.deadline = Deadline(std::max(left.deadline.after() - (clock.Now() - begun),
-                                          std::chrono::nanoseconds::zero()));
-      }
-      for (std::size_t i = 1; i < replicas->size() && !call->done(); ++i) {
-        call->Add((*replicas)[i]->Want(pattern, left, answered));
-      }
-    };
-    environment_.timers.RunAt(begun + kOthersAfter,
-                              [call, ask_others, &callbacks = environment_.callbacks] {
-                                if (!call->done()) (void)callbacks.Submit(ask_others);
-                              });
-    return Operation(call);
+    return WantBy(&PoolBackend::Want, pattern, options, std::move(done));
+  }
+
+  // Kept by the replica that answers, for TryNeed.
+  Operation FetchAhead(const Pattern& pattern, const WantOptions& options,
+                       WantCallback done) override {
+    return WantBy(&PoolBackend::FetchAhead, pattern, options, std::move(done));
   }
 
   std::optional<Result<DataObject>> TryNeed(const Key& key) override {
@@ -268,6 +254,34 @@ class ReplicatedPool final : public PoolBackend {
   template <typename T>
   using PublishOne =
       std::function<Operation(PoolBackend& replica, std::function<void(Result<T>)> done)>;
+
+  /// One of the two forms of a want.
+  using WantForm = Operation (PoolBackend::*)(const Pattern& pattern, const WantOptions& options,
+                                              WantCallback done);
+  Operation WantBy(WantForm form, const Pattern& pattern, const WantOptions& options,
+                   WantCallback done) {
+    const auto call = std::make_shared<ManyCall<NamedObject>>(std::move(done));
+    const auto answered = [call](Result<NamedObject> named) { call->End(std::move(named)); };
+    call->Add((*replicas_->front().*form)(pattern, options, answered));
+    if (call->done()) return Operation();
+    const TimePoint begun = environment_.clock.Now();
+    const auto ask_others = [call, answered, form, replicas = replicas_, pattern, options, begun,
+                             &clock = environment_.clock] {
+      WantOptions left = options;
+      if (!left.deadline.is_none()) {
+        left.deadline = Deadline(std::max(left.deadline.after() - (clock.Now() - begun),
+                                          std::chrono::nanoseconds::zero()));
+      }
+      for (std::size_t i = 1; i < replicas->size() && !call->done(); ++i) {
+        call->Add(((*(*replicas)[i]).*form)(pattern, left, answered));
+      }
+    };
+    environment_.timers.RunAt(begun + kOthersAfter,
+                              [call, ask_others, &callbacks = environment_.callbacks] {
+                                if (!call->done()) (void)callbacks.Submit(ask_others);
+                              });
+    return Operation(call);
+  }
 
   /// Asks the followers whether one of the keys is there, publishes at the first, and then copies.
   template <typename T>

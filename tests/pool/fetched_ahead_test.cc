@@ -81,7 +81,8 @@ class FetchAheadInPoolsTest : public test::LibraryTest {};
 
 TEST_F(FetchAheadInPoolsTest, TheNeedAfterAWantWithoutCallbackSendsNoRequest) {
   test::MemberProcesses members(1);
-  Pool pool = Open("dht:/ahead" + members.UrlOptions());
+  // With ReadToLocal there may be a copy besides.
+  Pool pool = Open("dht:/ahead&behavior=WriteToRemote" + members.UrlOptions());
   ASSERT_OK(pool.Publish(Key("row"), MakeObject("fetched")));
   const Operation want = pool.Want(Key("row"));
   ASSERT_TRUE(test::Eventually([&] { return want.done(); }));

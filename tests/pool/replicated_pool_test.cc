@@ -51,6 +51,11 @@ class Reachable final : public PoolBackend {
     if (away) return Operation();
     return pool_->Want(pattern, options, std::move(done));
   }
+  Operation FetchAhead(const Pattern& pattern, const WantOptions& options,
+                       WantCallback done) override {
+    asked_.push_back("fetch at " + name_);
+    return away ? Operation() : pool_->FetchAhead(pattern, options, std::move(done));
+  }
   Operation Drop(const Pattern& pattern, Deadline deadline, DropCallback done) override {
     if (Refused("drop", done)) return Operation();
     return pool_->Drop(pattern, deadline, std::move(done));
@@ -229,6 +234,21 @@ TEST_F(ReplicatedPoolTest, TheFirstAnswerToAWantEndsTheOthers) {
   EXPECT_EQ(wanted->count, 1);
   EXPECT_OK(wanted->result);
   EXPECT_EQ(Waiting(), 0U);
+}
+
+TEST_F(ReplicatedPoolTest, WhatIsFetchedAheadIsKeptByTheOneThatAnswers) {
+  ASSERT_OK(Publish(key_, "x"));
+  members_[0]->away = true;
+  asked_.clear();
+  int answers = 0;
+  const Operation fetch =
+      pool_->FetchAhead(key_, {.deadline = 10s}, [&](const Result<NamedObject>& named) {
+        EXPECT_OK(named);
+        ++answers;
+      });
+  world_.RunFor(1s);
+  EXPECT_EQ(answers, 1);
+  EXPECT_EQ(asked_, (std::vector<std::string>{"fetch at 0", "fetch at 1"}));
 }
 
 TEST_F(ReplicatedPoolTest, ADropIsDoneWhenAllHaveDropped) {
