@@ -115,7 +115,7 @@ check-format: develop-setup ## fail where clang-format would change something
 tidy: develop-setup ## run clang-tidy over src and simulation (half an hour)
 	@$(call configure,tidy)
 	@scripts/tidy
-tidy-changed: develop-setup ## run it over what differs from .ci/linted
+tidy-changed: develop-setup ## run it over what changed since it found nothing (.ci/linted)
 	@$(call configure,tidy)
 	@scripts/tidy --changed
 
